@@ -1,0 +1,1 @@
+//! Checks of identifiers that residents and places carry.

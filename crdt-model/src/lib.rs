@@ -1,0 +1,2 @@
+//! What Wangge replicates and how it merges: pure, no I/O, no clock, no randomness.
+pub mod checks;

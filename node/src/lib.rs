@@ -1,0 +1,1 @@
+//! A Wangge replica on a machine: store, QUIC, local API, command line.

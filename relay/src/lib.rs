@@ -1,0 +1,1 @@
+//! The relay at the street centre: the replica that everyone meets.

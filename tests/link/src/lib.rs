@@ -1,0 +1,1 @@
+//! A bad network in user space: a seeded UDP proxy that delays, loses, throttles and cuts.

@@ -1,0 +1,1 @@
+//! Wangge as its users meet it: stories, crashes, hostile peers, bad links.
