@@ -1,2 +1,19 @@
-//! What Wangge replicates and how it merges: pure, no I/O, no clock, no randomness.
+//! What Wangge (网格) replicates and how it merges.
+//!
+//! Pure: no I/O, no clock, no randomness, no async; those are inputs. The same code runs on a
+//! workstation, on a phone and in a simulator.
+
+pub mod checkpoint;
 pub mod checks;
+pub mod clock;
+pub mod document;
+pub mod enrolment;
+pub mod identity;
+pub mod ingest;
+pub mod invitation;
+pub mod log;
+pub mod schema;
+pub mod session;
+pub mod transaction;
+pub mod verdict;
+pub mod wire;

@@ -1,0 +1,204 @@
+use automerge::ActorId;
+use automerge::transaction::Transactable;
+
+use super::*;
+
+fn origin(who: u8, seq: u64, lamport: u64) -> Origin {
+    Origin {
+        log: LogId([who; 8]),
+        seq,
+        lamport,
+        worker: DocId([who; 16]),
+        wall_ms: 1_000 * lamport,
+        observed_ms: 0,
+        actor: [who; 16],
+    }
+}
+
+fn put(field: &str, value: &str) -> Op {
+    Op { target: Target::Field(field.into()), value: Some(value.into()) }
+}
+
+fn person() -> Document {
+    Document::new(DocId([1; 16]), Kind::PERSON).expect("known kind")
+}
+
+/// What is derived on a receiver is, byte for byte, what Automerge itself would have written.
+#[test]
+fn a_derived_change_is_the_one_automerge_writes() {
+    let mut document = person();
+    let mut plain = document.automerge.clone().with_actor(ActorId::from([9u8; 16].as_slice()));
+    for (seq, phone) in [(1, "13800000001"), (2, "13800000002"), (3, "13800000003")] {
+        let name = format!("张{seq}");
+        let change = document.draft(vec![put("phone", phone), put("name", &name)]);
+        document.apply(&change, &origin(9, seq, seq)).expect("applies");
+        let mut tx = plain.transaction();
+        tx.put(ObjId::Root, "phone", phone).expect("put");
+        tx.put(ObjId::Root, "name", name).expect("put");
+        tx.commit();
+    }
+    assert_eq!(document.automerge.get_heads(), plain.get_heads());
+}
+
+#[test]
+fn concurrent_values_stay_visible_on_both_sides_until_settled() {
+    let (mut a, mut b) = (person(), person());
+    let base = a.draft(vec![put("name", "张三"), put("phone", "1")]);
+    a.apply(&base, &origin(1, 1, 1)).expect("applies");
+    b.apply(&base, &origin(1, 1, 1)).expect("applies");
+    let from_a = a.draft(vec![put("phone", "2")]);
+    let from_b = b.draft(vec![put("phone", "3"), put("employer", "某厂")]);
+    a.apply(&from_a, &origin(1, 2, 2)).expect("applies");
+    b.apply(&from_b, &origin(2, 1, 2)).expect("applies");
+    a.apply(&from_b, &origin(2, 1, 2)).expect("applies");
+    b.apply(&from_a, &origin(1, 2, 2)).expect("applies");
+    assert_eq!(a.heads(), b.heads());
+    assert_eq!(a.view(), b.view());
+    let view = a.view();
+    let phone = &view.fields["phone"];
+    assert_eq!(phone.shown.value, "3".into());
+    assert_eq!(phone.others.len(), 1);
+    assert_eq!(phone.others[0].worker, DocId([1; 16]));
+    assert_eq!(view.text("employer"), "某厂");
+
+    let settle = a.draft(vec![put("phone", "2")]);
+    a.apply(&settle, &origin(1, 3, 3)).expect("applies");
+    b.apply(&settle, &origin(1, 3, 3)).expect("applies");
+    assert_eq!(b.view().conflicts().count(), 0);
+    assert_eq!(b.view().text("phone"), "2");
+    assert_eq!(a.heads(), b.heads());
+}
+
+#[test]
+fn a_late_change_lands_where_its_author_stood() {
+    let mut a = person();
+    let first = a.draft(vec![put("phone", "1")]);
+    a.apply(&first, &origin(1, 1, 1)).expect("applies");
+    let mut behind = Document::decode(a.id(), &a.encode()).expect("decodes");
+    for seq in 2..6 {
+        let change = a.draft(vec![put("phone", &seq.to_string())]);
+        a.apply(&change, &origin(1, seq, seq)).expect("applies");
+    }
+    let late = behind.draft(vec![put("phone", "late")]);
+    behind.apply(&late, &origin(2, 1, 2)).expect("applies");
+    a.apply(&late, &origin(2, 1, 2)).expect("applies");
+    let view = a.view();
+    assert_eq!(view.fields["phone"].shown.value, "5".into());
+    assert_eq!(view.fields["phone"].others[0].value, "late".into());
+}
+
+#[test]
+fn a_document_reads_back_and_gives_its_changes_back() {
+    let mut a = Document::new(DocId([3; 16]), Kind::CASE).expect("known");
+    let report = a.draft(vec![
+        put("text", "路灯不亮"),
+        Op { target: Target::Event { container: "events".into() }, value: Some("{}".into()) },
+        Op {
+            target: Target::Entry { container: "links".into(), key: "k".into() },
+            value: Some(Scalar::Int(4)),
+        },
+    ]);
+    a.apply(&report, &origin(1, 1, 1)).expect("applies");
+    let delete = a.draft(vec![Op { target: Target::Field("text".into()), value: None }]);
+    a.apply(&delete, &origin(1, 2, 2)).expect("applies");
+    let again = Document::decode(a.id(), &a.encode()).expect("decodes");
+    assert_eq!(again.view(), a.view());
+    assert_eq!(a.view().histories["events"].len(), 1);
+    let mut rebuilt = Document::new(a.id(), a.kind()).expect("known");
+    rebuilt.apply_page(&stored_page(again.id(), &again.encode()).expect("reads")).expect("applies");
+    assert_eq!(rebuilt.heads(), a.heads());
+    let (kind, digest) = stored_heads(a.id(), &a.encode()).expect("reads");
+    assert_eq!(kind, Kind::CASE);
+    assert_eq!(digest, stored_heads(a.id(), &rebuilt.encode()).expect("reads").1);
+}
+
+#[test]
+fn each_breach_of_form_is_named_and_changes_nothing() {
+    let mut a = person();
+    let event = Op { target: Target::Event { container: "links".into() }, value: Some("x".into()) };
+    let entry =
+        Op { target: Target::Entry { container: "events".into(), key: "k".into() }, value: Some("x".into()) };
+    let breaches: Vec<(Vec<Op>, &str)> = vec![
+        (vec![], "0 operations"),
+        (vec![put("id", "x")], "only its genesis"),
+        (vec![put("links", "x")], "only its genesis"),
+        (vec![put("phone", "1"), put("phone", "2")], "one key twice"),
+        (vec![Op { target: Target::Field("phone".into()), value: None }], "nothing is visible"),
+        (vec![put("", "x")], "key of 0 bytes"),
+        (vec![put("note", &"x".repeat(VALUE_LEN_BYTES_MAX + 1))], "the limit is"),
+        (vec![event], "no such container"),
+        (vec![entry], "no such container"),
+    ];
+    let before = a.heads();
+    for (ops, expect) in breaches {
+        let error = a.apply(&a.draft(ops), &origin(1, 1, 1)).expect_err(expect).to_string();
+        assert!(error.contains(expect), "{error:?} does not say {expect:?}");
+        assert_eq!(a.heads(), before);
+    }
+    let mut unknown = a.draft(vec![put("phone", "1")]);
+    unknown.deps = vec![Dep([7; 12])];
+    assert!(matches!(a.apply(&unknown, &origin(1, 1, 1)), Err(FormError::UnknownDep { .. })));
+}
+
+/// A void change leaves the document unless honest work builds on it.
+#[test]
+fn a_void_change_goes_unless_another_builds_on_it() {
+    let mut a = person();
+    let first = a.draft(vec![put("name", "张三")]);
+    a.apply(&first, &origin(1, 1, 1)).expect("applies");
+    let bad = a.draft(vec![put("name", "冒名")]);
+    a.apply(&bad, &origin(2, 1, 2)).expect("applies");
+    let gone = a.without(|origin| origin.log == LogId([2; 8])).expect("rebuilds");
+    assert_eq!(gone.view().text("name"), "张三");
+    let built = a.draft(vec![put("phone", "1")]);
+    a.apply(&built, &origin(1, 2, 3)).expect("applies");
+    let kept = a.without(|origin| origin.log == LogId([2; 8])).expect("rebuilds");
+    assert_eq!(kept.heads(), a.heads());
+}
+
+#[test]
+#[ignore = "prints what opening and changing a document costs"]
+fn cost() {
+    let n = 2000;
+    let t = std::time::Instant::now();
+    let mut docs = Vec::new();
+    for i in 0..n {
+        let mut d = Document::new(DocId([1; 16]), Kind::PERSON).unwrap();
+        let c = d.draft(vec![
+            put("id_number", "990101199001010019"),
+            put("name", "张三"),
+            put("sex", "1"),
+            put("kind", "floating"),
+            put("phone", "13800000001"),
+            put("registered_address", "中心社区79号"),
+            put("current_address", "中心社区79号"),
+            put("employer", "某厂"),
+            put("registered_on", "2026-08-10"),
+            put("unit", "中心社区"),
+        ]);
+        d.apply(&c, &origin(1, i, i)).unwrap();
+        docs.push(d.encode());
+    }
+    eprintln!("create {:?} each, {} bytes", t.elapsed() / n as u32, docs[0].len());
+    let t = std::time::Instant::now();
+    for b in docs.iter_mut() {
+        let mut d = Document::decode(stored_id(b), b).unwrap();
+        let c = d.draft(vec![put("phone", "13800000002")]);
+        d.apply(&c, &origin(2, 5, 70000)).unwrap();
+        *b = d.encode();
+    }
+    eprintln!("edit {:?} each", t.elapsed() / n as u32);
+    let t = std::time::Instant::now();
+    for b in docs.iter() {
+        std::hint::black_box(Document::decode(stored_id(b), b).unwrap().view());
+    }
+    eprintln!("view {:?} each", t.elapsed() / n as u32);
+    let t = std::time::Instant::now();
+    for _ in 0..n {
+        std::hint::black_box(Document::new(DocId([1; 16]), Kind::PERSON).unwrap());
+    }
+    eprintln!("genesis {:?} each", t.elapsed() / n as u32);
+}
+fn stored_id(_b: &[u8]) -> DocId {
+    DocId([1; 16])
+}

@@ -1,0 +1,205 @@
+//! What a person needs to see of a document: registers with every value that concurrent writers left,
+//! who wrote them and when, and histories in the one order that holds everywhere.
+
+use std::collections::BTreeMap;
+
+use automerge::{ObjId, ReadDoc, Value};
+
+use super::{Applied, Document, Origin, Scalar};
+use crate::identity::{DocId, LogId};
+use crate::schema::{ID_KEY, Kind, Shape};
+
+/// A value and who claims it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Claim {
+    /// The value.
+    pub value: Scalar,
+    /// The worker who wrote it.
+    pub worker: DocId,
+    /// When, as that worker's device says: milliseconds since 1970 (UTC).
+    pub wall_ms: u64,
+}
+
+/// A register: the value that is shown, and the other values that concurrent writers left.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Register {
+    /// The latest in the order (Lamport, log, seq).
+    pub shown: Claim,
+    /// The other distinct values; not empty means a conflict that a person settles.
+    pub others: Vec<Claim>,
+}
+
+/// One event of a history.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EventView {
+    /// The log that brought it.
+    pub log: LogId,
+    /// Its position in the log.
+    pub seq: u64,
+    /// What the event says, encoded as one scalar.
+    pub value: Scalar,
+    /// The worker who wrote it.
+    pub worker: DocId,
+    /// When, as that worker's device says: milliseconds since 1970 (UTC).
+    pub wall_ms: u64,
+}
+
+/// A document as plain data.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DocumentView {
+    /// Its id.
+    pub id: DocId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Registers of the root, by key.
+    pub fields: BTreeMap<String, Register>,
+    /// Set containers: entries by key.
+    pub sets: BTreeMap<&'static str, BTreeMap<String, Register>>,
+    /// History containers: events in the order that holds everywhere.
+    pub histories: BTreeMap<&'static str, Vec<EventView>>,
+}
+
+impl DocumentView {
+    /// The text shown for a field, empty if there is none.
+    pub fn text(&self, field: &str) -> String {
+        self.fields.get(field).map_or_else(String::new, |register| register.shown.value.to_text())
+    }
+
+    /// The value shown for a field.
+    pub fn value(&self, field: &str) -> Option<&Scalar> {
+        self.fields.get(field).map(|register| &register.shown.value)
+    }
+
+    /// Fields with more than one distinct value.
+    pub fn conflicts(&self) -> impl Iterator<Item = (&str, &Register)> {
+        self.fields
+            .iter()
+            .filter(|(_, register)| !register.others.is_empty())
+            .map(|(field, register)| (field.as_str(), register))
+    }
+
+    /// Whether the document stands for its natural key no longer.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.value(crate::schema::CLOSED), Some(Scalar::Bool(true)))
+    }
+}
+
+impl Document {
+    /// The document as plain data.
+    pub fn view(&self) -> DocumentView {
+        let mut fields = BTreeMap::new();
+        let mut sets = BTreeMap::new();
+        let mut histories = BTreeMap::new();
+        let by_actor = self.by_actor();
+        for key in self.automerge.keys(ObjId::Root) {
+            if key == ID_KEY {
+                continue;
+            }
+            match self.spec.container(&key) {
+                None => {
+                    if let Some(register) = self.register(&by_actor, &ObjId::Root, &key) {
+                        fields.insert(key, register);
+                    }
+                }
+                Some((_, container)) => {
+                    let Some(obj) = self.container(container.name) else {
+                        continue;
+                    };
+                    match container.shape {
+                        Shape::Set => {
+                            let entries = self
+                                .automerge
+                                .keys(&obj)
+                                .filter_map(|key| Some((self.register(&by_actor, &obj, &key)?, key)))
+                                .map(|(register, key)| (key, register))
+                                .collect();
+                            sets.insert(container.name, entries);
+                        }
+                        Shape::History => {
+                            histories.insert(container.name, self.history_of(&by_actor, &obj));
+                        }
+                    }
+                }
+            }
+        }
+        DocumentView { id: self.id, kind: self.kind, fields, sets, histories }
+    }
+
+    fn by_actor(&self) -> BTreeMap<&[u8], Vec<&Applied>> {
+        let mut by_actor: BTreeMap<&[u8], Vec<&Applied>> = BTreeMap::new();
+        for applied in &self.applied {
+            by_actor.entry(&applied.origin.actor).or_default().push(applied);
+        }
+        by_actor
+    }
+
+    /// All values visible under `key` with their origins, latest first.
+    fn claims(
+        &self,
+        by_actor: &BTreeMap<&[u8], Vec<&Applied>>,
+        obj: &ObjId,
+        key: &str,
+    ) -> Vec<(Scalar, Origin)> {
+        let Ok(values) = self.automerge.get_all(obj, key) else {
+            return Vec::new();
+        };
+        let mut claims: Vec<(Scalar, Origin)> = values
+            .into_iter()
+            .filter_map(|(value, id)| {
+                let Value::Scalar(scalar) = value else {
+                    return None;
+                };
+                let ObjId::Id(counter, actor, _) = id else {
+                    return None;
+                };
+                let applied = by_actor.get(actor.to_bytes())?.iter().find(|applied| {
+                    (applied.start_op..applied.start_op + u64::from(applied.op_count)).contains(&counter)
+                })?;
+                Some((Scalar::from_automerge(&scalar)?, applied.origin.clone()))
+            })
+            .collect();
+        claims.sort_by(|(_, a), (_, b)| (b.lamport, b.log, b.seq).cmp(&(a.lamport, a.log, a.seq)));
+        claims
+    }
+
+    fn register(
+        &self,
+        by_actor: &BTreeMap<&[u8], Vec<&Applied>>,
+        obj: &ObjId,
+        key: &str,
+    ) -> Option<Register> {
+        let mut distinct: Vec<Claim> = Vec::new();
+        for (value, origin) in self.claims(by_actor, obj, key) {
+            if !distinct.iter().any(|claim| claim.value == value) {
+                distinct.push(Claim { value, worker: origin.worker, wall_ms: origin.wall_ms });
+            }
+        }
+        let mut claims = distinct.into_iter();
+        Some(Register { shown: claims.next()?, others: claims.collect() })
+    }
+
+    fn history_of(&self, by_actor: &BTreeMap<&[u8], Vec<&Applied>>, obj: &ObjId) -> Vec<EventView> {
+        let mut events: Vec<(Scalar, Origin, String)> = self
+            .automerge
+            .keys(obj)
+            .flat_map(|key| {
+                self.claims(by_actor, obj, &key)
+                    .into_iter()
+                    .map(move |(value, origin)| (value, origin, key.clone()))
+            })
+            .collect();
+        events.sort_by(|(_, a, ka), (_, b, kb)| {
+            (a.lamport, a.log, a.seq, ka).cmp(&(b.lamport, b.log, b.seq, kb))
+        });
+        events
+            .into_iter()
+            .map(|(value, origin, _)| EventView {
+                log: origin.log,
+                seq: origin.seq,
+                value,
+                worker: origin.worker,
+                wall_ms: origin.wall_ms,
+            })
+            .collect()
+    }
+}

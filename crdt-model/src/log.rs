@@ -1,0 +1,216 @@
+//! The hash-chained sequence of one replica's transactions, and what its author vouches for.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{Epoch, Hash, LogId, ReplicaId};
+use crate::transaction::{ScopeSecret, Transaction, TransactionError};
+
+/// The head of an empty log.
+pub const EMPTY_HEAD: Hash = Hash([0; 32]);
+
+/// Authors sign at least after this many transactions, so that a broken transfer resumes there.
+pub const UNSIGNED_TRANSACTIONS_MAX: u64 = 64;
+
+/// Who writes a log, and what it branches from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogIdentity {
+    /// The replica whose key signs the heads.
+    pub replica: ReplicaId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// For a branch that a fork left: the log that forked and the last position both share.
+    pub branch: Option<Branch>,
+}
+
+/// Where a branch leaves its log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Branch {
+    /// The log that forked.
+    pub of: LogId,
+    /// The last position that both share.
+    pub base: u64,
+}
+
+/// The end of a log as far as it is held.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Tip {
+    /// Whose it is.
+    pub identity: LogIdentity,
+    /// Positions held: 1..=len, or base+1..=len in a branch.
+    pub len: u64,
+    /// The chain's value there.
+    pub head: Hash,
+    /// The Lamport number of the last transaction.
+    pub lamport: u64,
+    /// Positions up to this one came in a checkpoint: their transactions are not held here.
+    pub floor: u64,
+}
+
+/// An author's signature over a head: vouches for all before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HeadSignature(pub [u8; 64]);
+
+/// A chain or signature that does not hold.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what each field is")]
+pub enum LogError {
+    #[error("log {log}: the signature over position {seq} is not its author's ({replica})")]
+    Signature { log: LogId, seq: u64, replica: ReplicaId },
+    #[error("log {log} offers position {found} where {expected} is next")]
+    Gap { log: LogId, expected: u64, found: u64 },
+    #[error("log {log} is not the one that replica {replica} writes in this scope and epoch")]
+    Identity { log: LogId, replica: ReplicaId },
+    #[error("log {log} is not known here and does not begin with its opening")]
+    Unopened { log: LogId },
+    #[error("log {log} leaves what is held here after position {base}")]
+    Fork { log: LogId, base: u64 },
+    #[error("a run of log {log} is empty")]
+    EmptyRun { log: LogId },
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+}
+
+/// The chain's next value: BLAKE3 over the previous one and the transaction's hash.
+pub fn next_head(previous: &Hash, transaction: &Hash) -> Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("wangge 2026 log head");
+    hasher.update(&previous.0);
+    hasher.update(&transaction.0);
+    Hash(*hasher.finalize().as_bytes())
+}
+
+fn head_message(log: &LogId, seq: u64, head: &Hash) -> Vec<u8> {
+    let mut message = b"wangge head 1".to_vec();
+    message.extend_from_slice(&log.0);
+    message.extend_from_slice(&seq.to_le_bytes());
+    message.extend_from_slice(&head.0);
+    message
+}
+
+/// Signs the head of `log` (the log that the transactions name) at `seq`. Ed25519, RFC 8032.
+pub fn sign_head(key: &SigningKey, log: &LogId, seq: u64, head: &Hash) -> HeadSignature {
+    HeadSignature(key.sign(&head_message(log, seq, head)).to_bytes())
+}
+
+/// Checks an author's signature over a head.
+///
+/// # Errors
+/// [`LogError::Signature`].
+pub fn verify_head(
+    replica: &ReplicaId,
+    log: &LogId,
+    seq: u64,
+    head: &Hash,
+    signature: &HeadSignature,
+) -> Result<(), LogError> {
+    let wrong = || LogError::Signature { log: *log, seq, replica: *replica };
+    let key = VerifyingKey::from_bytes(&replica.0).map_err(|_| wrong())?;
+    key.verify(&head_message(log, seq, head), &Signature::from_bytes(&signature.0)).map_err(|_| wrong())
+}
+
+/// One transaction as it is held: with the chain's value after it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct LogRecord {
+    /// The chain's value after the transaction.
+    pub head: Hash,
+    /// The transaction.
+    pub transaction: Transaction,
+}
+
+/// Consecutive transactions of one log, vouched for by a signature over the last one's head.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Run {
+    /// The log under which they are held; differs from the one they name in a branch.
+    pub log: LogId,
+    /// For a branch: where it leaves its log.
+    pub branch: Option<Branch>,
+    /// The transactions, consecutive.
+    pub transactions: Vec<Transaction>,
+    /// Over the last one's head.
+    pub signature: HeadSignature,
+}
+
+/// A run that passed: what to append.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Checked {
+    /// The log under which it is held.
+    pub log: LogId,
+    /// Records to append; those already held are left out.
+    pub records: Vec<LogRecord>,
+    /// The log's end after appending.
+    pub tip: Tip,
+    /// The signature over that end.
+    pub signature: HeadSignature,
+}
+
+impl Run {
+    /// Checks everything about a run that needs no document: consecutive places, the chain from
+    /// `tip`, the author's signature, the form of each transaction. `tip` is the end of this log as
+    /// held here; for a branch that is not held yet, the log it leaves must be given with its end at
+    /// the base.
+    ///
+    /// # Errors
+    /// [`LogError`]; [`LogError::Fork`] if the chain leaves what is held here.
+    pub fn check(
+        self,
+        scope: &crate::identity::Scope,
+        secret: &ScopeSecret,
+        tip: Option<&Tip>,
+    ) -> Result<Checked, LogError> {
+        let log = self.log;
+        let Some(first) = self.transactions.first() else {
+            return Err(LogError::EmptyRun { log });
+        };
+        let named = first.log;
+        let (identity, held, mut head, mut lamport, floor) = match tip {
+            Some(tip) => {
+                let identity = tip.identity.clone();
+                if LogId::derive(scope, &identity.replica, identity.epoch) != named {
+                    return Err(LogError::Identity { log, replica: identity.replica });
+                }
+                (identity, tip.len, tip.head, tip.lamport, tip.floor)
+            }
+            None => {
+                let opening = first.opening.as_ref().ok_or(LogError::Unopened { log })?;
+                let identity = LogIdentity { replica: opening.replica, epoch: opening.epoch, branch: None };
+                if LogId::derive(scope, &opening.replica, opening.epoch) != log || named != log {
+                    return Err(LogError::Identity { log, replica: opening.replica });
+                }
+                (identity, 0, EMPTY_HEAD, 0, 0)
+            }
+        };
+        if first.seq != held + 1 {
+            return Err(LogError::Gap { log, expected: held + 1, found: first.seq });
+        }
+        let mut records = Vec::with_capacity(self.transactions.len());
+        let mut seq = held;
+        for transaction in self.transactions {
+            seq += 1;
+            if transaction.seq != seq || transaction.log != named {
+                return Err(LogError::Gap { log, expected: seq, found: transaction.seq });
+            }
+            transaction.check_form()?;
+            if transaction.lamport <= lamport {
+                return Err(LogError::Transaction(TransactionError {
+                    log,
+                    seq,
+                    breach: crate::transaction::Breach::Lamport { found: transaction.lamport },
+                }));
+            }
+            lamport = transaction.lamport;
+            head = next_head(&head, &transaction.hash(secret));
+            records.push(LogRecord { head, transaction });
+        }
+        verify_head(&identity.replica, &named, seq, &head, &self.signature).map_err(|error| {
+            // With a known beginning, a signature that fails over our chain may be good over another.
+            if held > floor { LogError::Fork { log, base: held } } else { error }
+        })?;
+        Ok(Checked {
+            log,
+            tip: Tip { identity, len: seq, head, lamport, floor },
+            records,
+            signature: self.signature,
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! What a session knows of one shared scope: both clocks, what is on its way, what waits for an answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::checkpoint::Cursor;
+use crate::clock::{Clock, Extent};
+use crate::identity::LogId;
+
+/// How a scope's first pages are coming along at the side that has never had all of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Completeness {
+    /// Everything up to some clock is held.
+    Whole,
+    /// Pages are needed, from the beginning or after the cursor.
+    Partial(Option<Cursor>),
+}
+
+#[derive(Debug)]
+pub(super) struct ScopeSession {
+    /// What is durable here.
+    pub(super) mine: Clock,
+    pub(super) completeness: Completeness,
+    /// What is durable at the peer, as far as it has said or shown.
+    pub(super) peer: Clock,
+    /// Whether the peer has told all that it has and this side lacks.
+    pub(super) told: bool,
+    /// Whether this side's full clock is with the peer.
+    pub(super) told_peer: bool,
+    /// Per log: up to where transactions are sent.
+    pub(super) sent: BTreeMap<LogId, u64>,
+    /// Logs that are being loaded to be sent.
+    pub(super) loading: BTreeSet<LogId>,
+    /// Per log: up to where the peer has sent, awaiting an acknowledgement.
+    pub(super) owed: BTreeMap<LogId, u64>,
+    /// Pages are being sent to the peer, up to this clock at least.
+    pub(super) serving: Option<Clock>,
+    /// Pages are on their way here.
+    pub(super) taking: bool,
+}
+
+impl ScopeSession {
+    pub(super) fn new(mine: Clock, completeness: Completeness, remembered: Option<&Clock>) -> Self {
+        Self {
+            mine,
+            completeness,
+            peer: remembered.cloned().unwrap_or_default(),
+            told: false,
+            told_peer: false,
+            sent: BTreeMap::new(),
+            loading: BTreeSet::new(),
+            owed: BTreeMap::new(),
+            serving: None,
+            taking: false,
+        }
+    }
+
+    /// Logs of which the peer lacks something that has not been sent: (log, first position, what the
+    /// peer has before it).
+    pub(super) fn unsent(&self) -> Vec<(LogId, u64, Option<Extent>)> {
+        if self.serving.is_some() {
+            return Vec::new();
+        }
+        self.mine
+            .0
+            .iter()
+            .filter(|(log, _)| !self.loading.contains(log))
+            .filter_map(|(log, extent)| {
+                let at_peer = self.peer.0.get(log).copied();
+                let sent = self.sent.get(log).copied();
+                let forked = at_peer.is_some_and(|peer| peer.len == extent.len && peer.head != extent.head);
+                let from = sent.unwrap_or(0).max(at_peer.map_or(0, |peer| peer.len)) + 1;
+                let lacks = from <= extent.len || forked && sent.is_none();
+                // Only where nothing has been sent yet does the peer's head say anything.
+                lacks.then_some((*log, from.min(extent.len), if sent.is_some() { None } else { at_peer }))
+            })
+            .collect()
+    }
+
+    /// Takes the peer's word for what it has, even where that is less than what was believed.
+    pub(super) fn peer_tells(&mut self, clock: Clock) {
+        self.sent.clear();
+        self.peer = clock;
+        self.told = true;
+    }
+
+    pub(super) fn in_sync(&self) -> bool {
+        self.told
+            && !self.taking
+            && self.serving.is_none()
+            && self.completeness == Completeness::Whole
+            && self.mine == self.peer
+    }
+
+    /// Logs whose owed acknowledgement can be given.
+    pub(super) fn payable(&mut self) -> Vec<(LogId, Extent)> {
+        let mine = &self.mine;
+        let due: Vec<(LogId, Extent)> = self
+            .owed
+            .iter()
+            .filter_map(|(log, upto)| {
+                let extent = mine.0.get(log)?;
+                (extent.len >= *upto).then_some((*log, *extent))
+            })
+            .collect();
+        for (log, _) in &due {
+            self.owed.remove(log);
+        }
+        due
+    }
+}

@@ -1,0 +1,217 @@
+//! What one action of a worker changed: changes to one or more documents of one scope, applied whole
+//! or not at all, on every replica.
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Change, FormError};
+use crate::identity::{DocId, Epoch, Hash, LogId, ReplicaId};
+use crate::verdict::Verdict;
+
+/// Most documents that one transaction changes.
+pub const CHANGES_MAX: usize = 64;
+/// Longest transaction in its stored form, in bytes.
+pub const LEN_BYTES_MAX: usize = 64 * 1024;
+/// Most logs whose growth one transaction reports.
+pub const SEEN_MAX: usize = 4_096;
+/// Most verdicts in one transaction of the relay.
+pub const VERDICTS_MAX: usize = 4_096;
+
+/// Opens a log: whose it is. Its first transaction carries it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Opening {
+    /// The replica that writes the log and signs its heads.
+    pub replica: ReplicaId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// The head of the log that this one continues, after a restore or a rollback.
+    pub predecessor: Option<Hash>,
+}
+
+/// How far the author had seen another log, reported when it grew since his previous transaction.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// The other log.
+    pub log: LogId,
+    /// How many of its transactions.
+    pub len: u64,
+    /// The first bytes of its head there, so that a fork cannot be mistaken for its sibling.
+    pub head: [u8; 4],
+}
+
+/// One transaction.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Transaction {
+    /// The log; in a branch, the log that forked.
+    pub log: LogId,
+    /// Its place in the log, from 1.
+    pub seq: u64,
+    /// 1 + the greatest Lamport number among what the author had seen.
+    pub lamport: u64,
+    /// Claimed wall time, milliseconds since 1970 (UTC). Never used for ordering.
+    pub wall_ms: u64,
+    /// The acting worker.
+    pub worker: DocId,
+    /// Set where the log changes its Automerge actor: at each start of the author's process.
+    pub actor_nonce: Option<u64>,
+    /// Set in the first transaction of a log.
+    pub opening: Option<Opening>,
+    /// What grew since the author's previous transaction.
+    pub seen: Vec<Seen>,
+    /// Changes to documents, at most one a document.
+    pub changes: Vec<Change>,
+    /// The relay's decisions; only its own logs have any.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What hides the content of a scope's documents from hashes: known to the scope's holders only.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeSecret(pub [u8; 32]);
+
+impl std::fmt::Debug for ScopeSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ScopeSecret(..)")
+    }
+}
+
+impl ScopeSecret {
+    /// The id of the document that stands for a natural key in this scope.
+    pub fn natural_id(&self, kind: crate::schema::Kind, number: &str, generation: u32) -> DocId {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"natural key");
+        hasher.update(&[kind.0]);
+        hasher.update(&generation.to_le_bytes());
+        hasher.update(number.as_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        DocId(id)
+    }
+
+    /// Salt of the hashes of changes to `doc`.
+    fn salt(&self, doc: &DocId) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"change salt");
+        hasher.update(&doc.0);
+        *hasher.finalize().as_bytes()
+    }
+}
+
+/// The Automerge actor that `log` uses after declaring `nonce`.
+pub fn actor(log: &LogId, nonce: u64) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_derive_key("wangge 2026 automerge actor");
+    hasher.update(&log.0);
+    hasher.update(&nonce.to_le_bytes());
+    let mut actor = [0; 16];
+    actor.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    actor
+}
+
+impl Transaction {
+    /// The stored form (postcard).
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// What postcard finds wrong, or bytes left over.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        match postcard::take_from_bytes(bytes)? {
+            (transaction, []) => Ok(transaction),
+            _ => Err(postcard::Error::DeserializeBadEncoding),
+        }
+    }
+
+    /// The hash that the chain takes in. It covers the header and a salted hash of each change, so a
+    /// payload can be erased later while the chain still verifies, and nobody outside the scope can
+    /// test a guess of an ID number against it.
+    pub fn hash(&self, secret: &ScopeSecret) -> Hash {
+        let mut hasher = blake3::Hasher::new_derive_key("wangge 2026 transaction");
+        let header = (
+            &self.log,
+            self.seq,
+            self.lamport,
+            self.wall_ms,
+            &self.worker,
+            self.actor_nonce,
+            &self.opening,
+            &self.seen,
+            self.changes.len(),
+            &self.verdicts,
+        );
+        let header = postcard::to_stdvec(&header).unwrap_or_default();
+        hasher.update(&(header.len() as u64).to_le_bytes());
+        hasher.update(&header);
+        for change in &self.changes {
+            let payload = postcard::to_stdvec(change).unwrap_or_default();
+            hasher.update(&change.doc.0);
+            hasher.update(blake3::keyed_hash(&secret.salt(&change.doc), &payload).as_bytes());
+        }
+        Hash(*hasher.finalize().as_bytes())
+    }
+
+    /// Checks all that can be checked without any document: counts, sizes, the form of each change.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check_form(&self) -> Result<(), TransactionError> {
+        let at = |breach| TransactionError { log: self.log, seq: self.seq, breach };
+        if self.changes.len() > CHANGES_MAX {
+            return Err(at(Breach::Changes { count: self.changes.len() }));
+        }
+        if self.seen.len() > SEEN_MAX || self.verdicts.len() > VERDICTS_MAX {
+            return Err(at(Breach::Lists { seen: self.seen.len(), verdicts: self.verdicts.len() }));
+        }
+        if self.changes.is_empty() && self.verdicts.is_empty() {
+            return Err(at(Breach::Empty));
+        }
+        if (self.seq == 1) != self.opening.is_some() || (self.seq == 1 && self.actor_nonce.is_none()) {
+            return Err(at(Breach::Opening));
+        }
+        if self.lamport == 0 || self.lamport > i64::MAX as u64 {
+            return Err(at(Breach::Lamport { found: self.lamport }));
+        }
+        for (index, change) in self.changes.iter().enumerate() {
+            if self.changes[..index].iter().any(|other| other.doc == change.doc) {
+                return Err(at(Breach::Twice { doc: change.doc }));
+            }
+            change.check_form().map_err(|e| at(Breach::Change(e)))?;
+        }
+        Ok(())
+    }
+}
+
+/// A transaction that breaks a rule of form: the log ends before it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("transaction {seq} of log {log}: {breach}")]
+pub struct TransactionError {
+    /// The log.
+    pub log: LogId,
+    /// The transaction's place in it.
+    pub seq: u64,
+    /// The rule.
+    pub breach: Breach,
+}
+
+/// The rule of form that a transaction breaks.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the messages say what each field is")]
+pub enum Breach {
+    #[error("it changes {count} documents; at most {CHANGES_MAX} are allowed")]
+    Changes { count: usize },
+    #[error(
+        "it lists {seen} seen logs and {verdicts} verdicts; at most {SEEN_MAX} and {VERDICTS_MAX} are allowed"
+    )]
+    Lists { seen: usize, verdicts: usize },
+    #[error("it changes nothing")]
+    Empty,
+    #[error("a log opens with its first transaction, and only there")]
+    Opening,
+    #[error("Lamport number {found} is not 1 + the greatest that its author had seen")]
+    Lamport { found: u64 },
+    #[error("it changes document {doc} twice")]
+    Twice { doc: DocId },
+    #[error(transparent)]
+    Change(#[from] FormError),
+}

@@ -1,0 +1,308 @@
+//! Transactions on the wire: runs of one scope, without what their receiver derives.
+//!
+//! Sent per transaction: what differs from the one before. Sent per change: document, dependencies
+//! (twelve bytes of a hash each), field and value. Names of fields travel as numbers, digits packed.
+
+use super::bytes::{Reader, WireError, Writer, pack, read_scalar, tag_of, unpack, write_scalar};
+use crate::document::{Change, DEPS_MAX, Dep, KEY_LEN_BYTES_MAX, OPS_MAX, Op, Target};
+use crate::identity::{DocId, Epoch, Hash, LogId, ReplicaId, Scope};
+use crate::log::{Branch, HeadSignature, Run};
+use crate::schema::Kind;
+use crate::transaction::{CHANGES_MAX, Opening, SEEN_MAX, Seen, Transaction};
+use crate::verdict::Verdict;
+
+/// Longest batch, unfolded, in bytes.
+pub const BATCH_LEN_BYTES_MAX: usize = 512 * 1024;
+/// Most transactions in one run.
+pub const RUN_TRANSACTIONS_MAX: usize = 1_024;
+
+const LAMPORT: u8 = 1;
+const WORKER: u8 = 2;
+const ACTOR: u8 = 4;
+const OPENING: u8 = 8;
+const SEEN: u8 = 16;
+const VERDICTS: u8 = 32;
+const CHANGES: u8 = 64;
+
+/// Runs of one scope as they travel.
+pub fn encode_batch(scope: &Scope, runs: &[Run]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.bytes(scope.to_string().as_bytes());
+    writer.uint(runs.len() as u64);
+    let mut workers: Vec<DocId> = Vec::new();
+    for run in runs {
+        write_run(&mut writer, run, &mut workers);
+    }
+    pack(&writer.out, 4)
+}
+
+/// The runs again.
+///
+/// # Errors
+/// [`WireError`]: nothing of a damaged batch is used.
+pub fn decode_batch(bytes: &[u8]) -> Result<(Scope, Vec<Run>), WireError> {
+    let block = unpack(bytes, BATCH_LEN_BYTES_MAX)?;
+    let mut reader = Reader::new(&block);
+    let scope = read_scope(&mut reader)?;
+    let count = reader.count("a count of runs", 1_024)?;
+    let mut workers = Vec::new();
+    let mut runs = Vec::new();
+    for _ in 0..count {
+        runs.push(read_run(&mut reader, &mut workers)?);
+    }
+    reader.end("a batch")?;
+    Ok((scope, runs))
+}
+
+fn read_scope(reader: &mut Reader<'_>) -> Result<Scope, WireError> {
+    let what = "a scope";
+    std::str::from_utf8(reader.bytes(what, 64)?)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(WireError::Unsound { what })
+}
+
+fn write_run(writer: &mut Writer, run: &Run, workers: &mut Vec<DocId>) {
+    let Some(first) = run.transactions.first() else { return };
+    writer.raw(&run.log.0);
+    match &run.branch {
+        None => writer.u8(0),
+        Some(branch) => {
+            writer.u8(1);
+            writer.raw(&first.log.0);
+            writer.raw(&branch.of.0);
+            writer.uint(branch.base);
+        }
+    }
+    writer.uint(first.seq);
+    writer.uint(first.lamport);
+    writer.uint(first.wall_ms);
+    writer.uint(run.transactions.len() as u64);
+    let mut last = (first.lamport.wrapping_sub(1), first.wall_ms, None);
+    for transaction in &run.transactions {
+        write_transaction(writer, transaction, &mut last, workers);
+    }
+    writer.raw(&run.signature.0);
+}
+
+fn write_transaction(
+    writer: &mut Writer,
+    transaction: &Transaction,
+    last: &mut (u64, u64, Option<DocId>),
+    workers: &mut Vec<DocId>,
+) {
+    let lamport_step = transaction.lamport.wrapping_sub(last.0);
+    let same_worker = last.2 == Some(transaction.worker);
+    let mut flags = 0;
+    for (flag, on) in [
+        (LAMPORT, lamport_step != 1),
+        (WORKER, !same_worker),
+        (ACTOR, transaction.actor_nonce.is_some()),
+        (OPENING, transaction.opening.is_some()),
+        (SEEN, !transaction.seen.is_empty()),
+        (VERDICTS, !transaction.verdicts.is_empty()),
+        (CHANGES, transaction.changes.len() != 1),
+    ] {
+        if on {
+            flags |= flag;
+        }
+    }
+    writer.u8(flags);
+    writer.int(transaction.wall_ms.wrapping_sub(last.1) as i64);
+    if lamport_step != 1 {
+        writer.uint(lamport_step);
+    }
+    if !same_worker {
+        match workers.iter().position(|worker| *worker == transaction.worker) {
+            Some(at) => writer.uint(at as u64 + 1),
+            None => {
+                writer.uint(0);
+                writer.raw(&transaction.worker.0);
+                workers.push(transaction.worker);
+            }
+        }
+    }
+    if let Some(nonce) = transaction.actor_nonce {
+        writer.raw(&nonce.to_le_bytes());
+    }
+    if let Some(opening) = &transaction.opening {
+        writer.raw(&opening.replica.0);
+        writer.raw(&opening.epoch.0.to_le_bytes());
+        match &opening.predecessor {
+            None => writer.u8(0),
+            Some(head) => {
+                writer.u8(1);
+                writer.raw(&head.0);
+            }
+        }
+    }
+    if !transaction.seen.is_empty() {
+        writer.uint(transaction.seen.len() as u64);
+        for seen in &transaction.seen {
+            writer.raw(&seen.log.0);
+            writer.uint(seen.len);
+            writer.raw(&seen.head);
+        }
+    }
+    if !transaction.verdicts.is_empty() {
+        writer.bytes(&postcard::to_stdvec(&transaction.verdicts).unwrap_or_default());
+    }
+    if transaction.changes.len() != 1 {
+        writer.uint(transaction.changes.len() as u64);
+    }
+    for change in &transaction.changes {
+        write_change(writer, change);
+    }
+    *last = (transaction.lamport, transaction.wall_ms, Some(transaction.worker));
+}
+
+fn write_change(writer: &mut Writer, change: &Change) {
+    writer.raw(&change.doc.0);
+    writer.u8(change.kind.0);
+    writer.uint(change.deps.len() as u64);
+    for dep in &change.deps {
+        writer.raw(&dep.0);
+    }
+    writer.uint(change.ops.len() as u64);
+    for op in &change.ops {
+        write_target(writer, &op.target, tag_of(op.value.as_ref()));
+        write_scalar(writer, op.value.as_ref());
+    }
+}
+
+/// A target with the three bits of its value's tag.
+pub(super) fn write_target(writer: &mut Writer, target: &Target, tag: u8) {
+    match target {
+        Target::Field(key) => {
+            writer.u8(tag);
+            writer.text(key);
+        }
+        Target::Entry { container, key } => {
+            writer.u8(1 << 3 | tag);
+            writer.text(container);
+            writer.text(key);
+        }
+        Target::Event { container } => {
+            writer.u8(2 << 3 | tag);
+            writer.text(container);
+        }
+    }
+}
+
+pub(super) fn read_target(reader: &mut Reader<'_>) -> Result<(Target, u8), WireError> {
+    let what = "an operation";
+    let head = reader.u8(what)?;
+    let target = match head >> 3 {
+        0 => Target::Field(reader.text(what, KEY_LEN_BYTES_MAX)?),
+        1 => Target::Entry {
+            container: reader.text(what, KEY_LEN_BYTES_MAX)?,
+            key: reader.text(what, KEY_LEN_BYTES_MAX)?,
+        },
+        2 => Target::Event { container: reader.text(what, KEY_LEN_BYTES_MAX)? },
+        tag => return Err(WireError::Tag { what, tag: tag.into() }),
+    };
+    Ok((target, head & 7))
+}
+
+fn read_run(reader: &mut Reader<'_>, workers: &mut Vec<DocId>) -> Result<Run, WireError> {
+    let what = "a run";
+    let log = LogId(reader.array(what)?);
+    let (named, branch) = match reader.u8(what)? {
+        0 => (log, None),
+        1 => {
+            let named = LogId(reader.array(what)?);
+            let of = LogId(reader.array(what)?);
+            (named, Some(Branch { of, base: reader.uint(what)? }))
+        }
+        tag => return Err(WireError::Tag { what, tag: tag.into() }),
+    };
+    let first = reader.uint(what)?;
+    let lamport = reader.uint(what)?;
+    let wall_ms = reader.uint(what)?;
+    let count = reader.count("a count of transactions", RUN_TRANSACTIONS_MAX)?;
+    let mut last = (lamport.wrapping_sub(1), wall_ms, None);
+    let mut transactions = Vec::new();
+    for step in 0..count as u64 {
+        let seq = first.checked_add(step).ok_or(WireError::Unsound { what: "a position" })?;
+        transactions.push(read_transaction(reader, named, seq, &mut last, workers)?);
+    }
+    Ok(Run { log, branch, transactions, signature: HeadSignature(reader.array(what)?) })
+}
+
+fn read_transaction(
+    reader: &mut Reader<'_>,
+    log: LogId,
+    seq: u64,
+    last: &mut (u64, u64, Option<DocId>),
+    workers: &mut Vec<DocId>,
+) -> Result<Transaction, WireError> {
+    let what = "a transaction";
+    let flags = reader.u8(what)?;
+    let has = |flag: u8| flags & flag != 0;
+    if flags & 128 != 0 {
+        return Err(WireError::Tag { what, tag: flags.into() });
+    }
+    let wall_ms = last.1.wrapping_add(reader.int(what)? as u64);
+    let lamport = last.0.wrapping_add(if has(LAMPORT) { reader.uint(what)? } else { 1 });
+    let worker = if has(WORKER) {
+        match reader.count("a worker", workers.len())? {
+            0 => {
+                let worker = DocId(reader.array(what)?);
+                workers.push(worker);
+                worker
+            }
+            at => workers[at - 1],
+        }
+    } else {
+        last.2.ok_or(WireError::Unsound { what: "a worker" })?
+    };
+    let actor_nonce = if has(ACTOR) { Some(u64::from_le_bytes(reader.array(what)?)) } else { None };
+    let opening = if has(OPENING) {
+        let replica = ReplicaId(reader.array(what)?);
+        let epoch = Epoch(u64::from_le_bytes(reader.array(what)?));
+        let predecessor = match reader.u8(what)? {
+            0 => None,
+            1 => Some(Hash(reader.array(what)?)),
+            tag => return Err(WireError::Tag { what, tag: tag.into() }),
+        };
+        Some(Opening { replica, epoch, predecessor })
+    } else {
+        None
+    };
+    let mut seen = Vec::new();
+    if has(SEEN) {
+        for _ in 0..reader.count("a count of seen logs", SEEN_MAX)? {
+            let log = LogId(reader.array(what)?);
+            seen.push(Seen { log, len: reader.uint(what)?, head: reader.array(what)? });
+        }
+    }
+    let verdicts: Vec<Verdict> = if has(VERDICTS) {
+        postcard::from_bytes(reader.bytes("verdicts", BATCH_LEN_BYTES_MAX)?)
+            .map_err(|_| WireError::Unsound { what: "a verdict" })?
+    } else {
+        Vec::new()
+    };
+    let count = if has(CHANGES) { reader.count("a count of changes", CHANGES_MAX)? } else { 1 };
+    let mut changes = Vec::new();
+    for _ in 0..count {
+        changes.push(read_change(reader)?);
+    }
+    *last = (lamport, wall_ms, Some(worker));
+    Ok(Transaction { log, seq, lamport, wall_ms, worker, actor_nonce, opening, seen, changes, verdicts })
+}
+
+fn read_change(reader: &mut Reader<'_>) -> Result<Change, WireError> {
+    let what = "a change";
+    let doc = DocId(reader.array(what)?);
+    let kind = Kind(reader.u8(what)?);
+    let mut deps = Vec::new();
+    for _ in 0..reader.count("a count of dependencies", DEPS_MAX)? {
+        deps.push(Dep(reader.array(what)?));
+    }
+    let mut ops = Vec::new();
+    for _ in 0..reader.count("a count of operations", OPS_MAX)? {
+        let (target, tag) = read_target(reader)?;
+        ops.push(Op { target, value: read_scalar(reader, tag)? });
+    }
+    Ok(Change { doc, kind, deps, ops })
+}

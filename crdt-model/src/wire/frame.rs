@@ -1,0 +1,277 @@
+//! Frames: a length, a type and a body. Control frames are postcard; batches and pages have forms of
+//! their own.
+
+use serde::{Deserialize, Serialize};
+
+use super::bytes::{Reader, WireError, Writer};
+use crate::checkpoint::Cursor;
+use crate::clock::Clock;
+use crate::enrolment::{Grant, SignedEnrolment, StreetId};
+use crate::identity::{Epoch, LogId, Scope};
+
+/// Version of everything in this module; part of the ALPN (RFC 7301) of the transport.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// Longest frame, in bytes.
+pub const FRAME_LEN_BYTES_MAX: usize = 1024 * 1024;
+
+/// One message between replicas.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Frame {
+    /// A new replica shows its invitation.
+    Join(Join),
+    /// The centre's answer.
+    Joined(Box<Joined>),
+    /// Opens a session on either side.
+    Hello(Box<Hello>),
+    /// Full clocks of scopes that differ.
+    Clocks(Vec<ScopeClock>),
+    /// Transactions: [`super::encode_batch`].
+    Batch(Vec<u8>),
+    /// What is durable at the sender of this frame.
+    Acknowledged(Vec<Acknowledged>),
+    /// Pages follow for this scope.
+    Checkpoint(CheckpointStart),
+    /// Documents: [`super::encode_page`], with the end of the page and the centre's signature.
+    Page {
+        /// The scope.
+        scope: Scope,
+        /// The last document of the page; `None` in the last page.
+        end: Option<Cursor>,
+        /// The documents.
+        packed: Vec<u8>,
+        /// The centre's, over `packed`.
+        signature: [u8; 64],
+    },
+    /// Are we still equal? The sender's digest over all shared clocks.
+    Ping([u8; 8]),
+    /// The answer to a ping: the same digest of the other side.
+    Pong([u8; 8]),
+    /// A changed enrolment.
+    Granted(Box<Grant>),
+    /// The session ends in order, with the sender's digest over all shared clocks.
+    Bye([u8; 8]),
+    /// The sender will not go on, and why.
+    Refused(String),
+}
+
+/// A new replica shows its invitation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Join {
+    /// Which invitation.
+    pub number: u32,
+    /// Its secret.
+    pub secret: [u8; 16],
+    /// The epoch that the replica drew.
+    pub epoch: Epoch,
+    /// A name for the device that people recognise.
+    pub device: String,
+}
+
+/// The centre's answer to [`Join`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Joined {
+    /// Welcome.
+    Granted(Grant),
+    /// No, and why: unknown, used, expired.
+    Refused(String),
+}
+
+/// Opens a session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// Highest version that the sender speaks.
+    pub version: u16,
+    /// The street it belongs to.
+    pub street: StreetId,
+    /// Shown to neighbours; the relay knows its replicas.
+    pub enrolment: Option<SignedEnrolment>,
+    /// Digest over all shared clocks.
+    pub digest: [u8; 8],
+    /// The clocks themselves, or digests of them, or nothing.
+    pub summary: Summary,
+}
+
+/// How much of its clocks a replica tells at once.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Summary {
+    /// Full clocks of these scopes.
+    Clocks(Vec<ScopeClock>),
+    /// Digests, where the clocks together would be long.
+    Digests(Vec<(Scope, [u8; 8])>),
+}
+
+/// The clock of one scope.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ScopeClock {
+    /// The scope.
+    pub scope: Scope,
+    /// What is durable of it at the sender.
+    pub clock: Clock,
+    /// The sender has never had all of it and takes pages, after this cursor if there is one.
+    pub pages: Option<Option<Cursor>>,
+    /// Digest of what the sender believes the receiver's clock to be, `None` if it does not know: the
+    /// receiver tells its clock unless this is right.
+    pub believes: Option<[u8; 8]>,
+}
+
+/// One log that is durable at the sender up to `len`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// The scope.
+    pub scope: Scope,
+    /// The log.
+    pub log: LogId,
+    /// How many of its transactions.
+    pub len: u64,
+    /// The first bytes of the head there.
+    pub head: [u8; 4],
+}
+
+/// Pages follow.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CheckpointStart {
+    /// The scope.
+    pub scope: Scope,
+    /// A [`crate::checkpoint::Checkpoint`] (postcard) as it was signed.
+    pub bytes: Vec<u8>,
+    /// The centre's signature, in two halves.
+    pub signature: ([u8; 32], [u8; 32]),
+}
+
+impl CheckpointStart {
+    /// The signature in one piece.
+    pub fn signature(&self) -> [u8; 64] {
+        let mut whole = [0; 64];
+        whole[..32].copy_from_slice(&self.signature.0);
+        whole[32..].copy_from_slice(&self.signature.1);
+        whole
+    }
+}
+
+const JOIN: u8 = 1;
+const JOINED: u8 = 2;
+const HELLO: u8 = 3;
+const CLOCKS: u8 = 4;
+const BATCH: u8 = 5;
+const ACKNOWLEDGED: u8 = 6;
+const CHECKPOINT: u8 = 7;
+const PAGE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+const GRANTED: u8 = 11;
+const BYE: u8 = 12;
+const REFUSED: u8 = 13;
+
+fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).unwrap_or_default()
+}
+
+fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &'static str) -> Result<T, WireError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(WireError::Trailing { what, len_bytes: rest.len() }),
+        Err(_) => Err(WireError::Unsound { what }),
+    }
+}
+
+impl Frame {
+    /// The frame as it travels, with its length in front.
+    pub fn encode(&self) -> Vec<u8> {
+        let (tag, body) = match self {
+            Self::Join(join) => (JOIN, to_bytes(join)),
+            Self::Joined(joined) => (JOINED, to_bytes(joined)),
+            Self::Hello(hello) => (HELLO, to_bytes(hello)),
+            Self::Clocks(clocks) => (CLOCKS, to_bytes(clocks)),
+            Self::Batch(batch) => (BATCH, batch.clone()),
+            Self::Acknowledged(acks) => (ACKNOWLEDGED, to_bytes(acks)),
+            Self::Checkpoint(start) => (CHECKPOINT, to_bytes(start)),
+            Self::Page { scope, end, packed, signature } => {
+                let mut body = to_bytes(&(scope, end));
+                body.extend_from_slice(signature);
+                body.extend_from_slice(packed);
+                (PAGE, body)
+            }
+            Self::Ping(digest) => (PING, digest.to_vec()),
+            Self::Pong(digest) => (PONG, digest.to_vec()),
+            Self::Granted(grant) => (GRANTED, to_bytes(grant)),
+            Self::Bye(digest) => (BYE, digest.to_vec()),
+            Self::Refused(reason) => (REFUSED, reason.as_bytes().to_vec()),
+        };
+        let mut writer = Writer::default();
+        writer.uint(body.len() as u64 + 1);
+        writer.u8(tag);
+        writer.raw(&body);
+        writer.out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(bytes);
+        let tag = reader.u8("a frame")?;
+        let body = &bytes[1..];
+        let digest = |what| {
+            let mut reader = Reader::new(body);
+            let digest = reader.array(what)?;
+            reader.end(what)?;
+            Ok(digest)
+        };
+        Ok(match tag {
+            JOIN => Self::Join(from_bytes(body, "a join")?),
+            JOINED => Self::Joined(from_bytes(body, "the answer to a join")?),
+            HELLO => Self::Hello(from_bytes(body, "a hello")?),
+            CLOCKS => Self::Clocks(from_bytes(body, "clocks")?),
+            BATCH => Self::Batch(body.to_vec()),
+            ACKNOWLEDGED => Self::Acknowledged(from_bytes(body, "an acknowledgement")?),
+            CHECKPOINT => Self::Checkpoint(from_bytes(body, "a checkpoint")?),
+            PAGE => {
+                let ((scope, end), rest): ((Scope, Option<Cursor>), &[u8]) =
+                    postcard::take_from_bytes(body).map_err(|_| WireError::Unsound { what: "a page" })?;
+                let mut reader = Reader::new(rest);
+                let signature = reader.array("a page")?;
+                Self::Page { scope, end, signature, packed: rest[64..].to_vec() }
+            }
+            PING => Self::Ping(digest("a ping")?),
+            PONG => Self::Pong(digest("a pong")?),
+            GRANTED => Self::Granted(from_bytes(body, "an enrolment")?),
+            BYE => Self::Bye(digest("a farewell")?),
+            REFUSED => Self::Refused(String::from_utf8_lossy(&body[..body.len().min(1_000)]).into_owned()),
+            tag => return Err(WireError::Tag { what: "a frame", tag: tag.into() }),
+        })
+    }
+}
+
+/// Cuts a stream of bytes into frames.
+#[derive(Default, Debug)]
+pub struct FrameBuffer {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl FrameBuffer {
+    /// Takes in what arrived.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.used > 0 && (self.used == self.bytes.len() || self.used > 64 * 1024) {
+            self.bytes.drain(..self.used);
+            self.used = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame, if it is there.
+    ///
+    /// # Errors
+    /// [`WireError`] for a frame that is too long or damaged: the stream is of no use after that.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, WireError> {
+        let rest = &self.bytes[self.used..];
+        let mut reader = Reader::new(rest);
+        let len = match reader.count("a frame's length in bytes", FRAME_LEN_BYTES_MAX) {
+            Err(WireError::Truncated { .. }) => return Ok(None),
+            other => other?,
+        };
+        let Ok(body) = reader.raw("a frame", len) else { return Ok(None) };
+        let frame = Frame::decode(body)?;
+        let head = (0..).find(|n| len >> (7 * n) == 0).unwrap_or(0).max(1);
+        self.used += head + len;
+        Ok(Some(frame))
+    }
+}
