@@ -11,6 +11,8 @@ pub trait Held {
     fn tip(&self, log: &LogId) -> Option<Tip>;
     /// The record at a position; `None` above the end and below the floor.
     fn record(&self, log: &LogId, seq: u64) -> Option<LogRecord>;
+    /// The branches that left a log.
+    fn branches(&self, log: &LogId) -> Vec<LogId>;
 }
 
 /// What to do with a run.

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod ingest;
 pub mod invitation;
 pub mod log;
+pub mod materialise;
 pub mod schema;
 pub mod session;
 pub mod transaction;

@@ -1,6 +1,7 @@
 //! The hash-chained sequence of one replica's transactions, and what its author vouches for.
 
-use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
+pub use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signature, Signer, Verifier, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{Epoch, Hash, LogId, ReplicaId};

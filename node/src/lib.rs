@@ -1,1 +1,3 @@
-//! A Wangge replica on a machine: store, QUIC, local API, command line.
+//! A Wangge replica on a machine: durable store, QUIC, local API, command line.
+
+pub mod replica;

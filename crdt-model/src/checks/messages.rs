@@ -39,7 +39,7 @@ impl CheckError {
     pub fn name_missing(field: &str) -> Self {
         Self::new(
             "name-missing",
-            format!("{field}为空,请补填后重新提交。"),
+            format!("{field}为空，请补填后重新提交。"),
             "The name is empty; fill it in and submit again.",
         )
     }
@@ -50,7 +50,7 @@ impl CheckError {
         Self::new(
             "sex-disagrees-with-id",
             format!(
-                "性别填为“{}”,而公民身份号码 {masked} 第17位表示“{}”,请核对证件后改正其中一项。",
+                "性别填为“{}”，而公民身份号码 {masked} 第17位表示“{}”，请核对证件后改正其中一项。",
                 stated.name_zh(),
                 by_number.name_zh()
             ),
@@ -68,7 +68,7 @@ impl CheckError {
     pub fn credit_code_check(code: &str) -> Self {
         Self::new(
             "credit-code-check",
-            format!("统一社会信用代码 {code} 校验位不符,请对照执照核对;早期试点代码可保留。"),
+            format!("统一社会信用代码 {code} 校验位不符，请对照执照核对；早期试点代码可保留。"),
             format!(
                 "Credit code {code} fails its check character; compare it with the licence \
                  (early pilot codes may stand)."
@@ -91,12 +91,12 @@ impl From<IdNumberError> for CheckError {
         match error {
             IdNumberError::Missing => Self::new(
                 code,
-                "公民身份号码为空,请补填18位号码。",
+                "公民身份号码为空，请补填18位号码。",
                 "The ID number is empty; fill in its 18 characters.",
             ),
             IdNumberError::Characters { masked, unexpected } => Self::new(
                 code,
-                format!("公民身份号码 {masked} 含有“{unexpected}”,只能是数字,末位可为X,请对照证件改正。"),
+                format!("公民身份号码 {masked} 含有“{unexpected}”，只能是数字，末位可为X，请对照证件改正。"),
                 format!(
                     "ID number {masked} holds {unexpected:?}; only digits and a final X may \
                      stand there. Correct it from the document."
@@ -107,7 +107,7 @@ impl From<IdNumberError> for CheckError {
                     if len == 15 { ("(旧15位号码)", " (an old number)") } else { ("", "") };
                 Self::new(
                     code,
-                    format!("公民身份号码 {masked} 有{len}位{hint_zh},应为18位,请对照证件改正。"),
+                    format!("公民身份号码 {masked} 有{len}位{hint_zh}，应为18位，请对照证件改正。"),
                     format!(
                         "ID number {masked} has {len} characters{hint_en}, not 18; correct it \
                          from the document."
@@ -116,7 +116,7 @@ impl From<IdNumberError> for CheckError {
             }
             IdNumberError::CheckDigit { masked } => Self::new(
                 code,
-                format!("公民身份号码 {masked} 校验位不符,可能有一位录错,请对照证件逐位核对。"),
+                format!("公民身份号码 {masked} 校验位不符，可能有一位录错，请对照证件逐位核对。"),
                 format!(
                     "ID number {masked} fails its check digit; a digit is probably mistyped. \
                      Compare it with the document."
@@ -124,7 +124,7 @@ impl From<IdNumberError> for CheckError {
             ),
             IdNumberError::BirthDate { masked } => Self::new(
                 code,
-                format!("公民身份号码 {masked} 第7至14位不是可能的出生日期,请对照证件改正。"),
+                format!("公民身份号码 {masked} 第7至14位不是可能的出生日期，请对照证件改正。"),
                 format!(
                     "Digits 7 to 14 of ID number {masked} are no possible birth date; correct \
                      it from the document."
@@ -140,14 +140,14 @@ impl From<CreditCodeError> for CheckError {
         match error {
             CreditCodeError::Missing => Self::new(
                 code,
-                "统一社会信用代码为空,有执照的请补填。",
+                "统一社会信用代码为空，有执照的请补填。",
                 "The credit code is empty; fill it in if the place has a licence.",
             ),
             CreditCodeError::Characters { found, unexpected } => {
                 let found = shorten(&found);
                 Self::new(
                     code,
-                    format!("统一社会信用代码“{found}”含有不应出现的“{unexpected}”,请对照执照改正。"),
+                    format!("统一社会信用代码“{found}”含有不应出现的“{unexpected}”，请对照执照改正。"),
                     format!(
                         "Credit code \"{found}\" holds {unexpected:?}, which no code has; \
                          correct it from the licence."
@@ -158,7 +158,7 @@ impl From<CreditCodeError> for CheckError {
                 let found = shorten(&found);
                 Self::new(
                     code,
-                    format!("统一社会信用代码“{found}”有{len}位,应为18位,请对照执照改正。"),
+                    format!("统一社会信用代码“{found}”有{len}位，应为18位，请对照执照改正。"),
                     format!(
                         "Credit code \"{found}\" has {len} characters, not 18; correct it from \
                          the licence."
@@ -174,11 +174,13 @@ impl From<PhoneError> for CheckError {
         let code = error.code();
         match error {
             PhoneError::Missing => {
-                Self::new(code, "联系电话为空,请补填。", "The phone number is empty; fill it in.")
+                Self::new(code, "联系电话为空，请补填。", "The phone number is empty; fill it in.")
             }
             PhoneError::Format { masked, digits } => Self::new(
                 code,
-                format!("联系电话 {masked} 共{digits}位数字,不是11位手机号或固定电话,已照原样保留,请核对。"),
+                format!(
+                    "联系电话 {masked} 共{digits}位数字，不是11位手机号或固定电话，已照原样保留，请核对。"
+                ),
                 format!(
                     "Phone {masked} has {digits} digits and is neither a mobile nor a landline; \
                      kept as typed, please check it."
@@ -193,7 +195,7 @@ impl From<SexError> for CheckError {
         let found = shorten(&error.found);
         Self::new(
             error.code(),
-            format!("性别“{found}”无法识别,请填男、女、未知或未说明。"),
+            format!("性别“{found}”无法识别，请填男、女、未知或未说明。"),
             format!("Sex \"{found}\" is not understood; use 男, 女, 未知 or 未说明."),
         )
     }
@@ -203,12 +205,12 @@ impl From<DateError> for CheckError {
     fn from(error: DateError) -> Self {
         let code = error.code();
         match error {
-            DateError::Missing => Self::new(code, "日期为空,请补填。", "The date is empty; fill it in."),
+            DateError::Missing => Self::new(code, "日期为空，请补填。", "The date is empty; fill it in."),
             DateError::Format { found } => {
                 let found = shorten(&found);
                 Self::new(
                     code,
-                    format!("日期“{found}”无法识别,请按 2026-08-10 的格式填写。"),
+                    format!("日期“{found}”无法识别，请按 2026-08-10 的格式填写。"),
                     format!("Date \"{found}\" is not understood; write it like 2026-08-10."),
                 )
             }
@@ -216,7 +218,7 @@ impl From<DateError> for CheckError {
                 let found = shorten(&found);
                 Self::new(
                     code,
-                    format!("日期“{found}”不存在,请核对年、月、日。"),
+                    format!("日期“{found}”不存在，请核对年、月、日。"),
                     format!("Date \"{found}\" does not exist; check year, month and day."),
                 )
             }
@@ -227,10 +229,10 @@ impl From<DateError> for CheckError {
 impl From<CoordinatesError> for CheckError {
     fn from(error: CoordinatesError) -> Self {
         let (hint_zh, hint_en) = if error.swapped() {
-            ("经度和纬度可能填反了,请对调", "they look swapped: exchange them")
+            ("经度和纬度可能填反了，请对调", "they look swapped: exchange them")
         } else {
             (
-                "请重新定位或改正(我国经度约73至135,纬度约3至54)",
+                "请重新定位或改正(我国经度约73至135，纬度约3至54)",
                 "locate the place again (China: longitude 73 to 135, latitude 3 to 54)",
             )
         };
@@ -242,7 +244,7 @@ impl From<CoordinatesError> for CheckError {
         };
         Self::new(
             error.code(),
-            format!("经度 {longitude}、纬度 {latitude} {wrong_zh},{hint_zh}。"),
+            format!("经度 {longitude}、纬度 {latitude} {wrong_zh}，{hint_zh}。"),
             format!("Longitude {longitude} and latitude {latitude} {wrong_en}; {hint_en}."),
         )
     }

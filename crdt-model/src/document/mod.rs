@@ -68,6 +68,7 @@ struct Stored {
 }
 
 /// One open document.
+#[derive(Clone)]
 pub struct Document {
     id: DocId,
     kind: Kind,
@@ -231,6 +232,60 @@ impl Document {
     /// Whether the change that the transaction at (`log`, `seq`) made is in.
     pub fn has(&self, log: &LogId, seq: u64) -> bool {
         self.applied.iter().any(|applied| applied.origin.seq == seq && applied.origin.log == *log)
+    }
+
+    /// Whether nothing but the genesis is in.
+    pub fn is_blank(&self) -> bool {
+        self.applied.is_empty()
+    }
+
+    /// The distinct texts visible in a field.
+    pub fn texts(&self, field: &str) -> Vec<String> {
+        let values = self.automerge.get_all(ObjId::Root, field).unwrap_or_default();
+        let mut texts: Vec<String> = values
+            .iter()
+            .filter_map(|(value, _)| match value {
+                automerge::Value::Scalar(scalar) => Scalar::from_automerge(scalar),
+                automerge::Value::Object(_) => None,
+            })
+            .map(|scalar| scalar.to_text())
+            .collect();
+        texts.sort_unstable();
+        texts.dedup();
+        texts
+    }
+
+    /// Leaves out of `ops` what would write a value that is there already or delete what is not.
+    pub fn effective(&self, ops: Vec<Op>) -> Vec<Op> {
+        ops.into_iter()
+            .filter(|op| {
+                let (container, key) = match &op.target {
+                    Target::Field(key) => (None, key),
+                    Target::Entry { container, key } => (Some(container), key),
+                    Target::Event { .. } => return true,
+                };
+                let obj = match container {
+                    None => ObjId::Root,
+                    Some(name) => match self.container(name) {
+                        Some(obj) => obj,
+                        None => return true,
+                    },
+                };
+                let visible = self.automerge.get_all(&obj, key.as_str()).unwrap_or_default();
+                match &op.value {
+                    None => !visible.is_empty(),
+                    Some(value) => {
+                        let same = |(found, _): &(automerge::Value<'_>, ObjId)| match found {
+                            automerge::Value::Scalar(scalar) => {
+                                Scalar::from_automerge(scalar).as_ref() == Some(value)
+                            }
+                            automerge::Value::Object(_) => false,
+                        };
+                        visible.is_empty() || !visible.iter().all(same)
+                    }
+                }
+            })
+            .collect()
     }
 
     /// A change of `ops` that builds on all that the document holds now.

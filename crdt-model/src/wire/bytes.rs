@@ -93,10 +93,6 @@ impl<'a> Reader<'a> {
         Self { rest: bytes }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     pub(crate) fn end(&self, what: &'static str) -> Result<(), WireError> {
         match self.rest.len() {
             0 => Ok(()),

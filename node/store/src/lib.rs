@@ -1,1 +1,221 @@
 //! The durable store of a replica: sled with group commit and real fsync.
+//!
+//! A [`Store`] maps byte strings to byte strings in one directory. Writes come as [`Batch`]es,
+//! which apply all or not at all, in the order in which they were queued. A commit counts only
+//! once its bytes would survive a power loss; many waiting commits share the cost of that.
+//!
+//! Nothing outside this crate knows that sled is underneath.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! use wangge_store::{Batch, Options, Store};
+//!
+//! let store = Store::open(dir.path(), Options::default())?;
+//! let mut batch = Batch::default();
+//! batch.put("person/1", "Ana");
+//! batch.put("person/2", "Ben");
+//! store.commit(batch)?;
+//! assert_eq!(store.get(b"person/2")?.as_deref(), Some(&b"Ben"[..]));
+//! assert_eq!(store.scan(b"person/").count(), 2);
+//! # Ok(()) }
+//! ```
+
+mod batch;
+mod chunk;
+mod committer;
+mod directory;
+mod engine;
+mod error;
+mod fault;
+mod sync;
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+pub use batch::Batch;
+pub use error::StoreError;
+pub use fault::Fault;
+
+use committer::{Committer, Queue};
+use directory::Directory;
+use engine::Engine;
+use sync::Sync;
+
+/// Longest key, in bytes.
+///
+/// An inner page of sled's tree holds up to 257 keys and must stay below 128 KiB, beyond which
+/// sled moves it to a file that no fsync of the main file covers.
+pub const KEY_BYTES_MAX: usize = 400;
+
+/// Longest value, in bytes. Photos and other large things are files of their own.
+pub const VALUE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Least free space on the disk, in bytes, at which commits are still taken.
+///
+/// Refusing early leaves room to open the store again and to delete, and fails one commit
+/// cleanly where a write that fails halfway would force a reopening.
+pub const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
+/// How to open a [`Store`].
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Size of sled's page cache, in bytes; 8 MiB by default. (sled's own default, 1 GB,
+    /// doubles the memory of a replica.)
+    pub cache_bytes: u64,
+    /// A disk that can be filled up on demand, for tests.
+    pub fault: Option<Fault>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: 8 * 1024 * 1024, fault: None }
+    }
+}
+
+/// An open store. Clones share it; the last one to be dropped closes it.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Arc<Queue>,
+    committer: Option<JoinHandle<()>>,
+    engine: Arc<Engine>,
+}
+
+impl Store {
+    /// Opens the store in `dir`, creating both if `dir` is missing or empty.
+    ///
+    /// # Errors
+    /// [`Locked`](StoreError::Locked), [`NotAStore`](StoreError::NotAStore),
+    /// [`NewerFormat`](StoreError::NewerFormat), [`Damaged`](StoreError::Damaged),
+    /// [`Full`](StoreError::Full) or [`Io`](StoreError::Io).
+    pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        let directory = Directory::claim(dir)?;
+        let mut engine = Engine::open(directory, options.cache_bytes)?;
+        let next_generation = engine.begin_epoch()?;
+        engine.flush(0)?;
+        let sync = Sync::new(&engine.directory().sled_dir())?;
+        engine.finish_creation()?;
+        let engine = Arc::new(engine);
+        let queue = Arc::new(Queue::default());
+        let committer = Committer {
+            engine: engine.clone(),
+            sync,
+            fault: options.fault,
+            next_generation,
+            poisoned_by: None,
+        };
+        let committer = thread::Builder::new()
+            .name("store-committer".to_owned())
+            .spawn({
+                let queue = queue.clone();
+                move || committer.run(&queue)
+            })
+            .map_err(|e| StoreError::from_io("start the committer of", dir, 0, e))?;
+        Ok(Self { shared: Arc::new(Shared { queue, committer: Some(committer), engine }) })
+    }
+
+    /// The value of `key`.
+    ///
+    /// A batch shows here as soon as it is applied, a little before it is durable. Whoever
+    /// tells another replica what is read here waits for the commit first.
+    ///
+    /// # Errors
+    /// [`Damaged`](StoreError::Damaged) or [`Io`](StoreError::Io).
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.shared.engine.get(key)
+    }
+
+    /// All entries whose key begins with `prefix`, ascending, with whole values.
+    ///
+    /// Each value comes from one write, but a scan is no snapshot: it may see some of the
+    /// batches that commit while it runs, and a part of them. It ends after the first error.
+    pub fn scan<'a>(
+        &'a self,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<'a> {
+        self.shared.engine.entries(prefix, prefix)
+    }
+
+    /// Like [`scan`](Self::scan), beginning with the first key that is not below `start`.
+    pub fn scan_from<'a>(
+        &'a self,
+        prefix: &[u8],
+        start: &[u8],
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<'a> {
+        self.shared.engine.entries(prefix, start)
+    }
+
+    /// Applies `batch` and waits until it would survive a power loss.
+    ///
+    /// # Errors
+    /// [`Full`](StoreError::Full), [`Poisoned`](StoreError::Poisoned),
+    /// [`KeyTooLong`](StoreError::KeyTooLong), [`ValueTooLong`](StoreError::ValueTooLong),
+    /// [`BlockingInCallback`](StoreError::BlockingInCallback), [`Io`](StoreError::Io) or
+    /// [`Damaged`](StoreError::Damaged).
+    pub fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        if self.shared.is_committer_thread() {
+            return Err(StoreError::BlockingInCallback);
+        }
+        let (done, result) = mpsc::sync_channel(1);
+        self.commit_then(batch, move |outcome| {
+            // Nobody can have stopped listening: the receiver waits below.
+            let _ = done.send(outcome);
+        });
+        result.recv().unwrap_or_else(|_| {
+            Err(StoreError::Poisoned {
+                dir: self.shared.engine.directory().path().to_path_buf(),
+                cause: "the committer thread is gone".to_owned(),
+            })
+        })
+    }
+
+    /// Queues `batch` and returns at once. `done` is called on the committer thread when the
+    /// batch would survive a power loss, or has failed.
+    ///
+    /// Batches are applied, and their callbacks called, in the order of the calls. The queue
+    /// has no bound: whoever writes without waiting limits what it has under way. While a
+    /// callback runs no commit makes progress, so it had better only pass the news on.
+    pub fn commit_then(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        self.shared.queue.push(batch, Box::new(done));
+    }
+
+    /// Waits for the commits queued so far, then lets go of the store. The last clone to go
+    /// closes the files and releases the directory; dropping it does the same.
+    pub fn close(self) {
+        // An empty batch needs nothing of its own, and its turn comes after all others.
+        if let Err(e) = self.commit(Batch::default()) {
+            tracing::debug!(error = e.one_line(), "closing a store that failed before");
+        }
+    }
+}
+
+impl Shared {
+    fn is_committer_thread(&self) -> bool {
+        self.committer.as_ref().is_some_and(|committer| committer.thread().id() == thread::current().id())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.close();
+        // A callback may hold the last clone; its own thread cannot wait for itself, and ends
+        // by itself once the queue is empty.
+        if !self.is_committer_thread()
+            && let Some(committer) = self.committer.take()
+            && committer.join().is_err()
+        {
+            tracing::error!("the committer thread panicked");
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.shared.engine.directory().path()).finish_non_exhaustive()
+    }
+}

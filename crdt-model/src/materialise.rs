@@ -1,0 +1,325 @@
+//! Turning logs into documents: the half of admission that needs documents, and the one place where
+//! transactions take effect. Pure; the caller looks up records and documents and stores what comes out.
+//!
+//! A transaction takes effect when all that its author had seen has, whole or not at all. Documents
+//! reach the same state in whatever causal order transactions come.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::head_tag;
+use crate::document::{Document, DocumentError, FormError, Origin};
+use crate::identity::{DocId, LogId};
+use crate::ingest::Held;
+use crate::log::{LogRecord, Tip};
+use crate::schema::Kind;
+use crate::transaction::{Breach, Seen, Transaction, TransactionError, actor};
+use crate::verdict::VoidReason;
+
+/// How far one log has taken effect.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AppliedLog {
+    /// Positions up to this one.
+    pub len: u64,
+    /// The Lamport number there.
+    pub lamport: u64,
+    /// The Automerge actor in use there.
+    pub actor: [u8; 16],
+    /// The log broke a rule of form here: nothing from this position on takes effect.
+    pub ended: Option<u64>,
+}
+
+/// Where documents come from.
+pub trait Documents {
+    /// A stored document, `None` if there is none of that id.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if it is damaged.
+    fn load(&self, doc: &DocId, kind: Kind) -> Result<Option<Document>, DocumentError>;
+    /// Why the position is void, if it was found to be so before it took effect.
+    fn void(&self, log: &LogId, record: &LogRecord) -> Option<VoidReason>;
+    /// Void transactions that change `doc`, in the order (Lamport, log, seq), each with the log that
+    /// holds it and the Automerge actor in use there.
+    fn voided(&self, doc: &DocId) -> Vec<(LogId, [u8; 16], LogRecord)>;
+    /// When the relay observed a position, milliseconds since 1970 (UTC), 0 if that is not known.
+    fn observed_ms(&self, log: &LogId, seq: u64) -> u64;
+}
+
+/// What became of one transaction.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// It waits for something that its author had seen.
+    Waits,
+    /// It took effect.
+    Applied,
+    /// It is void.
+    Void(VoidReason),
+    /// It breaks a rule of form: its log ends before it.
+    Ended(TransactionError),
+}
+
+/// Documents that transactions have changed and that are not stored yet.
+#[derive(Debug, Default)]
+pub struct Open(BTreeMap<DocId, (Document, bool)>);
+
+impl Open {
+    /// The changed documents, to be stored together with the applied positions.
+    pub fn drain_changed(&mut self) -> impl Iterator<Item = Document> {
+        std::mem::take(&mut self.0).into_values().filter(|(_, changed)| *changed).map(|(doc, _)| doc)
+    }
+
+    /// Puts a document there that was changed otherwise.
+    pub fn replace(&mut self, document: Document) {
+        self.0.insert(document.id(), (document, true));
+    }
+
+    /// An open document.
+    pub fn document(&self, id: &DocId) -> Option<&Document> {
+        self.0.get(id).map(|(document, _)| document)
+    }
+
+    /// How many are open.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none is open.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn get(&mut self, docs: &impl Documents, id: &DocId, kind: Kind) -> Result<&mut (Document, bool), Fault> {
+        if !self.0.contains_key(id) {
+            let document = match docs.load(id, kind)? {
+                Some(document) => document,
+                None => Document::new(*id, kind)?,
+            };
+            self.0.insert(*id, (document, false));
+        }
+        self.0.get_mut(id).ok_or(Fault::Form(FormError::UnknownDep { doc: *id }))
+    }
+}
+
+#[derive(Debug)]
+enum Fault {
+    Form(FormError),
+    Damaged(DocumentError),
+}
+
+impl From<FormError> for Fault {
+    fn from(error: FormError) -> Self {
+        Self::Form(error)
+    }
+}
+
+impl From<DocumentError> for Fault {
+    fn from(error: DocumentError) -> Self {
+        Self::Damaged(error)
+    }
+}
+
+/// How far each log of one scope has taken effect.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Applied(pub BTreeMap<LogId, AppliedLog>);
+
+impl Applied {
+    /// The Lamport number for a new transaction of someone who has seen all this.
+    pub fn next_lamport(&self) -> u64 {
+        self.0.values().map(|log| log.lamport).max().unwrap_or(0) + 1
+    }
+
+    /// How far `log` has taken effect.
+    pub fn len_of(&self, log: &LogId) -> u64 {
+        self.0.get(log).map_or(0, |applied| applied.len)
+    }
+
+    /// The state of a log as it was at an earlier position: where a branch begins.
+    pub fn at(held: &impl Held, log: &LogId, seq: u64) -> AppliedLog {
+        let Some(record) = held.record(log, seq) else { return AppliedLog::default() };
+        let named = record.transaction.log;
+        let nonce = (1..=seq).rev().find_map(|at| held.record(log, at)?.transaction.actor_nonce);
+        AppliedLog {
+            len: seq,
+            lamport: record.transaction.lamport,
+            actor: nonce.map_or([0; 16], |nonce| actor(&named, nonce)),
+            ended: None,
+        }
+    }
+
+    /// Lets the next transaction of `log` take effect, if it can.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if a stored document is damaged; nothing took effect then.
+    pub fn step(
+        &mut self,
+        held: &impl Held,
+        docs: &impl Documents,
+        open: &mut Open,
+        log: &LogId,
+        tip: &Tip,
+    ) -> Result<(Effect, Option<LogRecord>), DocumentError> {
+        let mut state = match self.0.get(log) {
+            Some(state) => state.clone(),
+            None => match &tip.identity.branch {
+                Some(branch) => Self::at(held, &branch.of, branch.base),
+                None => AppliedLog::default(),
+            },
+        };
+        let Some(record) = held.record(log, state.len + 1) else { return Ok((Effect::Waits, None)) };
+        let transaction = &record.transaction;
+        let seq = transaction.seq;
+        let effect = if state.ended.is_some() {
+            Effect::Void(VoidReason::Form)
+        } else {
+            let Some(greatest) = self.greatest_seen(held, &transaction.seen, state.lamport) else {
+                return Ok((Effect::Waits, None));
+            };
+            if let Some(nonce) = transaction.actor_nonce {
+                state.actor = actor(&transaction.log, nonce);
+            }
+            match docs.void(log, &record) {
+                Some(reason) => Effect::Void(reason),
+                None if !greatest.allows(transaction.lamport) => Effect::Ended(TransactionError {
+                    log: *log,
+                    seq,
+                    breach: Breach::Lamport { found: transaction.lamport },
+                }),
+                None => match apply(docs, open, log, transaction, state.actor) {
+                    Ok(()) => Effect::Applied,
+                    Err(Fault::Form(error)) => {
+                        Effect::Ended(TransactionError { log: *log, seq, breach: Breach::Change(error) })
+                    }
+                    Err(Fault::Damaged(error)) => return Err(error),
+                },
+            }
+        };
+        if matches!(effect, Effect::Ended(_)) {
+            state.ended = Some(seq);
+        }
+        state.len = seq;
+        state.lamport = state.lamport.max(transaction.lamport);
+        self.0.insert(*log, state);
+        Ok((effect, Some(record)))
+    }
+
+    /// The greatest Lamport number among what the author had seen; `None` while some of that has not
+    /// taken effect here.
+    fn greatest_seen(&self, held: &impl Held, seen: &[Seen], own: u64) -> Option<Greatest> {
+        let mut greatest = Greatest { lamport: own, exact: true };
+        for seen in seen {
+            let log = self.resolve(held, seen)?;
+            if self.len_of(&log) < seen.len {
+                return None;
+            }
+            match held.record(&log, seen.len) {
+                Some(record) => greatest.lamport = greatest.lamport.max(record.transaction.lamport),
+                // Below the floor: the number is not held here.
+                None => greatest.exact = false,
+            }
+        }
+        Some(greatest)
+    }
+
+    /// The log, or the branch of it, that the author meant.
+    fn resolve(&self, held: &impl Held, seen: &Seen) -> Option<LogId> {
+        let mut open = vec![seen.log];
+        let mut known = BTreeSet::new();
+        while let Some(log) = open.pop() {
+            if !known.insert(log) {
+                continue;
+            }
+            let tip = held.tip(&log);
+            if let Some(tip) = &tip
+                && tip.len >= seen.len
+            {
+                if seen.len <= tip.floor {
+                    return Some(log);
+                }
+                let head = if seen.len == tip.len {
+                    Some(tip.head)
+                } else {
+                    held.record(&log, seen.len).map(|r| r.head)
+                };
+                if head.is_some_and(|head| head_tag(&head) == seen.head) {
+                    return Some(log);
+                }
+            }
+            open.extend(held.branches(&log));
+        }
+        None
+    }
+}
+
+struct Greatest {
+    lamport: u64,
+    exact: bool,
+}
+
+impl Greatest {
+    fn allows(&self, lamport: u64) -> bool {
+        lamport == self.lamport + 1 || !self.exact && lamport > self.lamport
+    }
+}
+
+fn origin(docs: &impl Documents, log: &LogId, transaction: &Transaction, actor: [u8; 16]) -> Origin {
+    Origin {
+        log: transaction.log,
+        seq: transaction.seq,
+        lamport: transaction.lamport,
+        worker: transaction.worker,
+        wall_ms: transaction.wall_ms,
+        observed_ms: docs.observed_ms(log, transaction.seq),
+        actor,
+    }
+}
+
+fn apply(
+    docs: &impl Documents,
+    open: &mut Open,
+    log: &LogId,
+    transaction: &Transaction,
+    actor: [u8; 16],
+) -> Result<(), Fault> {
+    let origin = origin(docs, log, transaction, actor);
+    let mut undo: Vec<(DocId, (Document, bool))> = Vec::new();
+    for change in &transaction.changes {
+        if change.kind.spec().is_none() {
+            // A newer version wrote it: it stays in the log until this program is updated.
+            continue;
+        }
+        let done = (|| {
+            let entry = open.get(docs, &change.doc, change.kind)?;
+            if transaction.changes.len() > 1 {
+                undo.push((change.doc, (entry.0.clone(), entry.1)));
+            }
+            match entry.0.apply(change, &origin) {
+                Err(FormError::UnknownDep { doc }) => {
+                    // It may build on a change that was found void: then that one enters after all.
+                    let voided = docs.voided(&doc);
+                    if voided.is_empty() {
+                        return Err(Fault::Form(FormError::UnknownDep { doc }));
+                    }
+                    for (log, actor, record) in voided {
+                        let void = &record.transaction;
+                        let void_origin = self::origin(docs, &log, void, actor);
+                        for change in void.changes.iter().filter(|c| c.doc == doc) {
+                            entry.0.apply(change, &void_origin)?;
+                        }
+                    }
+                    entry.0.apply(change, &origin)?;
+                }
+                other => other?,
+            }
+            entry.1 = true;
+            Ok(())
+        })();
+        if let Err(fault) = done {
+            for (doc, before) in undo {
+                open.0.insert(doc, before);
+            }
+            return Err(fault);
+        }
+    }
+    Ok(())
+}

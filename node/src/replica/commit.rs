@@ -1,0 +1,223 @@
+//! Local transactions: what one action of the worker changed, durable before it counts as saved.
+
+use wangge_model::clock::{Clock, head_tag};
+use wangge_model::document::{Document, Op};
+use wangge_model::identity::{DocId, LogId, Scope};
+use wangge_model::log::{EMPTY_HEAD, LogIdentity, LogRecord, Tip, next_head, sign_head};
+use wangge_model::materialise::AppliedLog;
+use wangge_model::schema::Kind;
+use wangge_model::transaction::{LEN_BYTES_MAX, Opening, Seen, Transaction, actor};
+use wangge_model::verdict::Verdict;
+use wangge_store::Batch;
+
+use super::scope::{HeldScope, extent_of};
+use super::{Replica, ReplicaError, encode, keys, lock, now_ms};
+
+/// What to write to one document.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// The document; made if it is not there yet.
+    pub doc: DocId,
+    /// Its kind.
+    pub kind: Kind,
+    /// What to put or delete. A value that is there already is not written again.
+    pub ops: Vec<Op>,
+}
+
+/// A transaction that is durable.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Committed {
+    /// Its log.
+    pub log: LogId,
+    /// Its place in it.
+    pub seq: u64,
+    /// The documents that it changed.
+    pub documents: Vec<DocId>,
+}
+
+impl Replica {
+    /// Commits edits of one scope as one transaction; returns once it is durable. `None` if nothing
+    /// would change. `wall_ms` is when it happened, by default now.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]: nothing is written then.
+    pub fn commit(
+        &self,
+        scope: &Scope,
+        edits: Vec<Edit>,
+        wall_ms: Option<u64>,
+    ) -> Result<Option<Committed>, ReplicaError> {
+        let worker = self.profile().enrolment().map_or(DocId([0; 16]), |enrolment| enrolment.worker);
+        self.commit_as(scope, worker, edits, Vec::new(), wall_ms)
+    }
+
+    /// Writes decisions into this replica's log; the relay's alone count.
+    ///
+    /// # Errors
+    /// [`ReplicaError`].
+    pub fn commit_verdicts(&self, scope: &Scope, verdicts: Vec<Verdict>) -> Result<(), ReplicaError> {
+        self.commit_as(scope, DocId([0; 16]), Vec::new(), verdicts, None).map(|_| ())
+    }
+
+    fn commit_as(
+        &self,
+        scope: &Scope,
+        worker: DocId,
+        edits: Vec<Edit>,
+        verdicts: Vec<Verdict>,
+        wall_ms: Option<u64>,
+    ) -> Result<Option<Committed>, ReplicaError> {
+        let turn = lock(&self.documents);
+        self.apply_all(&turn)?;
+        let mut changes = Vec::new();
+        let mut documents: Vec<Document> = Vec::new();
+        for edit in edits {
+            let document = match self.load_document(scope, edit.kind, &edit.doc)? {
+                Some(document) => document,
+                None => Document::new(edit.doc, edit.kind).map_err(|e| ReplicaError::Form(e.to_string()))?,
+            };
+            let ops = document.effective(edit.ops);
+            if !ops.is_empty() {
+                changes.push(document.draft(ops));
+                documents.push(document);
+            }
+        }
+        if changes.is_empty() && verdicts.is_empty() {
+            return Ok(None);
+        }
+        let profile = self.profile();
+        let log = self.own_log(scope);
+        let (transaction, record, tip, batch, reported) = {
+            let state = lock(&self.state);
+            if let Some(reason) = &state.failed {
+                return Err(ReplicaError::Failed { reason: reason.clone() });
+            }
+            let scoped =
+                state.scopes.get(scope).ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
+            let own = scoped.tips.get(&log);
+            let (head, seq) = own.map_or((EMPTY_HEAD, 1), |tip| (tip.head, tip.len + 1));
+            let opening = (seq == 1).then(|| {
+                let earlier = profile.earlier.iter().rev().find_map(|epoch| {
+                    scoped.tips.get(&LogId::derive(scope, &profile.replica(), *epoch)).map(|tip| tip.head)
+                });
+                Opening { replica: profile.replica(), epoch: profile.epoch(), predecessor: earlier }
+            });
+            let my_actor = actor(&log, self.actor_nonce);
+            let current = scoped.applied.0.get(&log).map(|applied| applied.actor);
+            let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+            let (seen, reported) = unreported(&held, &scoped.applied, &scoped.reported, &log);
+            let transaction = Transaction {
+                log,
+                seq,
+                lamport: scoped.applied.next_lamport(),
+                wall_ms: wall_ms.unwrap_or_else(now_ms),
+                worker,
+                actor_nonce: (current != Some(my_actor)).then_some(self.actor_nonce),
+                opening,
+                seen,
+                changes,
+                verdicts,
+            };
+            transaction.check_form().map_err(|e| ReplicaError::Form(e.to_string()))?;
+            let head = next_head(&head, &transaction.hash(&scoped.secret));
+            let identity = own.map_or_else(
+                || LogIdentity { replica: profile.replica(), epoch: profile.epoch(), branch: None },
+                |tip| tip.identity.clone(),
+            );
+            let floor = own.map_or(0, |tip| tip.floor);
+            let tip = Tip { identity, len: seq, head, lamport: transaction.lamport, floor };
+            let record = LogRecord { head, transaction: transaction.clone() };
+            (transaction, record, tip, Batch::new(), reported)
+        };
+        let len_bytes = encode(&record).len();
+        if len_bytes > LEN_BYTES_MAX {
+            return Err(ReplicaError::TooLarge { len_bytes, max_bytes: LEN_BYTES_MAX });
+        }
+        self.store_commit(scope, worker, transaction, &record, tip, documents, reported, batch)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one batch")]
+    fn store_commit(
+        &self,
+        scope: &Scope,
+        worker: DocId,
+        transaction: Transaction,
+        record: &LogRecord,
+        tip: Tip,
+        mut documents: Vec<Document>,
+        reported: Clock,
+        mut batch: Batch,
+    ) -> Result<Option<Committed>, ReplicaError> {
+        let (log, seq) = (transaction.log, transaction.seq);
+        let my_actor = actor(&log, self.actor_nonce);
+        let origin = wangge_model::document::Origin {
+            log,
+            seq,
+            lamport: transaction.lamport,
+            worker,
+            wall_ms: transaction.wall_ms,
+            observed_ms: if self.is_centre() { now_ms() } else { 0 },
+            actor: my_actor,
+        };
+        for (document, change) in documents.iter_mut().zip(&transaction.changes) {
+            document.apply(change, &origin).map_err(|e| ReplicaError::Form(e.to_string()))?;
+            self.put_document(scope, document, &mut batch);
+        }
+        let signature = sign_head(&self.signing_key(), &log, seq, &record.head);
+        batch.put(keys::record(scope, &log, seq), encode(record));
+        batch.put(keys::signature(scope, &log, seq), signature.0.to_vec());
+        batch.put(keys::tip(scope, &log), encode(&tip));
+        batch.put(keys::reported(scope), encode(&reported));
+        let mut applied = match lock(&self.state).scopes.get(scope) {
+            Some(scoped) => scoped.applied.clone(),
+            None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
+        };
+        let own = AppliedLog { len: seq, lamport: transaction.lamport, actor: my_actor, ended: None };
+        applied.0.insert(log, own);
+        batch.put(keys::applied(scope), encode(&applied));
+        for verdict in &transaction.verdicts {
+            batch.put(keys::decided(scope, &verdict.log), encode(&verdict.upto));
+        }
+        self.store.commit(batch)?;
+        let extent = extent_of(&tip);
+        if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+            scoped.tips.insert(log, tip);
+            scoped.applied = applied;
+            scoped.reported = reported;
+            for verdict in &transaction.verdicts {
+                scoped.decided.insert(verdict.log, verdict.upto);
+            }
+        }
+        self.note_durable(scope, log, extent);
+        Ok(Some(Committed { log, seq, documents: documents.iter().map(Document::id).collect() }))
+    }
+}
+
+/// What has taken effect here since the last transaction of `own` reported it, and the clock that
+/// reporting it leads to.
+fn unreported(
+    held: &HeldScope<'_>,
+    applied: &wangge_model::materialise::Applied,
+    reported: &Clock,
+    own: &LogId,
+) -> (Vec<Seen>, Clock) {
+    use wangge_model::ingest::Held;
+
+    let mut clock = reported.clone();
+    let mut seen = Vec::new();
+    for (log, state) in applied.0.iter().filter(|(log, _)| *log != own) {
+        if state.len <= reported.len_of(log) {
+            continue;
+        }
+        let head = match held.tips.get(log) {
+            Some(tip) if tip.len == state.len => tip.head,
+            _ => match held.record(log, state.len) {
+                Some(record) => record.head,
+                None => continue,
+            },
+        };
+        seen.push(Seen { log: *log, len: state.len, head: head_tag(&head) });
+        clock.advance(*log, state.len, &head);
+    }
+    (seen, clock)
+}

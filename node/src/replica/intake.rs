@@ -1,0 +1,204 @@
+//! Taking transactions in from a peer: checked against the logs, appended, durable, acknowledged. No
+//! document is opened here; what the transactions mean follows in `apply`.
+
+use std::sync::Arc;
+
+use wangge_model::clock::Extent;
+use wangge_model::identity::{Epoch, LogId, Scope};
+use wangge_model::ingest::{Outcome, ingest};
+use wangge_model::log::{Branch, Checked, LogError, Run};
+use wangge_model::materialise::Applied;
+use wangge_store::Batch;
+
+use super::scope::{HeldScope, ScopeState, extent_of};
+use super::{Replica, ReplicaError, encode, keys, lock};
+
+/// A run that did not fit: what to tell the peer is held of the log.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The log.
+    pub log: LogId,
+    /// What to ask from.
+    pub held: Extent,
+}
+
+/// Why transactions of a peer are not taken in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IntakeError {
+    /// The peer broke a rule of form.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// This side cannot.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+}
+
+const NOTHING: Extent = Extent { len: 0, head: [0; 4] };
+
+impl Replica {
+    /// Takes runs of one scope in. Returns at once; [`Replica::subscribe`] tells when they are durable.
+    ///
+    /// # Errors
+    /// [`IntakeError::Log`] if the peer broke a rule; what came before the bad run is kept.
+    pub fn ingest(self: &Arc<Self>, scope: &Scope, runs: Vec<Run>) -> Result<Vec<Misfit>, IntakeError> {
+        let mut misfits = Vec::new();
+        let mut batch = Batch::new();
+        let mut news = Vec::new();
+        let mut took_back = false;
+        let mut result = Ok(());
+        {
+            let mut state = lock(&self.state);
+            if let Some(reason) = &state.failed {
+                return Err(ReplicaError::Failed { reason: reason.clone() }.into());
+            }
+            let Some(scoped) = state.scopes.get_mut(scope) else {
+                return Err(ReplicaError::NotHeld { scope: scope.clone() }.into());
+            };
+            let own = self.own_log(scope);
+            for run in runs {
+                let log = run.log;
+                if in_flight(scoped, &run) {
+                    continue;
+                }
+                let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+                match ingest(scope, &scoped.secret, &held, run) {
+                    Err(error) => {
+                        result = Err(error.into());
+                        break;
+                    }
+                    Ok(Outcome::Known) => {}
+                    Ok(Outcome::Append(checked)) => {
+                        took_back |= checked.log == own;
+                        self.append(scope, scoped, checked, &mut batch, &mut news);
+                    }
+                    Ok(Outcome::Rename { base, to, append }) => {
+                        took_back |= log == own;
+                        tracing::warn!(%scope, %log, base, branch = %to, "a log forked: both branches are kept");
+                        self.rename(scope, scoped, log, base, to, &mut batch, &mut news)?;
+                        self.append(scope, scoped, append, &mut batch, &mut news);
+                    }
+                    Ok(Outcome::Gap { log }) => {
+                        let held = scoped.durable.0.get(&log).copied().unwrap_or(NOTHING);
+                        misfits.push(Misfit { log, held });
+                    }
+                    Ok(Outcome::Rewind { log }) => misfits.push(Misfit { log, held: NOTHING }),
+                }
+            }
+            if !batch.is_empty() {
+                // Queued while the lock is held: the order on the disk is the order in memory.
+                let (replica, scope) = (Arc::clone(self), scope.clone());
+                self.store.commit_then(batch, move |done| match done {
+                    Ok(()) => {
+                        for (log, extent) in news {
+                            replica.note_durable(&scope, log, extent);
+                        }
+                    }
+                    Err(error) => {
+                        tracing::error!(%scope, %error, "transactions of a peer could not be stored");
+                        lock(&replica.state).failed = Some(error.to_string());
+                        // Whoever waits for an acknowledgement must not wait for ever.
+                        lock(&replica.subscribers).clear();
+                    }
+                });
+            }
+        }
+        if took_back {
+            self.open_epoch()?;
+        }
+        result.map(|()| misfits)
+    }
+
+    fn append(
+        &self,
+        scope: &Scope,
+        scoped: &mut ScopeState,
+        checked: Checked,
+        batch: &mut Batch,
+        news: &mut Vec<(LogId, Extent)>,
+    ) {
+        let Checked { log, records, tip, signature } = checked;
+        for record in &records {
+            batch.put(keys::record(scope, &log, record.transaction.seq), encode(record));
+        }
+        batch.put(keys::signature(scope, &log, tip.len), signature.0.to_vec());
+        batch.put(keys::tip(scope, &log), encode(&tip));
+        news.push((log, extent_of(&tip)));
+        scoped.tips.insert(log, tip);
+    }
+
+    /// Moves what is held of `log` after `base` to the branch `to`.
+    #[allow(clippy::too_many_arguments, reason = "one step of a batch, with the state that it changes")]
+    fn rename(
+        &self,
+        scope: &Scope,
+        scoped: &mut ScopeState,
+        log: LogId,
+        base: u64,
+        to: LogId,
+        batch: &mut Batch,
+        news: &mut Vec<(LogId, Extent)>,
+    ) -> Result<(), ReplicaError> {
+        let Some(mut tip) = scoped.tips.get(&log).cloned() else { return Ok(()) };
+        let before = {
+            let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+            Applied::at(&held, &log, base)
+        };
+        for prefix in [keys::records(scope, &log), keys::signatures(scope, &log)] {
+            let start = [prefix.as_slice(), &(base + 1).to_be_bytes()].concat();
+            for entry in self.store.scan_from(&prefix, &start) {
+                let (key, value) = entry?;
+                let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
+                let moved = if key[0] == b'L' {
+                    keys::record(scope, &to, seq)
+                } else {
+                    keys::signature(scope, &to, seq)
+                };
+                batch.delete(key);
+                batch.put(moved, value);
+            }
+        }
+        tip.identity.branch = Some(Branch { of: log, base });
+        tip.floor = tip.floor.min(base);
+        batch.put(keys::tip(scope, &to), encode(&tip));
+        if let Some(applied) = scoped.applied.0.remove(&log) {
+            if applied.len > base {
+                scoped.applied.0.insert(to, applied);
+                scoped.applied.0.insert(log, before);
+            } else {
+                scoped.applied.0.insert(log, applied);
+            }
+            batch.put(keys::applied(scope), encode(&scoped.applied));
+        }
+        news.push((to, extent_of(&tip)));
+        scoped.tips.insert(to, tip);
+        // The end that will be durable is the one that replaces it.
+        scoped.durable.0.remove(&log);
+        Ok(())
+    }
+
+    /// The log that this replica writes in a scope now.
+    pub(super) fn own_log(&self, scope: &Scope) -> LogId {
+        let profile = self.profile();
+        LogId::derive(scope, &profile.replica(), profile.epoch())
+    }
+
+    /// Draws a new epoch: this replica's own log came back from a peer, so its state was rolled back or
+    /// its disk was cloned, and positions must not be issued twice.
+    fn open_epoch(&self) -> Result<(), ReplicaError> {
+        let mut profile = self.profile();
+        profile.earlier.push(profile.epoch);
+        profile.epoch = Epoch(u64::from_le_bytes(super::random()?));
+        tracing::warn!("this replica's own transactions came back from a peer: a new epoch begins");
+        self.set_profile(profile)
+    }
+}
+
+/// Whether the run is held already but still on its way to the disk.
+fn in_flight(scoped: &ScopeState, run: &Run) -> bool {
+    let last = run.transactions.last().map_or(0, |t| t.seq);
+    let first = run.transactions.first().map_or(0, |t| t.seq);
+    let held = scoped.tips.get(&run.log).map_or(0, |tip| tip.len);
+    let durable = scoped.durable.len_of(&run.log);
+    first > durable && last <= held
+}

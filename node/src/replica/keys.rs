@@ -1,0 +1,146 @@
+//! Where things stand in the store. One tree, so that a batch over several kinds of records is atomic.
+
+use wangge_model::checkpoint::{Cursor, class_of};
+use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
+use wangge_model::schema::Kind;
+
+/// Who this replica is.
+pub(crate) const PROFILE: &[u8] = b"mprofile";
+
+fn scoped(tag: u8, scope: &Scope) -> Vec<u8> {
+    let mut key = vec![tag];
+    key.extend_from_slice(scope.to_string().as_bytes());
+    key.push(0);
+    key
+}
+
+fn positioned(tag: u8, scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
+    let mut key = logged(tag, scope, log);
+    key.extend_from_slice(&seq.to_be_bytes());
+    key
+}
+
+fn logged(tag: u8, scope: &Scope, log: &LogId) -> Vec<u8> {
+    let mut key = scoped(tag, scope);
+    key.extend_from_slice(&log.0);
+    key
+}
+
+/// Ends of the logs of a scope.
+pub(crate) fn tips(scope: &Scope) -> Vec<u8> {
+    scoped(b'T', scope)
+}
+
+/// The end of one log.
+pub(crate) fn tip(scope: &Scope, log: &LogId) -> Vec<u8> {
+    logged(b'T', scope, log)
+}
+
+/// One transaction.
+pub(crate) fn record(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
+    positioned(b'L', scope, log, seq)
+}
+
+/// Transactions of one log.
+pub(crate) fn records(scope: &Scope, log: &LogId) -> Vec<u8> {
+    logged(b'L', scope, log)
+}
+
+/// A signature over the head at a position.
+pub(crate) fn signature(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
+    positioned(b'G', scope, log, seq)
+}
+
+/// Signatures over the heads of one log.
+pub(crate) fn signatures(scope: &Scope, log: &LogId) -> Vec<u8> {
+    logged(b'G', scope, log)
+}
+
+/// How far each log has taken effect.
+pub(crate) fn applied(scope: &Scope) -> Vec<u8> {
+    scoped(b'A', scope)
+}
+
+/// What this replica's own log has reported as seen.
+pub(crate) fn reported(scope: &Scope) -> Vec<u8> {
+    scoped(b'S', scope)
+}
+
+/// Whether all of the scope is held, and the checkpoint that is coming in.
+pub(crate) fn completeness(scope: &Scope) -> Vec<u8> {
+    scoped(b'K', scope)
+}
+
+/// Void positions.
+pub(crate) fn voids(scope: &Scope) -> Vec<u8> {
+    scoped(b'X', scope)
+}
+
+/// One void position.
+pub(crate) fn void(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
+    positioned(b'X', scope, log, seq)
+}
+
+/// How far the relay has decided, per log.
+pub(crate) fn decided(scope: &Scope, log: &LogId) -> Vec<u8> {
+    logged(b'V', scope, log)
+}
+
+/// Decisions of a scope.
+pub(crate) fn decisions(scope: &Scope) -> Vec<u8> {
+    scoped(b'V', scope)
+}
+
+/// Documents of a scope, in the order of pages.
+pub(crate) fn documents(scope: &Scope) -> Vec<u8> {
+    scoped(b'D', scope)
+}
+
+/// One document.
+pub(crate) fn document(scope: &Scope, kind: Kind, doc: &DocId) -> Vec<u8> {
+    document_at(scope, &Cursor { class: class_of(kind), doc: *doc })
+}
+
+/// The document at a cursor.
+pub(crate) fn document_at(scope: &Scope, cursor: &Cursor) -> Vec<u8> {
+    let mut key = documents(scope);
+    key.push(cursor.class);
+    key.extend_from_slice(&cursor.doc.0);
+    key
+}
+
+/// The cursor of a document's key.
+pub(crate) fn cursor_of(key: &[u8]) -> Option<Cursor> {
+    let at = key.len().checked_sub(17)?;
+    Some(Cursor { class: *key.get(at)?, doc: DocId::from_slice(&key[at + 1..])? })
+}
+
+/// The document that holds a natural key now.
+pub(crate) fn natural(scope: &Scope, kind: Kind, number: &str) -> Vec<u8> {
+    let mut key = scoped(b'N', scope);
+    key.push(kind.0);
+    key.extend_from_slice(number.as_bytes());
+    key
+}
+
+/// What a peer has of a scope.
+pub(crate) fn remembered(peer: &ReplicaId, scope: &Scope) -> Vec<u8> {
+    let mut key = remembered_of(peer);
+    key.extend_from_slice(scope.to_string().as_bytes());
+    key
+}
+
+/// What a peer has.
+pub(crate) fn remembered_of(peer: &ReplicaId) -> Vec<u8> {
+    let mut key = b"P".to_vec();
+    key.extend_from_slice(&peer.0);
+    key
+}
+
+/// All that is remembered of peers.
+pub(crate) const REMEMBERED: &[u8] = b"P";
+
+/// Records that the relay alone keeps.
+pub fn relay_only(name: &str) -> Vec<u8> {
+    [b"R", name.as_bytes()].concat()
+}

@@ -1,0 +1,252 @@
+//! Finding and reading documents.
+
+use wangge_model::document::{Document, DocumentView, stored_heads};
+use wangge_model::identity::{DocId, Hash, ReplicaId, Scope};
+use wangge_model::schema::Kind;
+use wangge_model::transaction::ScopeSecret;
+
+use super::{Replica, ReplicaError, keys, lock};
+
+/// A document and the scope that it lives in.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The scope.
+    pub scope: Scope,
+    /// The document as plain data.
+    pub view: DocumentView,
+    /// How far it has come.
+    pub delivery: Delivery,
+}
+
+/// Where all that this replica knows of a record has arrived.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// On this device only.
+    Here,
+    /// At an area point as well.
+    Area,
+    /// On the disk of the relay at the centre.
+    Centre,
+}
+
+/// A scope's documents in one line: equal lines mean equal state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScopeDigest {
+    /// The scope.
+    pub scope: Scope,
+    /// How many documents.
+    pub documents: u64,
+    /// A hash over ids and heads.
+    pub digest: Hash,
+}
+
+impl Replica {
+    /// Digests of what is really in the documents of each scope, sorted by scope.
+    ///
+    /// # Errors
+    /// If a document is damaged.
+    pub fn digests(&self) -> Result<Vec<ScopeDigest>, ReplicaError> {
+        self.apply()?;
+        let mut digests = Vec::new();
+        for scope in self.scopes() {
+            let mut hasher = blake3::Hasher::new_derive_key("wangge 2026 scope digest");
+            let mut documents = 0;
+            for entry in self.store.scan(&keys::documents(&scope)) {
+                let (key, value) = entry?;
+                let Some(cursor) = keys::cursor_of(&key) else { continue };
+                let (_, digest) = stored_heads(cursor.doc, &value)?;
+                hasher.update(&digest.0);
+                documents += 1;
+            }
+            digests.push(ScopeDigest { scope, documents, digest: Hash(*hasher.finalize().as_bytes()) });
+        }
+        digests.sort_by_key(|digest| digest.scope.to_string());
+        Ok(digests)
+    }
+
+    /// The secret of a scope held here.
+    pub fn secret(&self, scope: &Scope) -> Option<ScopeSecret> {
+        lock(&self.state).scopes.get(scope).map(|scoped| scoped.secret.clone())
+    }
+
+    /// Documents of one kind in a scope, in no particular order. `take` sees each and says whether to
+    /// go on.
+    ///
+    /// # Errors
+    /// If a document is damaged.
+    pub fn each(
+        &self,
+        scope: &Scope,
+        kind: Kind,
+        mut take: impl FnMut(DocumentView) -> bool,
+    ) -> Result<(), ReplicaError> {
+        let prefix = keys::documents(scope);
+        let class = wangge_model::checkpoint::class_of(kind);
+        let mut start = prefix.clone();
+        start.push(class);
+        for entry in self.store.scan_from(&prefix, &start) {
+            let (key, value) = entry?;
+            let Some(cursor) = keys::cursor_of(&key) else { continue };
+            if cursor.class != class {
+                break;
+            }
+            // The kind stands first in the stored form.
+            if value.first() != Some(&kind.0) {
+                continue;
+            }
+            if !take(Document::decode(cursor.doc, &value)?.view()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One document of a scope.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn get(&self, scope: &Scope, kind: Kind, doc: &DocId) -> Result<Option<DocumentView>, ReplicaError> {
+        Ok(self.load_document(scope, kind, doc)?.map(|document| document.view()))
+    }
+
+    /// The document that stands for a natural key in a scope, if there is one.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn by_natural_key(
+        &self,
+        scope: &Scope,
+        kind: Kind,
+        number: &str,
+    ) -> Result<Option<DocumentView>, ReplicaError> {
+        let Some(natural) = kind.spec().and_then(|spec| spec.natural_key) else { return Ok(None) };
+        let Some(bytes) = self.store.get(&keys::natural(scope, kind, number))? else { return Ok(None) };
+        let Some(doc) = DocId::from_slice(&bytes) else { return Ok(None) };
+        let Some(document) = self.load_document(scope, kind, &doc)? else { return Ok(None) };
+        let current = document.texts(natural).iter().any(|text| text == number);
+        let view = document.view();
+        Ok((current && !view.is_closed()).then_some(view))
+    }
+
+    /// The id under which `number` is registered in a scope: that of the document which stands for it,
+    /// or of the next generation that is free.
+    ///
+    /// # Errors
+    /// If a document is damaged.
+    pub fn natural_id(&self, scope: &Scope, kind: Kind, number: &str) -> Result<(DocId, u32), ReplicaError> {
+        let secret = self.secret(scope).ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
+        let natural = kind.spec().and_then(|spec| spec.natural_key).unwrap_or_default();
+        if let Some(view) = self.by_natural_key(scope, kind, number)? {
+            let generation = match view.value(wangge_model::schema::GENERATION) {
+                Some(wangge_model::document::Scalar::Int(n)) => u32::try_from(*n).unwrap_or(0),
+                _ => 0,
+            };
+            return Ok((view.id, generation));
+        }
+        for generation in 0..u32::MAX {
+            let id = secret.natural_id(kind, number, generation);
+            let taken = match self.load_document(scope, kind, &id)? {
+                None => false,
+                // Closed, or its number was corrected: another generation.
+                Some(document) => {
+                    document.view().is_closed() || !document.texts(natural).iter().any(|text| text == number)
+                }
+            };
+            if !taken {
+                return Ok((id, generation));
+            }
+        }
+        Err(ReplicaError::Form("no free generation".to_owned()))
+    }
+
+    /// A document by its id, in whatever scope.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn find(&self, kind: Kind, doc: &DocId) -> Result<Option<(Scope, DocumentView)>, ReplicaError> {
+        for scope in self.scopes() {
+            if let Some(document) = self.load_document(&scope, kind, doc)?
+                && document.kind() == kind
+            {
+                return Ok(Some((scope, document.view())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How far all that is known here of a document has come.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn delivery(&self, scope: &Scope, kind: Kind, doc: &DocId) -> Result<Delivery, ReplicaError> {
+        let Some(document) = self.load_document(scope, kind, doc)? else { return Ok(Delivery::Here) };
+        let centre = self.profile().centre();
+        let decided = match lock(&self.state).scopes.get(scope) {
+            Some(scoped) => scoped.decided.clone(),
+            None => return Ok(Delivery::Here),
+        };
+        if self.is_centre() {
+            return Ok(Delivery::Centre);
+        }
+        let at_centre = self.remembered_scope(&centre, scope)?;
+        let mut peers = Vec::new();
+        for entry in self.store.scan(keys::REMEMBERED) {
+            let (key, value) = entry?;
+            let here = key.get(33..).is_some_and(|name| name == scope.to_string().as_bytes());
+            let peer = key.get(1..33).and_then(ReplicaId::from_slice);
+            if here
+                && peer.is_some_and(|peer| peer != centre)
+                && let Ok(clock) = postcard::from_bytes::<wangge_model::clock::Clock>(&value)
+            {
+                peers.push(clock);
+            }
+        }
+        let mut delivery = Delivery::Centre;
+        for origin in document.origins() {
+            let decided = decided.get(&origin.log).copied().unwrap_or(0);
+            let reached = if origin.seq <= at_centre.len_of(&origin.log).max(decided) {
+                Delivery::Centre
+            } else if peers.iter().any(|clock| origin.seq <= clock.len_of(&origin.log)) {
+                Delivery::Area
+            } else {
+                Delivery::Here
+            };
+            delivery = delivery.min(reached);
+        }
+        Ok(delivery)
+    }
+
+    fn remembered_scope(
+        &self,
+        peer: &ReplicaId,
+        scope: &Scope,
+    ) -> Result<wangge_model::clock::Clock, ReplicaError> {
+        let bytes = self.store.get(&keys::remembered(peer, scope))?;
+        Ok(bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default())
+    }
+
+    /// How many own transactions the centre does not have yet.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn unsent(&self) -> Result<u64, ReplicaError> {
+        if self.is_centre() {
+            return Ok(0);
+        }
+        let centre = self.profile().centre();
+        let mut unsent = 0;
+        for (scope, (clock, _)) in self.clocks() {
+            let at_centre = self.remembered_scope(&centre, &scope)?;
+            let decided = match lock(&self.state).scopes.get(&scope) {
+                Some(scoped) => scoped.decided.clone(),
+                None => continue,
+            };
+            for (log, extent) in &clock.0 {
+                let there = at_centre.len_of(log).max(decided.get(log).copied().unwrap_or(0));
+                unsent += extent.len.saturating_sub(there);
+            }
+        }
+        Ok(unsent)
+    }
+}

@@ -1,0 +1,374 @@
+//! A replica on a machine: the store, the logs, the documents made of them. Sessions, commands and the
+//! relay all work on this one value.
+//!
+//! Two locks. `state` guards the ends of the logs and is held only for moments, never while waiting
+//! for the disk. `documents` makes local commits and the application of foreign transactions take
+//! turns; it is taken before `state`.
+
+mod apply;
+mod commit;
+mod intake;
+pub mod keys;
+mod lookup;
+mod outgoing;
+mod pages;
+mod profile;
+mod scope;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use wangge_model::clock::{Clock, Extent};
+use wangge_model::document::DocumentError;
+use wangge_model::identity::{LogId, ReplicaId, Scope};
+use wangge_model::log::{LogIdentity, SigningKey};
+use wangge_model::session::Completeness;
+use wangge_model::transaction::Transaction;
+use wangge_model::verdict::VoidReason;
+use wangge_store::{Batch, Options, Store, StoreError};
+
+pub use commit::{Committed, Edit};
+pub use intake::Misfit;
+pub use lookup::{Delivery, Found, ScopeDigest};
+pub use profile::{Profile, STORE_VERSION};
+
+use scope::ScopeState;
+
+/// Decides on positions before they take effect. The relay has one; other replicas await its verdicts.
+pub trait Judge: Send + Sync {
+    /// Why the transaction of the replica `author` in `scope` does not count, if it does not.
+    fn judge(&self, scope: &Scope, author: &LogIdentity, transaction: &Transaction) -> Option<VoidReason>;
+}
+
+/// A log has become durable up to an extent.
+#[derive(Clone, Debug)]
+pub struct Durable {
+    /// The scope.
+    pub scope: Scope,
+    /// The log.
+    pub log: LogId,
+    /// How far.
+    pub extent: Extent,
+}
+
+struct State {
+    scopes: BTreeMap<Scope, ScopeState>,
+    /// Set when a write of foreign transactions failed: what is in memory is ahead of the disk.
+    failed: Option<String>,
+}
+
+/// One replica.
+pub struct Replica {
+    dir: PathBuf,
+    store: Store,
+    profile: RwLock<Profile>,
+    /// Drawn at each start of the process: from it follow the Automerge actors.
+    actor_nonce: u64,
+    state: Mutex<State>,
+    documents: Mutex<()>,
+    subscribers: Mutex<Vec<UnboundedSender<Durable>>>,
+    judge: RwLock<Option<Arc<dyn Judge>>>,
+}
+
+impl std::fmt::Debug for Replica {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Replica").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+/// What goes wrong on a replica.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplicaError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored document.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// A record of the store that cannot be read.
+    #[error("the record {what} in {} is damaged; run `wangge doctor` or sync to heal it", dir.display())]
+    Damaged {
+        /// What it is.
+        what: String,
+        /// Where.
+        dir: PathBuf,
+    },
+    /// Nothing here.
+    #[error(
+        "{} 里还没有网格数据:请先用邀请码加入 (wangge join) 或建立街道 (wangge-relay init)\n\
+         {} holds no replica yet: join with an invitation or found a street first",
+        dir.display(), dir.display()
+    )]
+    NoReplica {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// Something is here already.
+    #[error(
+        "{} 已经是一个{what}的数据目录,请换一个目录\n{} already holds a replica ({what}): use another directory",
+        dir.display(), dir.display()
+    )]
+    Occupied {
+        /// Where.
+        dir: PathBuf,
+        /// What.
+        what: String,
+    },
+    /// Written by a newer version.
+    #[error("{} was written by a newer version ({found}; this one knows {STORE_VERSION}): update this program", dir.display())]
+    Newer {
+        /// Where.
+        dir: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// A scope that this replica does not hold.
+    #[error("本机不负责 {scope},不能读写\nthis replica does not hold {scope}")]
+    NotHeld {
+        /// The scope.
+        scope: Scope,
+    },
+    /// A change that breaks a rule of form: a defect of this program.
+    #[error("the change is not well formed: {0}")]
+    Form(String),
+    /// Too much at once.
+    #[error("one transaction would take {len_bytes} bytes; the limit is {max_bytes}: save it in parts")]
+    TooLarge {
+        /// How much.
+        len_bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// The system gives no randomness.
+    #[error("the system gives no randomness: {0}")]
+    Randomness(String),
+    /// An earlier write failed.
+    #[error(
+        "an earlier write failed ({reason}); what was reported as saved is safe. Mend the cause and start again"
+    )]
+    Failed {
+        /// The earlier failure.
+        reason: String,
+    },
+}
+
+/// Bytes from the system's generator.
+///
+/// # Errors
+/// [`ReplicaError::Randomness`].
+pub fn random<const N: usize>() -> Result<[u8; N], ReplicaError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| ReplicaError::Randomness(e.to_string()))?;
+    Ok(bytes)
+}
+
+/// Milliseconds since 1970 (UTC), as this machine's clock says.
+pub fn now_ms() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Replica {
+    /// Makes a new replica in an empty or missing directory.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Occupied`] if one is there already.
+    pub fn create(dir: &Path, profile: Profile, options: Options) -> Result<Self, ReplicaError> {
+        let store = Store::open(dir, options)?;
+        if store.get(keys::PROFILE)?.is_some() {
+            return Err(ReplicaError::Occupied { dir: dir.to_owned(), what: "wangge".to_owned() });
+        }
+        let mut batch = Batch::new();
+        batch.put(keys::PROFILE, encode(&profile));
+        store.commit(batch)?;
+        Self::start(dir, store, profile)
+    }
+
+    /// Opens the replica in `dir`.
+    ///
+    /// # Errors
+    /// [`ReplicaError::NoReplica`] if there is none; [`ReplicaError::Newer`].
+    pub fn open(dir: &Path, options: Options) -> Result<Self, ReplicaError> {
+        if !dir.join("FORMAT").exists() {
+            return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
+        }
+        let store = Store::open(dir, options)?;
+        let Some(bytes) = store.get(keys::PROFILE)? else {
+            return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
+        };
+        let damaged = || ReplicaError::Damaged { what: "profile".to_owned(), dir: dir.to_owned() };
+        let (version, _): (u32, _) = postcard::take_from_bytes(&bytes).map_err(|_| damaged())?;
+        if version > STORE_VERSION {
+            return Err(ReplicaError::Newer { dir: dir.to_owned(), found: version });
+        }
+        let profile: Profile = postcard::from_bytes(&bytes).map_err(|_| damaged())?;
+        Self::start(dir, store, profile)
+    }
+
+    fn start(dir: &Path, store: Store, profile: Profile) -> Result<Self, ReplicaError> {
+        let replica = Self {
+            dir: dir.to_owned(),
+            store,
+            profile: RwLock::new(profile),
+            actor_nonce: u64::from_le_bytes(random()?),
+            state: Mutex::new(State { scopes: BTreeMap::new(), failed: None }),
+            documents: Mutex::new(()),
+            subscribers: Mutex::new(Vec::new()),
+            judge: RwLock::new(None),
+        };
+        replica.load_scopes()?;
+        Ok(replica)
+    }
+
+    /// Reads the ends of all logs of the scopes held.
+    fn load_scopes(&self) -> Result<(), ReplicaError> {
+        let profile = self.profile();
+        let secrets: BTreeMap<Scope, _> =
+            profile.grant().map(|grant| grant.secrets.iter().cloned().collect()).unwrap_or_default();
+        let mut state = lock(&self.state);
+        for scope in profile.scopes() {
+            let Some(secret) = secrets.get(&scope) else { continue };
+            if !state.scopes.contains_key(&scope) {
+                let loaded = ScopeState::load(&self.store, &self.dir, &scope, secret.clone())?;
+                state.scopes.insert(scope, loaded);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets `judge` decide on positions before they take effect.
+    pub fn set_judge(&self, judge: Arc<dyn Judge>) {
+        *self.judge.write().unwrap_or_else(PoisonError::into_inner) = Some(judge);
+    }
+
+    // ---- who it is
+
+    /// Where it is stored.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The store, for records of the relay's own.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Who this replica is.
+    pub fn profile(&self) -> Profile {
+        self.profile.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stores a changed profile and takes up scopes that it adds.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn set_profile(&self, profile: Profile) -> Result<(), ReplicaError> {
+        let mut batch = Batch::new();
+        batch.put(keys::PROFILE, encode(&profile));
+        self.store.commit(batch)?;
+        *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile;
+        self.load_scopes()
+    }
+
+    /// The key that signs this replica's heads.
+    pub fn signing_key(&self) -> SigningKey {
+        self.profile().signing_key()
+    }
+
+    /// Whether this replica is the centre's own.
+    pub fn is_centre(&self) -> bool {
+        let profile = self.profile();
+        profile.replica() == profile.centre()
+    }
+
+    /// The scopes held.
+    pub fn scopes(&self) -> Vec<Scope> {
+        lock(&self.state).scopes.keys().cloned().collect()
+    }
+
+    // ---- clocks
+
+    /// Per scope held: what is durable, and whether all of it is here.
+    pub fn clocks(&self) -> BTreeMap<Scope, (Clock, Completeness)> {
+        lock(&self.state)
+            .scopes
+            .iter()
+            .map(|(scope, state)| (scope.clone(), (state.durable.clone(), state.completeness)))
+            .collect()
+    }
+
+    /// News of durable data, from now on.
+    pub fn subscribe(&self) -> tokio::sync::mpsc::UnboundedReceiver<Durable> {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        lock(&self.subscribers).push(sender);
+        receiver
+    }
+
+    /// Notes that a log is durable and tells whoever listens.
+    fn note_durable(&self, scope: &Scope, log: LogId, extent: Extent) {
+        if let Some(state) = lock(&self.state).scopes.get_mut(scope) {
+            let held = state.durable.0.entry(log).or_insert(extent);
+            if held.len <= extent.len {
+                *held = extent;
+            }
+        }
+        let news = Durable { scope: scope.clone(), log, extent };
+        lock(&self.subscribers).retain(|subscriber| subscriber.send(news.clone()).is_ok());
+    }
+
+    // ---- what peers have
+
+    /// What `peer` had when last heard of.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn remembered(&self, peer: &ReplicaId) -> Result<BTreeMap<Scope, Clock>, ReplicaError> {
+        let prefix = keys::remembered_of(peer);
+        let mut clocks = BTreeMap::new();
+        for entry in self.store.scan(&prefix) {
+            let (key, value) = entry?;
+            let scope = std::str::from_utf8(&key[prefix.len()..]).ok().and_then(|text| text.parse().ok());
+            if let (Some(scope), Ok(clock)) = (scope, postcard::from_bytes(&value)) {
+                clocks.insert(scope, clock);
+            }
+        }
+        Ok(clocks)
+    }
+
+    /// Notes what `peer` has.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn remember(&self, peer: &ReplicaId, clocks: &BTreeMap<Scope, Clock>) -> Result<(), ReplicaError> {
+        let mut batch = Batch::new();
+        for (scope, clock) in clocks {
+            let key = keys::remembered(peer, scope);
+            let value = encode(clock);
+            if self.store.get(&key)?.as_ref() != Some(&value) {
+                batch.put(key, value);
+            }
+        }
+        if !batch.is_empty() {
+            self.store.commit(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for all writes and gives the directory up.
+    pub fn close(self) {
+        self.store.close();
+    }
+}
+
+pub(crate) fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).unwrap_or_default()
+}

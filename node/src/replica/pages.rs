@@ -1,0 +1,243 @@
+//! Checkpoints: giving a new replica the documents as they are, and taking them.
+
+use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, sign_part};
+use wangge_model::clock::Clock;
+use wangge_model::document::{Document, stored_page};
+use wangge_model::identity::Scope;
+use wangge_model::ingest::Held;
+use wangge_model::log::Tip;
+use wangge_model::materialise::AppliedLog;
+use wangge_model::session::Completeness;
+use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, decode_page, encode_page};
+use wangge_store::Batch;
+
+use super::scope::{Arrival, HeldScope, extent_of};
+use super::{Replica, ReplicaError, encode, keys, lock};
+
+/// A page ready to be sent.
+#[derive(Debug)]
+pub struct Page {
+    /// The end of the page; `None` in the last one.
+    pub end: Option<Cursor>,
+    /// The documents.
+    pub packed: Vec<u8>,
+    /// The centre's signature.
+    pub signature: [u8; 64],
+}
+
+impl Replica {
+    /// The start of a checkpoint of a scope: where its logs stand, and how many documents there are.
+    /// Only the centre's own replica has something to sign it with; others say that there are none.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn load_checkpoint(&self, scope: &Scope) -> Result<(CheckpointStart, Clock, u64), ReplicaError> {
+        let turn = lock(&self.documents);
+        self.apply_all(&turn)?;
+        let mut documents = 0;
+        if self.is_centre() {
+            for entry in self.store.scan(&keys::documents(scope)) {
+                entry?;
+                documents += 1;
+            }
+        }
+        let state = lock(&self.state);
+        let scoped = state.scopes.get(scope).ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
+        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+        let mut logs = Vec::new();
+        let mut clock = Clock::default();
+        for (log, tip) in &scoped.tips {
+            let Some(applied) = scoped.applied.0.get(log) else { continue };
+            let head = if applied.len == tip.len {
+                tip.head
+            } else {
+                match held.record(log, applied.len) {
+                    Some(record) => record.head,
+                    None => continue,
+                }
+            };
+            let tip = Tip {
+                identity: tip.identity.clone(),
+                len: applied.len,
+                head,
+                lamport: applied.lamport,
+                floor: applied.len,
+            };
+            clock.0.insert(*log, extent_of(&tip));
+            logs.push(CheckpointLog { log: *log, tip, actor: applied.actor });
+        }
+        drop(state);
+        let checkpoint = Checkpoint { scope: scope.clone(), logs, documents };
+        let bytes = encode(&checkpoint);
+        let signature = sign_part(&self.signing_key(), scope, b"start", &bytes);
+        let (mut r, mut s) = ([0; 32], [0; 32]);
+        r.copy_from_slice(&signature[..32]);
+        s.copy_from_slice(&signature[32..]);
+        Ok((CheckpointStart { scope: scope.clone(), bytes, signature: (r, s) }, clock, documents))
+    }
+
+    /// The page after a cursor.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn load_page(&self, scope: &Scope, after: Option<Cursor>) -> Result<Page, ReplicaError> {
+        let secret = match lock(&self.state).scopes.get(scope) {
+            Some(scoped) => scoped.secret.clone(),
+            None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
+        };
+        let prefix = keys::documents(scope);
+        let start = after.map_or_else(|| prefix.clone(), |cursor| keys::document_at(scope, &cursor));
+        let mut pages = Vec::with_capacity(PAGE_DOCUMENTS_MAX);
+        let mut end = None;
+        let mut more = false;
+        for entry in self.store.scan_from(&prefix, &start) {
+            let (key, value) = entry?;
+            let Some(cursor) = keys::cursor_of(&key) else { continue };
+            if Some(cursor) == after {
+                continue;
+            }
+            if pages.len() == PAGE_DOCUMENTS_MAX {
+                more = true;
+                break;
+            }
+            pages.push(stored_page(cursor.doc, &value)?);
+            end = Some(cursor);
+        }
+        let packed = encode_page(&pages, &secret);
+        let signature = sign_part(&self.signing_key(), scope, b"page", &packed);
+        Ok(Page { end: if more { end } else { None }, packed, signature })
+    }
+
+    /// Notes that pages of a checkpoint are coming.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn start_pages(&self, checkpoint: Checkpoint) -> Result<(), ReplicaError> {
+        let scope = checkpoint.scope.clone();
+        let mut batch = Batch::new();
+        batch.put(keys::completeness(&scope), encode(&Arrival::Pages(checkpoint.clone(), None)));
+        self.store.commit(batch)?;
+        if let Some(scoped) = lock(&self.state).scopes.get_mut(&scope) {
+            scoped.arriving = Some(checkpoint);
+            scoped.completeness = Completeness::Partial(None);
+        }
+        Ok(())
+    }
+
+    /// Stores a page; after the last one the scope is whole. Returns how many documents came, and the
+    /// clock once it is whole.
+    ///
+    /// # Errors
+    /// [`ReplicaError`] if the page is not sound or cannot be stored.
+    pub fn store_page(
+        &self,
+        scope: &Scope,
+        end: Option<Cursor>,
+        packed: &[u8],
+    ) -> Result<(u64, Option<Clock>), ReplicaError> {
+        let _turn = lock(&self.documents);
+        let (secret, arriving) = match lock(&self.state).scopes.get(scope) {
+            Some(scoped) => (scoped.secret.clone(), scoped.arriving.clone()),
+            None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
+        };
+        let mut batch = Batch::new();
+        let Some(checkpoint) = arriving.filter(|_| !packed.is_empty()) else {
+            // So few documents that the transactions themselves follow.
+            batch.put(keys::completeness(scope), encode(&Arrival::Whole));
+            self.store.commit(batch)?;
+            if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+                scoped.completeness = Completeness::Whole;
+                scoped.arriving = None;
+            }
+            return Ok((0, None));
+        };
+        let pages = decode_page(packed, &secret).map_err(|e| ReplicaError::Form(e.to_string()))?;
+        let count = pages.len() as u64;
+        for page in &pages {
+            if page.kind.spec().is_none() {
+                continue;
+            }
+            let form = |e: wangge_model::document::FormError| ReplicaError::Form(e.to_string());
+            let mut document = match self.load_document(scope, page.kind, &page.id)? {
+                Some(document) => document,
+                None => Document::new(page.id, page.kind).map_err(form)?,
+            };
+            document.apply_page(page).map_err(form)?;
+            self.put_document(scope, &document, &mut batch);
+        }
+        if end.is_some() {
+            batch.put(keys::completeness(scope), encode(&Arrival::Pages(checkpoint, end)));
+            self.store.commit(batch)?;
+            if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+                scoped.completeness = Completeness::Partial(end);
+            }
+            return Ok((count, None));
+        }
+        let mut applied = match lock(&self.state).scopes.get(scope) {
+            Some(scoped) => scoped.applied.clone(),
+            None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
+        };
+        let mut clock = Clock::default();
+        let mut ends = Vec::new();
+        for entry in &checkpoint.logs {
+            if applied.len_of(&entry.log) >= entry.tip.len {
+                continue;
+            }
+            let state = AppliedLog {
+                len: entry.tip.len,
+                lamport: entry.tip.lamport,
+                actor: entry.actor,
+                ended: None,
+            };
+            applied.0.insert(entry.log, state);
+            batch.put(keys::tip(scope, &entry.log), encode(&entry.tip));
+            ends.push((entry.log, entry.tip.clone()));
+        }
+        batch.put(keys::applied(scope), encode(&applied));
+        batch.put(keys::completeness(scope), encode(&Arrival::Whole));
+        self.store.commit(batch)?;
+        if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+            for (log, tip) in ends {
+                scoped.durable.0.insert(log, extent_of(&tip));
+                clock.0.insert(log, extent_of(&tip));
+                scoped.tips.insert(log, tip);
+            }
+            scoped.applied = applied;
+            scoped.completeness = Completeness::Whole;
+            scoped.arriving = None;
+            clock.merge(&scoped.durable);
+        }
+        Ok((count, Some(clock)))
+    }
+
+    /// Declares that all there is of the scopes is here: for the centre that founds them.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn declare_whole(&self, scopes: &[Scope]) -> Result<(), ReplicaError> {
+        let mut batch = Batch::new();
+        for scope in scopes {
+            batch.put(keys::completeness(scope), encode(&Arrival::Whole));
+        }
+        self.store.commit(batch)?;
+        let mut state = lock(&self.state);
+        for scope in scopes {
+            if let Some(scoped) = state.scopes.get_mut(scope) {
+                scoped.completeness = Completeness::Whole;
+            }
+        }
+        Ok(())
+    }
+
+    /// The clock of a checkpoint that is coming in, for going on after a break.
+    pub fn arriving(&self, scope: &Scope) -> Option<Clock> {
+        let state = lock(&self.state);
+        let scoped = state.scopes.get(scope)?;
+        let checkpoint = scoped.arriving.as_ref()?;
+        let mut clock = scoped.durable.clone();
+        for entry in &checkpoint.logs {
+            clock.0.insert(entry.log, extent_of(&entry.tip));
+        }
+        Some(clock)
+    }
+}

@@ -1,0 +1,336 @@
+//! Reading and writing through sled, with logical keys and whole values.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::chunk::{self, CHUNK_BYTES_MAX, Chunked, EPOCH_KEY, Head};
+use crate::directory::Directory;
+use crate::{Batch, KEY_BYTES_MAX, StoreError, VALUE_BYTES_MAX};
+
+/// How long to wait for sled's own lock.
+///
+/// The lock file is already ours, so the holder can only be a previous store of this process
+/// whose last I/O task has yet to let go of the file.
+const SLED_LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Bits of a generation that count within one opening of the store. 2^40 long values are
+/// beyond what a disk survives.
+const GENERATION_BITS: u32 = 40;
+
+/// sled, with everything that it may throw caught: nothing that comes from a disk may panic a
+/// caller.
+pub(crate) struct Engine {
+    /// Absent only while dropping.
+    db: Option<sled::Db>,
+    /// Held for writing while a batch is applied. Readers take it only when they caught a long
+    /// value in the middle of being replaced.
+    applying: RwLock<()>,
+    /// Last, so that the directory is released after sled is done with it.
+    directory: Directory,
+}
+
+impl Engine {
+    /// Opens sled in a claimed directory.
+    pub(crate) fn open(directory: Directory, cache_bytes: u64) -> Result<Self, StoreError> {
+        // The mode makes no difference: nothing in sled 0.34 reads it. Without the background
+        // flusher, sled writes only when the committer asks it to.
+        let config = sled::Config::new()
+            .path(directory.sled_dir())
+            .mode(sled::Mode::LowSpace)
+            .use_compression(false)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(None);
+        let deadline = Instant::now() + SLED_LOCK_WAIT_MAX;
+        let db = loop {
+            match catch_unwind(AssertUnwindSafe(|| config.open())) {
+                Ok(Ok(db)) => break db,
+                Ok(Err(e)) if is_lock_error(&e) => {
+                    if Instant::now() >= deadline {
+                        return Err(StoreError::Locked { dir: directory.path().to_path_buf() });
+                    }
+                    thread::sleep(Duration::from_millis(2));
+                }
+                Ok(Err(e)) => {
+                    return Err(StoreError::from_sled("open", directory.path(), 0, e));
+                }
+                Err(panic) => {
+                    let what = format!("sled could not open it: {}", panic_message(&*panic));
+                    return Err(directory.damaged(what));
+                }
+            }
+        };
+        Ok(Self { db: Some(db), applying: RwLock::new(()), directory })
+    }
+
+    /// Counts this opening, and returns the first generation that belongs to it.
+    ///
+    /// The record doubles as proof that sled found the data: given an emptied or foreign main
+    /// file, it may well come up as a new, empty database.
+    pub(crate) fn begin_epoch(&self) -> Result<u64, StoreError> {
+        let epoch = match self.raw_get(EPOCH_KEY)? {
+            Some(bytes) => bytes
+                .as_ref()
+                .try_into()
+                .map(u64::from_be_bytes)
+                .map_err(|_| self.directory.damaged("its counter of openings is unreadable"))?,
+            None if self.directory.is_new() => 0,
+            None => {
+                return Err(self
+                    .directory
+                    .damaged("its first record is missing, so db/db was emptied or replaced"));
+            }
+        };
+        self.guarded("write", 0, |db| db.insert(EPOCH_KEY, &(epoch + 1).to_be_bytes()))?;
+        Ok(epoch << GENERATION_BITS)
+    }
+
+    pub(crate) fn finish_creation(&mut self) -> Result<(), StoreError> {
+        self.directory.finish_creation()
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The value of `key`, whole, from one write.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let head_key = chunk::head_key(key);
+        let Some(head) = self.raw_get(&head_key)? else {
+            return Ok(None);
+        };
+        if let Some(value) = self.value(key, &head)? {
+            return Ok(Some(value));
+        }
+        // A chunk is missing: the value was replaced after the head was read. Hold off the
+        // committer, and what is missing now is missing on disk.
+        let _applying = self.applying.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(head) = self.raw_get(&head_key)? else {
+            return Ok(None);
+        };
+        match self.value(key, &head)? {
+            Some(value) => Ok(Some(value)),
+            None => Err(self
+                .directory
+                .damaged(format!("a part of the value of key {} is missing", key.escape_ascii()))),
+        }
+    }
+
+    /// Heads from `start` (inclusive) to the end of `prefix`, both logical.
+    pub(crate) fn entries(&self, prefix: &[u8], start: &[u8]) -> Entries<'_> {
+        let prefix = chunk::head_key(prefix);
+        let end = chunk::end_of_prefix(&prefix);
+        let start = chunk::head_key(start).max(prefix);
+        let heads = if start < end {
+            self.guarded("scan", 0, |db| Ok(db.range(start..end))).map(Some)
+        } else {
+            Ok(None)
+        };
+        match heads {
+            Ok(heads) => Entries { engine: self, heads, failed: None },
+            Err(e) => Entries { engine: self, heads: None, failed: Some(e) },
+        }
+    }
+
+    /// Applies a batch atomically. Durable only after [`flush`](Self::flush) and a sync.
+    ///
+    /// `next_generation` advances by one for each long value.
+    pub(crate) fn apply(&self, batch: &Batch, next_generation: &mut u64) -> Result<(), StoreError> {
+        let mut writes = sled::Batch::default();
+        for (key, value) in batch.writes() {
+            let head_key = chunk::head_key(key);
+            let old = self.raw_get(&head_key)?;
+            if let Some(Head::Chunked(old)) = old.as_deref().and_then(Head::decode) {
+                for chunk_key in old.keys(key) {
+                    writes.remove(chunk_key);
+                }
+            }
+            match value {
+                None if old.is_none() => {}
+                None => writes.remove(head_key),
+                Some(value) if value.len() <= CHUNK_BYTES_MAX => {
+                    writes.insert(head_key, Head::Inline(value).encode());
+                }
+                Some(value) => {
+                    let chunked = Chunked { generation: *next_generation, len_bytes: value.len() as u64 };
+                    *next_generation += 1;
+                    for (chunk_key, part) in chunked.keys(key).zip(value.chunks(CHUNK_BYTES_MAX)) {
+                        writes.insert(chunk_key, part);
+                    }
+                    writes.insert(head_key, Head::Chunked(chunked).encode());
+                }
+            }
+        }
+        let _applying = self.applying.write().unwrap_or_else(PoisonError::into_inner);
+        self.guarded("write", batch.len_bytes(), |db| db.apply_batch(writes))
+    }
+
+    /// Hands everything applied so far to the operating system.
+    pub(crate) fn flush(&self, needed_bytes: u64) -> Result<(), StoreError> {
+        self.guarded("write", needed_bytes, |db| db.flush())?;
+        Ok(())
+    }
+
+    /// The value behind `head`, or `None` if one of its chunks is missing.
+    fn value(&self, key: &[u8], head: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match Head::decode(head) {
+            Some(Head::Inline(value)) => Ok(Some(value.to_vec())),
+            Some(Head::Chunked(chunked)) => {
+                let mut value = Vec::new();
+                for chunk_key in chunked.keys(key) {
+                    match self.raw_get(&chunk_key)? {
+                        Some(part) => value.extend_from_slice(&part),
+                        None => return Ok(None),
+                    }
+                }
+                if value.len() as u64 != chunked.len_bytes {
+                    return Err(self.directory.damaged(format!(
+                        "the value of key {} has {} bytes instead of {}",
+                        key.escape_ascii(),
+                        value.len(),
+                        chunked.len_bytes
+                    )));
+                }
+                Ok(Some(value))
+            }
+            None => {
+                Err(self.directory.damaged(format!("the record of key {} is unreadable", key.escape_ascii())))
+            }
+        }
+    }
+
+    fn raw_get(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
+        self.guarded("read", 0, |db| db.get(key))
+    }
+
+    /// Runs `operation`, turning sled's errors and panics into errors of ours.
+    fn guarded<T>(
+        &self,
+        action: &'static str,
+        needed_bytes: u64,
+        operation: impl FnOnce(&sled::Db) -> sled::Result<T>,
+    ) -> Result<T, StoreError> {
+        let Some(db) = &self.db else {
+            return Err(self.directory.damaged("it was closed"));
+        };
+        match catch_unwind(AssertUnwindSafe(|| operation(db))) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(e)) => Err(StoreError::from_sled(action, self.directory.path(), needed_bytes, e)),
+            Err(panic) => {
+                Err(self.directory.damaged(format!("sled could not {action}: {}", panic_message(&*panic))))
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        // sled flushes when dropped, and panics if that fails.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(db))) {
+            tracing::error!(
+                dir = %self.directory.path().display(),
+                panic = panic_message(&*panic),
+                "sled could not close"
+            );
+        }
+    }
+}
+
+/// Checks what sled cannot hold before anything is applied.
+pub(crate) fn check_limits(batch: &Batch) -> Result<(), StoreError> {
+    for (key, value) in batch.writes() {
+        if key.len() > KEY_BYTES_MAX {
+            return Err(StoreError::KeyTooLong {
+                len_bytes: key.len() as u64,
+                max_bytes: KEY_BYTES_MAX as u64,
+            });
+        }
+        let len_bytes = value.map_or(0, |value| value.len() as u64);
+        if len_bytes > VALUE_BYTES_MAX {
+            return Err(StoreError::ValueTooLong {
+                key: key.escape_ascii().to_string(),
+                len_bytes,
+                max_bytes: VALUE_BYTES_MAX,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Keys with their whole values, ascending. Ends after the first error.
+pub(crate) struct Entries<'a> {
+    engine: &'a Engine,
+    heads: Option<sled::Iter>,
+    failed: Option<StoreError>,
+}
+
+/// A key and its value.
+type Entry = (Vec<u8>, Vec<u8>);
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = match self.failed.take() {
+            Some(e) => Err(e),
+            None => self.next_entry().transpose()?,
+        };
+        if entry.is_err() {
+            self.heads = None;
+        }
+        Some(entry)
+    }
+}
+
+impl Entries<'_> {
+    fn next_entry(&mut self) -> Result<Option<Entry>, StoreError> {
+        let Some(heads) = &mut self.heads else {
+            return Ok(None);
+        };
+        loop {
+            let next = self.engine.guarded("scan", 0, |_db| heads.next().transpose())?;
+            let Some((head_key, head)) = next else {
+                return Ok(None);
+            };
+            let key = chunk::logical_key(&head_key).to_vec();
+            let value = match self.engine.value(&key, &head)? {
+                Some(value) => Some(value),
+                // Replaced since the head was read.
+                None => self.engine.get(&key)?,
+            };
+            if let Some(value) = value {
+                return Ok(Some((key, value)));
+            }
+        }
+    }
+}
+
+fn is_lock_error(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(e) if e.to_string().contains("could not acquire lock"))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it panicked")
+}
+
+/// Bytes that an ordinary user can still write to the disk that holds `dir`, if the operating
+/// system tells.
+#[cfg(unix)]
+pub(crate) fn free_bytes(dir: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Unknown here; a full disk shows when a write fails.
+#[cfg(not(unix))]
+pub(crate) fn free_bytes(_dir: &Path) -> Option<u64> {
+    None
+}
