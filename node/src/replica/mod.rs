@@ -31,7 +31,7 @@ use wangge_model::verdict::VoidReason;
 use wangge_store::{Batch, Options, Store, StoreError};
 
 pub use commit::{Committed, Edit};
-pub use intake::Misfit;
+pub use intake::{IntakeError, Misfit};
 pub use lookup::{Delivery, Found, ScopeDigest};
 pub use profile::{Profile, STORE_VERSION};
 

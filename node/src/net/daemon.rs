@@ -1,0 +1,145 @@
+//! The daemon of a workstation or a phone: keeps a session with the relay, comes back after every
+//! break, listens for neighbours if told to, and serves the command line.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use wangge_store::Options;
+
+use super::drive::{Purpose, drive};
+use super::endpoint::{Dialler, peer_of};
+use super::listen::{Listener, NeighbourGate};
+use super::{NetError, blocking};
+use crate::replica::{Replica, ReplicaError, random};
+
+/// First wait after a break.
+const BACKOFF_MIN: Duration = Duration::from_secs(1);
+/// Longest wait between two attempts.
+const BACKOFF_MAX: Duration = Duration::from_secs(120);
+
+/// How to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunOptions {
+    /// Listen for neighbours here.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Runs the daemon of the replica in `dir` until `stop` resolves.
+///
+/// # Errors
+/// [`NetError`] if it cannot start.
+pub async fn run(
+    dir: &Path,
+    options: RunOptions,
+    stop: impl Future<Output = ()>,
+    serve_control: impl AsyncFnOnce(Arc<Replica>, watch::Receiver<bool>) -> Result<(), NetError>,
+) -> Result<(), NetError> {
+    let replica = Arc::new(Replica::open(dir, Options::default())?);
+    if replica.profile().grant().is_none() {
+        return Err(ReplicaError::NoReplica { dir: dir.to_owned() }.into());
+    }
+    let listener = options.listen.map(|addr| Listener::bind(&replica, addr)).transpose()?;
+    let (stopping, stopped) = watch::channel(false);
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(apply_news(Arc::clone(&replica), stopped.clone()));
+    tasks.spawn(keep_session(Arc::clone(&replica), stopped.clone()));
+    if let Some(listener) = listener {
+        println!("listening on {}", listener.addr()?);
+        let gate = Arc::new(NeighbourGate { replica: Arc::clone(&replica) });
+        let (replica, stopped) = (Arc::clone(&replica), stopped.clone());
+        tasks.spawn(async move { listener.serve(replica, gate, until(stopped)).await });
+    }
+    let control = serve_control(Arc::clone(&replica), stopped);
+    tokio::pin!(control);
+    let result = tokio::select! {
+        () = stop => {
+            let _ = stopping.send(true);
+            control.await
+        }
+        result = &mut control => result,
+    };
+    let _ = stopping.send(true);
+    while tasks.join_next().await.is_some() {}
+    result
+}
+
+/// Resolves once the daemon is to stop.
+pub(super) async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that whoever could stop it is gone: stop.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// Lets what arrives take effect.
+async fn apply_news(replica: Arc<Replica>, stopped: watch::Receiver<bool>) {
+    let mut news = replica.subscribe();
+    let stop = until(stopped);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            durable = news.recv() => {
+                if durable.is_none() {
+                    return;
+                }
+                while news.try_recv().is_ok() {}
+                if let Err(error) = blocking(|| replica.apply()) {
+                    tracing::error!(%error, "what arrived cannot take effect");
+                }
+            }
+        }
+    }
+}
+
+/// Keeps a live session with the relay.
+async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) {
+    let profile = replica.profile();
+    let mut wait = BACKOFF_MIN;
+    let stop = until(stopped);
+    tokio::pin!(stop);
+    let dialler = match Dialler::new(&profile.signing_key(), Some(profile.centre())) {
+        Ok(dialler) => dialler,
+        Err(error) => {
+            tracing::error!(%error, "no session with the relay is possible");
+            return;
+        }
+    };
+    loop {
+        let began = tokio::time::Instant::now();
+        tokio::select! {
+            () = &mut stop => break,
+            ended = live(&dialler, &replica) => match ended {
+                Ok(()) => tracing::info!("the session with the relay ended"),
+                Err(error) => tracing::info!(%error, "the session with the relay ended"),
+            },
+        }
+        // A session that lasted was no failure.
+        wait = if began.elapsed() > BACKOFF_MAX { BACKOFF_MIN } else { (wait * 2).min(BACKOFF_MAX) };
+        tokio::select! {
+            () = &mut stop => break,
+            () = tokio::time::sleep(jittered(wait)) => {}
+        }
+    }
+    dialler.close().await;
+}
+
+/// Between half and all of `wait`, so that a street's devices do not come back at the same moment.
+fn jittered(wait: Duration) -> Duration {
+    let random = random::<2>().map_or(0, u16::from_le_bytes);
+    wait / 2 + wait / 2 * u32::from(random) / u32::from(u16::MAX)
+}
+
+async fn live(dialler: &Dialler, replica: &Arc<Replica>) -> Result<(), NetError> {
+    let profile = replica.profile();
+    let connection = dialler.dial(profile.address()).await?.connection;
+    let broken = |reason: String| NetError::Broken { reason };
+    let (send, recv) = connection.open_bi().await.map_err(|e| broken(e.to_string()))?;
+    let peer = peer_of(&connection).unwrap_or(profile.centre());
+    let purpose = Purpose { peer, dialler: true, once: false, only: None, admission: None, progress: None };
+    let ended = drive(replica, purpose, &connection, send, recv).await;
+    connection.close(quinn::VarInt::from_u32(0), b"");
+    ended.map(|_| ())
+}

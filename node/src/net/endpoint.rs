@@ -1,0 +1,132 @@
+//! QUIC endpoints (RFC 9000) and how they are set up.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{ClientConfig, Connection, Endpoint, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use rustls::pki_types::CertificateDer;
+
+use wangge_model::identity::ReplicaId;
+use wangge_model::log::SigningKey;
+
+use super::{NetError, tls};
+
+/// Between keep-alive packets on an open session.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Longest silence from a peer before its session closes: three keep-alives.
+///
+/// Source: RFC 9000, section 10.1.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+fn transport() -> Arc<TransportConfig> {
+    let mut transport = TransportConfig::default();
+    transport
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_idle_timeout(IdleTimeout::try_from(SILENCE_MAX).ok())
+        .max_concurrent_bidi_streams(VarInt::from_u32(4))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .stream_receive_window(VarInt::from_u32(2 << 20))
+        .receive_window(VarInt::from_u32(4 << 20))
+        .datagram_receive_buffer_size(None)
+        // Probes for larger packets cost kilobytes in every session, most of which are tiny.
+        .mtu_discovery_config(None);
+    Arc::new(transport)
+}
+
+/// Dials peers; keeps what makes the next handshake shorter.
+pub struct Dialler {
+    endpoint: Endpoint,
+    session: ClientConfig,
+    pinned: Option<ReplicaId>,
+}
+
+impl std::fmt::Debug for Dialler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialler").field("pinned", &self.pinned).finish_non_exhaustive()
+    }
+}
+
+/// A connection and whether its first flight carried data.
+pub(super) struct Dialled {
+    pub(super) connection: Connection,
+    pub(super) early: Option<quinn::ZeroRttAccepted>,
+}
+
+impl Dialler {
+    /// Dials with `key` and accepts only the `pinned` peer, or anyone whom the session then checks.
+    ///
+    /// # Errors
+    /// [`NetError`] if no socket can be had.
+    pub fn new(key: &SigningKey, pinned: Option<ReplicaId>) -> Result<Self, NetError> {
+        Self::with_protocol(key, pinned, tls::ALPN_SESSION)
+    }
+
+    pub(super) fn with_protocol(
+        key: &SigningKey,
+        pinned: Option<ReplicaId>,
+        alpn: &[u8],
+    ) -> Result<Self, NetError> {
+        let any: SocketAddr = ([0, 0, 0, 0], 0).into();
+        let endpoint = Endpoint::client(any).map_err(|source| NetError::Bind { addr: any, source })?;
+        let mut session = ClientConfig::new(Arc::new(tls::client(key, pinned, alpn)?));
+        session.transport_config(transport());
+        Ok(Self { endpoint, session, pinned })
+    }
+
+    /// Connects, with data in the first flight if an earlier session left what that needs.
+    pub(super) async fn dial(&self, address: &str) -> Result<Dialled, NetError> {
+        let target = resolve(address)?;
+        let unreachable = |reason: String| NetError::Unreachable { address: address.to_owned(), reason };
+        let connecting = self
+            .endpoint
+            .connect_with(self.session.clone(), target, "wangge")
+            .map_err(|e| unreachable(e.to_string()))?;
+        match connecting.into_0rtt() {
+            Ok((connection, early)) => Ok(Dialled { connection, early: Some(early) }),
+            Err(connecting) => match connecting.await {
+                Ok(connection) => Ok(Dialled { connection, early: None }),
+                Err(error) => Err(NetError::connecting(address, self.pinned, &error)),
+            },
+        }
+    }
+
+    /// Lets farewells leave before the process ends.
+    pub async fn close(&self) {
+        self.endpoint.close(VarInt::from_u32(0), b"");
+        // Only as long as a local packet takes: the peer times out by itself.
+        let _ = tokio::time::timeout(Duration::from_millis(50), self.endpoint.wait_idle()).await;
+    }
+}
+
+pub(super) fn resolve(address: &str) -> Result<SocketAddr, NetError> {
+    let unknown = |reason: String| NetError::Unreachable { address: address.to_owned(), reason };
+    let mut found = address.to_socket_addrs().map_err(|e| unknown(e.to_string()))?;
+    let first = found.next().ok_or_else(|| unknown("the name has no address".to_owned()))?;
+    // Prefer what the dialling socket can reach.
+    Ok(std::iter::once(first).chain(found).find(SocketAddr::is_ipv4).unwrap_or(first))
+}
+
+/// An endpoint that listens on `addr`.
+pub(super) fn listen(addr: SocketAddr, key: &SigningKey) -> Result<Endpoint, NetError> {
+    let mut config = ServerConfig::with_crypto(Arc::new(tls::server(key)?));
+    config.transport_config(transport());
+    config.migration(true);
+    Endpoint::server(config, addr).map_err(|source| NetError::Bind { addr, source })
+}
+
+/// The replica at the other end, known once its handshake is complete or was resumed.
+pub(super) fn peer_of(connection: &Connection) -> Option<ReplicaId> {
+    let identity = connection.peer_identity()?;
+    let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    tls::replica_of(chain.first()?)
+}
+
+/// The protocol that both agreed on.
+pub(super) fn is_join(connection: &Connection) -> bool {
+    connection
+        .handshake_data()
+        .and_then(|data| data.downcast::<quinn::crypto::rustls::HandshakeData>().ok())
+        .is_some_and(|data| data.protocol.as_deref() == Some(tls::ALPN_JOIN))
+}

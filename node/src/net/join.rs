@@ -1,0 +1,165 @@
+//! Joining a street with an invitation.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wangge_model::enrolment::Grant;
+use wangge_model::identity::{Role, Scope};
+use wangge_model::invitation::Invitation;
+use wangge_model::wire::{Frame, FrameBuffer, Join, Joined as Answer};
+use wangge_store::Options;
+
+use super::endpoint::Dialler;
+use super::sync::{SyncOptions, sync};
+use super::{NetError, tls};
+use crate::replica::{Profile, Replica, ReplicaError, now_ms};
+
+/// What joining led to.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Joined {
+    /// The street's name.
+    pub street_name: String,
+    /// The worker's name.
+    pub worker_name: String,
+    /// His post.
+    pub role: Role,
+    /// Where.
+    pub unit: Scope,
+    /// Whether the street's roster is here already.
+    pub roster: bool,
+}
+
+fn unusable(zh: &str, en: &str) -> NetError {
+    NetError::Invitation { zh: zh.to_owned(), en: en.to_owned() }
+}
+
+/// Joins with the invitation `line` and keeps the replica in `dir`. A join that broke off resumes with
+/// the same line.
+///
+/// # Errors
+/// [`NetError`]; the directory is left so that the same or another invitation can be tried.
+pub async fn join(dir: &Path, line: &str) -> Result<Joined, NetError> {
+    let invitation = Invitation::from_line(line).map_err(|error| match error {
+        wangge_model::invitation::InvitationError::Foreign => {
+            unusable("这不是邀请码,邀请码以 WG1- 开头", &error.to_string())
+        }
+        _ => unusable("邀请码不完整或有误,请重新复制整行,或向中心要一个新的", &error.to_string()),
+    })?;
+    if invitation.expires_s < now_ms() / 1_000 {
+        return Err(unusable("已过期,请向中心要一个新的", "it has expired: ask the centre for a new one"));
+    }
+    let replica = Arc::new(prepare(dir, line, &invitation)?);
+    let profile = replica.profile();
+    if profile.grant().is_some() {
+        return finish(&replica).await;
+    }
+    let key = profile.signing_key();
+    let dialler = Dialler::with_protocol(&key, Some(invitation.relay), tls::ALPN_JOIN)?;
+    let answered = tokio::time::timeout(Duration::from_secs(30), show(&dialler, &invitation, &profile)).await;
+    dialler.close().await;
+    let grant = answered.map_err(|_| NetError::TimedOut { seconds: 30 })??;
+    if grant.enrolment.open(&invitation.relay).map(|e| e.replica) != Ok(profile.replica()) {
+        return Err(unusable("中心的答复无效", "the centre's answer does not hold"));
+    }
+    let mut profile = profile;
+    profile.set_grant(grant);
+    replica.set_profile(profile)?;
+    finish(&replica).await
+}
+
+/// A replica in `dir` that is on its way in with this invitation.
+fn prepare(dir: &Path, line: &str, invitation: &Invitation) -> Result<Replica, NetError> {
+    match Replica::open(dir, Options::default()) {
+        Ok(replica) => {
+            let mut profile = replica.profile();
+            if profile.grant().is_some() && profile.joining() != Some(line) {
+                let what = profile
+                    .grant()
+                    .map(|g| format!("{} {}", g.street_name, g.worker_name))
+                    .unwrap_or_default();
+                return Err(ReplicaError::Occupied { dir: dir.to_owned(), what }.into());
+            }
+            if profile.centre() != invitation.relay {
+                // An attempt with an invitation of another street that came to nothing.
+                profile = Profile::create(Some(invitation.relay), &invitation.address)?;
+            }
+            profile.set_address(&invitation.address);
+            profile.set_joining(line);
+            replica.set_profile(profile)?;
+            Ok(replica)
+        }
+        Err(ReplicaError::NoReplica { .. }) => {
+            let mut profile = Profile::create(Some(invitation.relay), &invitation.address)?;
+            profile.set_joining(line);
+            Ok(Replica::create(dir, profile, Options::default())?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn show(dialler: &Dialler, invitation: &Invitation, profile: &Profile) -> Result<Grant, NetError> {
+    let broken = |reason: String| NetError::Broken { reason };
+    let connection = dialler.dial(&invitation.address).await?.connection;
+    let (mut send, mut recv) = connection.open_bi().await.map_err(|e| broken(e.to_string()))?;
+    let join = Join {
+        number: invitation.number,
+        secret: invitation.secret,
+        epoch: profile.epoch(),
+        device: String::new(),
+    };
+    send.write_all(&Frame::Join(join).encode()).await.map_err(|e| broken(e.to_string()))?;
+    let mut frames = FrameBuffer::default();
+    loop {
+        let chunk = recv.read_chunk(64 * 1024, true).await.map_err(|e| broken(e.to_string()))?;
+        let Some(chunk) = chunk else { return Err(broken("the centre closed the connection".to_owned())) };
+        frames.push(&chunk.bytes);
+        let frame = frames.next_frame().map_err(wangge_model::session::SessionError::Wire)?;
+        match frame {
+            None => {}
+            Some(Frame::Joined(answer)) => {
+                return match *answer {
+                    Answer::Granted(grant) => Ok(grant),
+                    Answer::Refused(reason) => Err(refused(&reason)),
+                };
+            }
+            Some(_) => return Err(broken("the centre answered something else".to_owned())),
+        }
+    }
+}
+
+/// The centre's reason, in words.
+fn refused(reason: &str) -> NetError {
+    match reason {
+        "used" => unusable("已被使用过,每个邀请码只能用一次", "it has been used already: each works once"),
+        "expired" => unusable("已过期,请向中心要一个新的", "it has expired: ask the centre for a new one"),
+        "unknown" => unusable("中心没有发过这个邀请码", "the centre does not know it"),
+        other => unusable(other, other),
+    }
+}
+
+/// Fetches the roster, so that work can begin offline.
+async fn finish(replica: &Arc<Replica>) -> Result<Joined, NetError> {
+    let profile = replica.profile();
+    let enrolment = profile.enrolment();
+    let (Some(grant), Some(enrolment)) = (profile.grant().cloned(), enrolment) else {
+        return Err(unusable("中心的答复无效", "the centre's answer does not hold"));
+    };
+    let only = Some(BTreeSet::from([Scope::Street]));
+    let options = SyncOptions { timeout: Some(Duration::from_secs(30)), only, ..SyncOptions::default() };
+    let roster = match sync(replica, options).await {
+        Ok(report) => report.in_sync,
+        Err(error) => {
+            tracing::warn!(%error, "joined, but the roster is not here yet: sync fetches it");
+            false
+        }
+    };
+    Ok(Joined {
+        street_name: grant.street_name,
+        worker_name: grant.worker_name,
+        role: enrolment.role,
+        unit: enrolment.unit,
+        roster,
+    })
+}

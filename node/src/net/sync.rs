@@ -1,0 +1,137 @@
+//! One session to completion.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use wangge_model::identity::Scope;
+use wangge_model::session::Traffic;
+
+use super::NetError;
+use super::drive::{Purpose, blocking, drive};
+use super::endpoint::{Dialler, peer_of};
+use crate::replica::{Replica, ReplicaError};
+
+/// How to sync.
+#[derive(Default)]
+pub struct SyncOptions<'a> {
+    /// Give up after this long; one minute by default.
+    pub timeout: Option<Duration>,
+    /// A neighbour's address; by default the relay's.
+    pub peer: Option<String>,
+    /// Only these scopes.
+    pub only: Option<BTreeSet<Scope>>,
+    /// Told what has come and gone so far.
+    pub progress: Option<&'a (dyn Fn(Traffic) + Send + Sync)>,
+}
+
+/// What a sync did.
+#[derive(Clone, Debug, Serialize)]
+pub struct SyncReport {
+    /// Whether both sides hold the same now.
+    pub in_sync: bool,
+    /// The scopes that were compared.
+    pub scopes: Vec<Scope>,
+    /// Transactions sent.
+    pub transactions_sent: u64,
+    /// Transactions received.
+    pub transactions_received: u64,
+    /// Documents that came in pages or were changed by transactions.
+    pub documents_received: u64,
+    /// All UDP payload sent, handshake included.
+    pub bytes_sent: u64,
+    /// All UDP payload received, handshake included.
+    pub bytes_received: u64,
+    /// How often this side waited for an answer, handshake included.
+    pub round_trips: u32,
+    /// Until both held the same, in milliseconds.
+    pub elapsed_ms: u64,
+    /// Whether data went out with the first flight and was accepted.
+    pub zero_rtt: bool,
+}
+
+/// Syncs `replica` with the relay, or with a neighbour.
+///
+/// # Errors
+/// [`NetError`]; what has arrived until then is kept.
+pub async fn sync(replica: &Arc<Replica>, options: SyncOptions<'_>) -> Result<SyncReport, NetError> {
+    let profile = replica.profile();
+    if profile.grant().is_none() {
+        return Err(ReplicaError::NoReplica { dir: replica.dir().to_owned() }.into());
+    }
+    let pinned = if options.peer.is_some() { None } else { Some(profile.centre()) };
+    let dialler = Dialler::new(&profile.signing_key(), pinned)?;
+    let report = sync_with(&dialler, replica, options).await;
+    dialler.close().await;
+    report
+}
+
+/// The same with a dialler that may remember an earlier session.
+///
+/// # Errors
+/// [`NetError`].
+pub async fn sync_with(
+    dialler: &Dialler,
+    replica: &Arc<Replica>,
+    options: SyncOptions<'_>,
+) -> Result<SyncReport, NetError> {
+    let started = Instant::now();
+    let timeout = options.timeout.unwrap_or(Duration::from_secs(60));
+    match tokio::time::timeout(timeout, attempt(dialler, replica, options, started)).await {
+        Ok(report) => report,
+        Err(_) => Err(NetError::TimedOut { seconds: timeout.as_secs() }),
+    }
+}
+
+async fn attempt(
+    dialler: &Dialler,
+    replica: &Arc<Replica>,
+    options: SyncOptions<'_>,
+    started: Instant,
+) -> Result<SyncReport, NetError> {
+    // What was saved before must be in the documents before it is compared.
+    blocking(|| replica.apply())?;
+    let profile = replica.profile();
+    let address = options.peer.clone().unwrap_or_else(|| profile.address().to_owned());
+    let dialled = dialler.dial(&address).await?;
+    let connection = dialled.connection;
+    let broken = |reason: String| NetError::Broken { reason };
+    let (send, recv) = connection.open_bi().await.map_err(|e| broken(e.to_string()))?;
+    let peer = match peer_of(&connection) {
+        Some(peer) => peer,
+        // Resumed, and the peer has not answered yet: the key is the one pinned then.
+        None => profile.centre(),
+    };
+    let only = options.only.clone();
+    let scopes: Vec<Scope> = replica
+        .scopes()
+        .into_iter()
+        .filter(|scope| only.as_ref().is_none_or(|only| only.contains(scope)))
+        .collect();
+    let purpose =
+        Purpose { peer, dialler: true, once: true, only, admission: None, progress: options.progress };
+    let ended = drive(replica, purpose, &connection, send, recv).await;
+    let zero_rtt = match dialled.early {
+        Some(accepted) if ended.is_ok() => accepted.await,
+        _ => false,
+    };
+    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    connection.close(quinn::VarInt::from_u32(0), b"");
+    let ended = ended?;
+    let stats = connection.stats();
+    blocking(|| replica.apply())?;
+    Ok(SyncReport {
+        in_sync: ended.in_sync,
+        scopes,
+        transactions_sent: ended.traffic.transactions_sent,
+        transactions_received: ended.traffic.transactions_received,
+        documents_received: ended.traffic.documents_received,
+        bytes_sent: stats.udp_tx.bytes,
+        bytes_received: stats.udp_rx.bytes,
+        round_trips: ended.traffic.round_trips + u32::from(!zero_rtt),
+        elapsed_ms,
+        zero_rtt,
+    })
+}
