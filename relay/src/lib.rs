@@ -1,1 +1,16 @@
-//! The relay at the street centre: the replica that everyone meets.
+//! The relay at the street centre: the replica that everyone meets. It is a node that listens and
+//! decides: store, sessions and transport are the node's.
+
+pub mod cli;
+mod control;
+mod decide;
+mod divisions;
+mod founding;
+mod gate;
+mod roster;
+mod serve;
+
+pub use divisions::{Division, DivisionsError, read_divisions};
+pub use founding::{Founding, found};
+pub use roster::{Invite, RelayError, Roster};
+pub use serve::{ServeOptions, serve};

@@ -1,1 +1,4 @@
-//! Wangge as its users meet it: stories, crashes, hostile peers, bad links.
+//! Wangge as its users meet it: stories, crashes, hostile peers, bad links. The vocabulary that the
+//! tests share.
+
+pub mod street;

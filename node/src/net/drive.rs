@@ -7,7 +7,7 @@ use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use wangge_model::clock::Clock;
-use wangge_model::enrolment::SignedEnrolment;
+use wangge_model::enrolment::{Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::session::{Completeness, Config, Input, Output, Session, Traffic, refusal};
 
@@ -30,6 +30,9 @@ pub struct Ended {
 pub(super) trait Admission: Send + Sync {
     /// The scopes of `peer`, or why it may not take part.
     fn admit(&self, peer: &ReplicaId, shown: Option<&SignedEnrolment>) -> Result<BTreeSet<Scope>, String>;
+
+    /// A changed enrolment to hand over.
+    fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant>;
 }
 
 /// Who is at the other end and what for.
@@ -213,6 +216,9 @@ impl Driver<'_> {
                     scopes.retain(|scope| only.contains(scope));
                 }
                 self.session.handle(Input::Admitted(scopes))?;
+                if let Some(grant) = admission.changed_grant(&self.purpose.peer) {
+                    self.session.grant(grant);
+                }
             }
             Output::Load { scope, log, from, at_peer } => {
                 let runs = blocking(|| replica.load_run(&scope, &log, from, at_peer))?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quinn::{Endpoint, Incoming, VarInt};
 use tokio::task::JoinSet;
 
-use wangge_model::enrolment::{EnrolmentError, SignedEnrolment};
+use wangge_model::enrolment::{EnrolmentError, Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::wire::{Frame, FrameBuffer, Join, Joined};
 
@@ -26,6 +26,9 @@ pub trait Gate: Send + Sync + 'static {
 
     /// The answer to an invitation.
     fn join(&self, peer: &ReplicaId, join: &Join) -> Joined;
+
+    /// A changed enrolment that waits for `peer`.
+    fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant>;
 }
 
 /// Lets in whoever shows an enrolment that the centre signed and whose lease has not lapsed.
@@ -53,6 +56,10 @@ impl Gate for NeighbourGate {
     fn join(&self, _: &ReplicaId, _: &Join) -> Joined {
         Joined::Refused("this is not the relay: join at the centre".to_owned())
     }
+
+    fn changed_grant(&self, _: &ReplicaId) -> Option<Grant> {
+        None
+    }
 }
 
 struct GateAdmission<'a>(&'a dyn Gate);
@@ -60,6 +67,10 @@ struct GateAdmission<'a>(&'a dyn Gate);
 impl Admission for GateAdmission<'_> {
     fn admit(&self, peer: &ReplicaId, shown: Option<&SignedEnrolment>) -> Result<BTreeSet<Scope>, String> {
         blocking(|| self.0.admit(peer, shown))
+    }
+
+    fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant> {
+        blocking(|| self.0.changed_grant(peer))
     }
 }
 

@@ -41,6 +41,12 @@ pub struct ScopeDigest {
     pub digest: Hash,
 }
 
+impl std::fmt::Display for ScopeDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.scope, self.documents, self.digest)
+    }
+}
+
 impl Replica {
     /// Digests of what is really in the documents of each scope, sorted by scope.
     ///

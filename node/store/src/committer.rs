@@ -103,12 +103,7 @@ impl Committer {
 
     /// Writes batches durably; one result for each, in order.
     ///
-    /// All of them become one write to sled. That is faster, as sled turns each write into
-    /// several small ones. It also keeps sled honest: what sled calls stable has only passed
-    /// `sync_file_range`, and yet sled lets its recovery rely on it, and overwrites segments
-    /// whose live pages have moved to stable ones. While it applies a batch, however, nothing
-    /// of that batch counts as stable. So with an fsync between any two, all that sled ever
-    /// relied on when the power failed had been synced.
+    /// All of them become one write to sled, which turns each write into several small ones.
     fn write(&mut self, batches: Vec<Batch>) -> Vec<Result<(), StoreError>> {
         let mut free = free_bytes(self.engine.directory().path());
         let mut merged = Batch::default();
@@ -132,9 +127,22 @@ impl Committer {
         results
     }
 
-    fn write_durably(&mut self, merged: &Batch) -> Result<(), StoreError> {
-        self.engine.apply(merged, &mut self.next_generation)?;
-        self.engine.flush(merged.len_bytes())?;
+    /// Applies a batch and makes it durable.
+    ///
+    /// sled calls stable what has passed `sync_file_range`. It notes in each new segment how far
+    /// its log was stable; recovery does not expect to find a gap below that, and segments whose
+    /// pages have moved to stable ones are overwritten. All that is safe only if what is called
+    /// stable has also been synced. While sled applies a batch, nothing of the batch counts as
+    /// stable. So it is enough that no unsynced write precedes a batch: not that of another
+    /// batch, and not that of a page which was split on reading.
+    fn write_durably(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let needed_bytes = batch.len_bytes();
+        let writes = self.engine.prepare(batch, &mut self.next_generation)?;
+        if self.engine.flush(needed_bytes)? > 0 || self.sync.is_due() {
+            self.sync.sync()?;
+        }
+        self.engine.apply(&writes, needed_bytes)?;
+        self.engine.flush(needed_bytes)?;
         self.sync.sync()
     }
 

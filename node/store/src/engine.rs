@@ -1,11 +1,15 @@
 //! Reading and writing through sled, with logical keys and whole values.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use sled::Transactional;
+use sled::transaction::{ConflictableTransactionError, TransactionError};
 
 use crate::chunk::{self, CHUNK_BYTES_MAX, Chunked, EPOCH_KEY, Head};
 use crate::directory::Directory;
@@ -20,6 +24,9 @@ const SLED_LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Bits of a generation that count within one opening of the store. 2^40 long values are
 /// beyond what a disk survives.
 const GENERATION_BITS: u32 = 40;
+
+/// Keys and values as sled knows them; `None` removes. No key occurs twice.
+pub(crate) type Writes = Vec<(sled::IVec, Option<sled::IVec>)>;
 
 /// sled, with everything that it may throw caught: nothing that comes from a disk may panic a
 /// caller.
@@ -135,43 +142,76 @@ impl Engine {
         }
     }
 
-    /// Applies a batch atomically. Durable only after [`flush`](Self::flush) and a sync.
+    /// What `batch` means for sled: its keys with new values, or `None` to remove.
     ///
-    /// `next_generation` advances by one for each long value.
-    pub(crate) fn apply(&self, batch: &Batch, next_generation: &mut u64) -> Result<(), StoreError> {
-        let mut writes = sled::Batch::default();
+    /// `next_generation` advances by one for each long value. The caller is the only writer, so
+    /// what is read here stays true until [`apply`](Self::apply).
+    pub(crate) fn prepare(&self, batch: &Batch, next_generation: &mut u64) -> Result<Writes, StoreError> {
+        let mut writes = Writes::new();
         for (key, value) in batch.writes() {
             let head_key = chunk::head_key(key);
             let old = self.raw_get(&head_key)?;
             if let Some(Head::Chunked(old)) = old.as_deref().and_then(Head::decode) {
-                for chunk_key in old.keys(key) {
-                    writes.remove(chunk_key);
-                }
+                writes.extend(old.keys(key).map(|chunk_key| (chunk_key.into(), None)));
             }
             match value {
                 None if old.is_none() => {}
-                None => writes.remove(head_key),
+                None => writes.push((head_key.into(), None)),
                 Some(value) if value.len() <= CHUNK_BYTES_MAX => {
-                    writes.insert(head_key, Head::Inline(value).encode());
+                    writes.push((head_key.into(), Some(Head::Inline(value).encode().into())));
                 }
                 Some(value) => {
                     let chunked = Chunked { generation: *next_generation, len_bytes: value.len() as u64 };
                     *next_generation += 1;
                     for (chunk_key, part) in chunked.keys(key).zip(value.chunks(CHUNK_BYTES_MAX)) {
-                        writes.insert(chunk_key, part);
+                        writes.push((chunk_key.into(), Some(part.into())));
                     }
-                    writes.insert(head_key, Head::Chunked(chunked).encode());
+                    writes.push((head_key.into(), Some(Head::Chunked(chunked).encode().into())));
                 }
             }
         }
-        let _applying = self.applying.write().unwrap_or_else(PoisonError::into_inner);
-        self.guarded("write", batch.len_bytes(), |db| db.apply_batch(writes))
+        // Whatever sled still has to rearrange around these keys, it does now.
+        for (key, _) in &writes {
+            self.raw_get(key)?;
+        }
+        Ok(writes)
     }
 
-    /// Hands everything applied so far to the operating system.
-    pub(crate) fn flush(&self, needed_bytes: u64) -> Result<(), StoreError> {
-        self.guarded("write", needed_bytes, |db| db.flush())?;
-        Ok(())
+    /// Applies writes atomically. Durable only after [`flush`](Self::flush) and a sync.
+    ///
+    /// sled splits and merges pages when it next comes across them, even to read. So each key
+    /// is visited again within the batch: the second time the pages that hold the keys are put
+    /// in order, the third time those above them. Otherwise a reader would do it, and write to
+    /// the log outside of any batch, before this one is durable.
+    pub(crate) fn apply(&self, writes: &Writes, needed_bytes: u64) -> Result<(), StoreError> {
+        let _applying = self.applying.write().unwrap_or_else(PoisonError::into_inner);
+        self.guarded("write", needed_bytes, |db| {
+            let tree: &sled::Tree = db;
+            // The trees of a transaction commit one after the other, as one batch. Nothing but
+            // the order of the visits depends on it being three times the same.
+            (tree, tree, tree)
+                .transaction(|visits| {
+                    for visit in [&visits.0, &visits.1, &visits.2] {
+                        for (key, value) in writes {
+                            match value {
+                                Some(value) => visit.insert(key, value)?,
+                                None => visit.remove(key)?,
+                            };
+                        }
+                    }
+                    Ok::<_, ConflictableTransactionError<Infallible>>(())
+                })
+                .map_err(|e| match e {
+                    TransactionError::Storage(e) => e,
+                    TransactionError::Abort(never) => match never {},
+                })
+        })
+    }
+
+    /// Hands everything applied so far to the operating system; the number of bytes that sled
+    /// had not handed over by itself.
+    pub(crate) fn flush(&self, needed_bytes: u64) -> Result<usize, StoreError> {
+        self.guarded("write", needed_bytes, |db| db.flush())
     }
 
     /// The value behind `head`, or `None` if one of its chunks is missing.

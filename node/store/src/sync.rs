@@ -66,6 +66,11 @@ impl Sync {
         self.adopt_new_files()
     }
 
+    /// Whether sled's main file shows signs of having changed since the last sync.
+    pub(crate) fn is_due(&self) -> bool {
+        self.main.has_changed()
+    }
+
     /// Syncs files that appeared since the last call, and their directories; forgets those
     /// that disappeared.
     fn adopt_new_files(&mut self) -> Result<(), StoreError> {

@@ -16,6 +16,8 @@ type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 /// Whatever it is, the store opens and shows that commit whole or not at all, and all that was
 /// committed before.
 ///
+/// `STORE_ROUNDS` (50) and `STORE_SEED` make it longer and different.
+///
 /// Batches range from one small entry to several of sled's segments (512 KiB), and the history
 /// is long enough for segments to be cleaned and overwritten.
 #[test]
@@ -28,7 +30,9 @@ fn a_commit_survives_whole_or_not_at_all() {
     let mut open = store(dir.path());
     let mut before = Model::new();
     let (mut kept, mut lost) = (0, 0);
-    for round in 0..50 {
+    let rounds: usize =
+        std::env::var("STORE_ROUNDS").map_or(50, |n| n.parse().expect("STORE_ROUNDS is no number"));
+    for round in 0..rounds {
         let old_bytes = fs::read(&main_file).unwrap();
         let mut after = before.clone();
         open.commit(random_batch(&mut random, &mut after)).unwrap();

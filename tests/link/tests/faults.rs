@@ -64,9 +64,9 @@ async fn a_throttled_link_takes_the_time_that_its_rate_demands() -> io::Result<(
 
 #[tokio::test]
 async fn a_full_queue_drops_the_tail() -> io::Result<()> {
-    // At 8 kbit/s a datagram takes a second: the burst is over before the first has left.
+    // At 800 bit/s a datagram takes ten seconds: the burst is over before the first has left.
     let street = Street::open(LinkConfig {
-        up_bits_per_s: Some(8_000),
+        up_bits_per_s: Some(800),
         queue_bytes_max: 5_000,
         ..LinkConfig::default()
     })

@@ -29,7 +29,7 @@ async fn nothing_passes_a_partition_and_all_passes_after_it() -> io::Result<()> 
 
 #[tokio::test]
 async fn a_partition_swallows_what_is_under_way() -> io::Result<()> {
-    let mut street = Street::open(LinkConfig { rtt_ms: 400, ..LinkConfig::default() }).await?;
+    let mut street = Street::open(LinkConfig { rtt_ms: 4_000, ..LinkConfig::default() }).await?;
     street.client.send(0..5, 4).await?;
     street.offered(5).await?;
     street.link.cut();

@@ -24,11 +24,13 @@ pub(crate) struct Outcome {
 
 /// Runs a scenario once in a process of its own.
 pub(crate) fn run(id: &str, arguments: &Arguments) -> anyhow::Result<Outcome> {
+    // Ours, so that nothing is left of a process that had to be killed.
+    let folder = tempfile::tempdir_in(&arguments.dir)?;
     let mut process = Command::new(std::env::current_exe()?)
         .args(["--child", id, "--documents"])
         .arg(arguments.documents.to_string())
         .arg("--dir")
-        .arg(&arguments.dir)
+        .arg(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;

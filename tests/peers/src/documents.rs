@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn an_aged_document_has_four_changes_by_four_replicas() -> anyhow::Result<()> {
         let changes = document(9, Age::Aged)?.get_changes(&[]);
-        let actors: BTreeSet<_> = changes.iter().map(|change| change.actor_id()).collect();
+        let actors: BTreeSet<_> = changes.iter().map(automerge::Change::actor_id).collect();
         assert_eq!((changes.len(), actors.len()), (4, 4));
         let again = document(9, Age::Aged)?;
         assert_eq!(again.get_heads(), document(9, Age::Aged)?.get_heads());

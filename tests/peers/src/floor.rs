@@ -20,16 +20,15 @@ const APPENDS: usize = 200;
 
 /// The floor of this machine.
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    let carry =
-        |age| Scenario { system: "floor", name: "carry", age, measures: &[LOOPBACK, SAVED], run: run_carry };
+    let carry = |age| Scenario {
+        system: "floor",
+        name: "carry",
+        age: Some(age),
+        measures: &[LOOPBACK, SAVED],
+        run: run_carry,
+    };
     vec![
-        Scenario {
-            system: "floor",
-            name: "append",
-            age: Age::Fresh,
-            measures: &[DURABLE_APPEND],
-            run: run_append,
-        },
+        Scenario { system: "floor", name: "append", age: None, measures: &[DURABLE_APPEND], run: run_append },
         carry(Age::Fresh),
         carry(Age::Aged),
     ]

@@ -21,6 +21,7 @@ mod wire;
 use anyhow::Context;
 
 use crate::arguments::Arguments;
+use crate::documents::Age;
 use crate::scenario::{Report, Scenario};
 use crate::table::Table;
 
@@ -45,7 +46,7 @@ fn run_here(id: &str, arguments: &Arguments) -> anyhow::Result<()> {
         .into_iter()
         .find(|scenario| scenario.id() == id)
         .with_context(|| format!("no scenario is called {id}"))?;
-    (scenario.run)(&arguments.setting(scenario.age), &mut Report)
+    (scenario.run)(&arguments.setting(scenario.age.unwrap_or(Age::Fresh)), &mut Report)
 }
 
 /// Runs every scenario asked for, each run in a process of its own, and reports.

@@ -16,8 +16,8 @@ pub(crate) struct Scenario {
     pub(crate) system: &'static str,
     /// What is done.
     pub(crate) name: &'static str,
-    /// To which kind of documents.
-    pub(crate) age: Age,
+    /// To which kind of documents, if that makes a difference.
+    pub(crate) age: Option<Age>,
     /// What a run reports if it finishes.
     pub(crate) measures: &'static [Measure],
     /// Does it once, reporting each measure as soon as it is known.
@@ -27,7 +27,10 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// How the command line calls it.
     pub(crate) fn id(&self) -> String {
-        format!("{}/{}/{}", self.system, self.name, self.age)
+        match self.age {
+            Some(age) => format!("{}/{}/{age}", self.system, self.name),
+            None => format!("{}/{}", self.system, self.name),
+        }
     }
 }
 

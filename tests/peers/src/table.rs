@@ -32,7 +32,10 @@ impl Table {
     /// Adds what one run reported; measures that are missing did not finish.
     pub(crate) fn add(&mut self, scenario: &Scenario, documents: usize, values: &[Value]) {
         for measure in scenario.measures {
-            let name = format!("{}, {}", scenario.age, measure.name);
+            let name = match scenario.age {
+                Some(age) => format!("{age}, {}", measure.name),
+                None => measure.name.into(),
+            };
             let known = self.rows.iter().position(|row| row.system == scenario.system && row.name == name);
             let at = known.unwrap_or_else(|| {
                 self.rows.push(Row {

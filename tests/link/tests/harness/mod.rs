@@ -49,7 +49,7 @@ impl Street {
 
     /// All numbers that come back until nothing is under way any more.
     pub async fn rest(&mut self) -> io::Result<Vec<u32>> {
-        let quiet = Duration::from_millis(200);
+        let quiet = Duration::from_secs(1);
         timeout(DEADLINE, self.link.wait_quiet(quiet)).await?;
         Ok(std::iter::from_fn(|| self.client.came_back.try_recv().ok()).collect())
     }

@@ -30,7 +30,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 Scenario {
                     system: "samod",
                     name: "sync",
-                    age,
+                    age: Some(age),
                     measures: &[
                         FIRST_SYNC,
                         FIRST_SYNC_UP,
@@ -46,7 +46,13 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                     ],
                     run: sync::run,
                 },
-                Scenario { system: "samod", name: "intake", age, measures: &[INTAKE], run: intake::run },
+                Scenario {
+                    system: "samod",
+                    name: "intake",
+                    age: Some(age),
+                    measures: &[INTAKE],
+                    run: intake::run,
+                },
             ]
         })
         .collect()

@@ -1,0 +1,180 @@
+//! Fields that concurrent writers left with several values, until a person settles them.
+
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use wangge_model::document::{DocumentView, Op, Register, Target as OpTarget};
+use wangge_model::identity::Scope;
+use wangge_model::schema::Kind;
+
+use super::edits::{self, Edits};
+use super::key::{self, Target};
+use super::shown::{self, Sight, headline};
+use super::units::Units;
+use super::workers::Workers;
+use super::{Answer, CommandError};
+use crate::replica::{Edit, Replica};
+use crate::text::Message;
+
+const KINDS: [Kind; 3] = [Kind::PERSON, Kind::PLACE, Kind::CASE];
+
+/// What can be done about conflicts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConflictsCommand {
+    /// Lists them.
+    List(ListConflictsArgs),
+    /// Settles one.
+    Settle(SettleArgs),
+}
+
+/// What to list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct ListConflictsArgs {
+    /// One grid only.
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// Why numbers are to be shown in full.
+    #[arg(long, value_name = "REASON")]
+    pub unmask: Option<String>,
+}
+
+/// How to settle.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+#[group(id = "choice", required = true, multiple = false, args = ["value", "take"])]
+pub struct SettleArgs {
+    /// Which document.
+    pub key: String,
+    /// Which field.
+    pub field: String,
+    /// The right value.
+    #[arg(long)]
+    pub value: Option<String>,
+    /// The right one of the values listed, from 1.
+    #[arg(long, value_name = "N")]
+    pub take: Option<usize>,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+}
+
+pub(super) fn execute(replica: &Replica, command: &ConflictsCommand) -> Result<Answer, CommandError> {
+    match command {
+        ConflictsCommand::List(args) => list(replica, args),
+        ConflictsCommand::Settle(args) => settle(replica, args),
+    }
+}
+
+fn list(replica: &Replica, args: &ListConflictsArgs) -> Result<Answer, CommandError> {
+    let units = Units::load(replica)?;
+    let workers = Workers::load(replica)?;
+    let scopes = match &args.unit {
+        Some(unit) => vec![units.named(unit)?.scope],
+        None => replica.scopes(),
+    };
+    let sight = match args.unmask.as_deref().map(str::trim) {
+        None => Sight::Masked,
+        Some("") => return Err(CommandError::usage("reason-missing", &Message::ReasonMissing)),
+        Some(reason) => {
+            tracing::info!(reason, "conflicts are shown in full");
+            Sight::Full
+        }
+    };
+    let mut json = Vec::new();
+    let mut lines = Vec::new();
+    for scope in &scopes {
+        for kind in KINDS {
+            replica.each(scope, kind, |view| {
+                for (field, register) in view.conflicts() {
+                    json.push(entry_json(&workers, scope, &view, field, register));
+                    lines.push(headline(&units, scope, &view));
+                    lines.push(format!("  {}:", shown::label(kind, field)));
+                    lines.extend(values_text(&workers, kind, field, register, sight));
+                }
+                true
+            })?;
+        }
+    }
+    lines.push(Message::ConflictsListed { count: json.len() }.line());
+    Ok(Answer { json: json.into(), text: lines.join("\n") })
+}
+
+/// The values with their numbers, from 1.
+fn values_text(
+    workers: &Workers,
+    kind: Kind,
+    field: &str,
+    register: &Register,
+    sight: Sight,
+) -> Vec<String> {
+    shown::claims(register)
+        .enumerate()
+        .map(|(index, claim)| {
+            format!("    {}. {}", index + 1, shown::claim_text(workers, kind, field, claim, sight))
+        })
+        .collect()
+}
+
+fn entry_json(
+    workers: &Workers,
+    scope: &Scope,
+    view: &DocumentView,
+    field: &str,
+    register: &Register,
+) -> Value {
+    json!({
+        "id": view.id.to_string(),
+        "scope": scope,
+        "kind": view.kind.to_string(),
+        "name": shown::title(view),
+        "field": field,
+        "label": shown::label(view.kind, field),
+        "values": shown::claims_json(workers, register),
+    })
+}
+
+fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> {
+    let Target { scope, view } = key::resolve(replica, &KINDS, &args.key, args.unit.as_deref())?;
+    let field = edits::field_of(&view, &args.field)?;
+    let label = shown::label(view.kind, &field).to_owned();
+    let Some(register) = view.fields.get(&field).filter(|register| !register.others.is_empty()) else {
+        return Err(CommandError::failed("no-conflict", &Message::NoConflict { label: &label }));
+    };
+    let workers = Workers::load(replica)?;
+    let value = match (&args.value, args.take) {
+        (Some(typed), None) => {
+            let mut edit = Edits::parse(view.kind, &[format!("{field}={typed}")])?;
+            edit.check_together(view.kind, Some(&view))?;
+            edit.take(&field).flatten()
+        }
+        (None, Some(number)) => {
+            let mut claims = shown::claims(register);
+            let Some(claim) = number.checked_sub(1).and_then(|index| claims.nth(index)) else {
+                let lines = values_text(&workers, view.kind, &field, register, Sight::Masked);
+                let max = register.others.len() + 1;
+                return Err(CommandError::usage("take-range", &Message::TakeRange { max }).with(&lines));
+            };
+            Some(claim.value.clone())
+        }
+        _ => return Err(CommandError::usage("choice", &Message::ValueOrTake)),
+    };
+    let chosen =
+        value.as_ref().map(|v| shown::value(view.kind, &field, v, Sight::Masked)).unwrap_or_default();
+    let json_value = value.as_ref().map(wangge_model::document::Scalar::to_json);
+    let ops = vec![Op { target: OpTarget::Field(field.clone()), value }];
+    replica.commit(&scope, vec![Edit { doc: view.id, kind: view.kind, ops }], None)?;
+    let delivery = replica.delivery(&scope, view.kind, &view.id)?;
+    let name = shown::title(&view);
+    Ok(Answer {
+        json: json!({
+            "id": view.id.to_string(),
+            "scope": scope,
+            "kind": view.kind.to_string(),
+            "field": field,
+            "value": json_value,
+            "delivery": delivery,
+        }),
+        text: Message::Settled { name: &name, label: &label, value: &chosen }.line(),
+    })
+}

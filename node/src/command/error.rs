@@ -1,0 +1,133 @@
+//! Why a command was not done.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use wangge_ledger::LedgerError;
+use wangge_model::checks::CheckError;
+use wangge_store::StoreError;
+
+use crate::replica::ReplicaError;
+use crate::text::Message;
+
+/// What a process exits with.
+pub mod exit {
+    /// Done.
+    pub const DONE: i32 = 0;
+    /// Refused, or failed.
+    pub const FAILED: i32 = 1;
+    /// The command line cannot be understood.
+    pub const USAGE: i32 = 2;
+    /// The session ended before both sides had everything.
+    pub const NOT_IN_SYNC: i32 = 3;
+}
+
+/// Why a command was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct CommandError {
+    /// For people: Chinese, then English. No identity number stands in it in full.
+    pub message: String,
+    /// For programs. (A text of its own, as it travels over the control socket.)
+    pub code: Cow<'static, str>,
+    /// What the process exits with.
+    pub exit: i32,
+}
+
+impl CommandError {
+    /// The command was refused or failed.
+    pub fn failed(code: &'static str, message: &Message<'_>) -> Self {
+        Self { message: message.both(), code: Cow::Borrowed(code), exit: exit::FAILED }
+    }
+
+    /// The command line says something that cannot be understood.
+    pub fn usage(code: &'static str, message: &Message<'_>) -> Self {
+        Self { exit: exit::USAGE, ..Self::failed(code, message) }
+    }
+
+    /// The same, with lines added.
+    #[must_use]
+    pub(super) fn with(mut self, lines: &[String]) -> Self {
+        for line in lines {
+            self.message.push('\n');
+            self.message.push_str(line);
+        }
+        self
+    }
+}
+
+impl From<ReplicaError> for CommandError {
+    fn from(error: ReplicaError) -> Self {
+        let (code, zh) = match &error {
+            ReplicaError::Store(error) => return error.into(),
+            // These speak both languages themselves.
+            ReplicaError::NoReplica { .. } => ("no-replica", None),
+            ReplicaError::Occupied { .. } => ("occupied", None),
+            ReplicaError::NotHeld { .. } => ("not-held", None),
+            ReplicaError::Newer { .. } => ("newer-version", Some(Message::StoreNewer)),
+            ReplicaError::Document(_) | ReplicaError::Damaged { .. } => {
+                ("damaged", Some(Message::StoreDamaged))
+            }
+            ReplicaError::TooLarge { .. } => ("too-large", Some(Message::TooLarge)),
+            ReplicaError::Failed { .. } => ("store-failed", Some(Message::StoreFailed)),
+            _ => ("failed", Some(Message::Internal)),
+        };
+        let message = match zh {
+            None => error.to_string(),
+            Some(zh) => zh.ahead_of(&error),
+        };
+        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED }
+    }
+}
+
+impl From<&StoreError> for CommandError {
+    fn from(error: &StoreError) -> Self {
+        let (code, zh) = match error {
+            StoreError::Locked { .. } => ("in-use", Message::StoreLocked),
+            StoreError::NewerFormat { .. } => ("newer-version", Message::StoreNewer),
+            StoreError::NotAStore { .. } => ("not-a-store", Message::StoreForeign),
+            StoreError::Full { .. } => ("disk-full", Message::StoreFull),
+            StoreError::Damaged { .. } => ("damaged", Message::StoreDamaged),
+            StoreError::Poisoned { .. } => ("store-failed", Message::StoreFailed),
+            _ => ("store-io", Message::StoreIo),
+        };
+        let mut english = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            english.push_str(": ");
+            english.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self { message: zh.ahead_of(&english), code: Cow::Borrowed(code), exit: exit::FAILED }
+    }
+}
+
+impl From<LedgerError> for CommandError {
+    fn from(error: LedgerError) -> Self {
+        let code = match &error {
+            LedgerError::Read { .. } | LedgerError::NotAFile { .. } => "file-unreadable",
+            LedgerError::Empty => "file-empty",
+            LedgerError::NotAWorkbook { .. } => "not-a-workbook",
+            LedgerError::Password => "file-password",
+            LedgerError::Damaged { .. } => "file-damaged",
+            LedgerError::MissingColumns { .. } => "columns-missing",
+            LedgerError::NoSheets | LedgerError::NoRows { .. } => "no-rows",
+            LedgerError::Write { .. } | LedgerError::NotAFileName { .. } => "file-unwritable",
+            _ => "ledger",
+        };
+        // The sentence in each language ends with its full stop.
+        let message = error.to_string().replacen("。 ", "。\n", 1);
+        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED }
+    }
+}
+
+impl From<CheckError> for CommandError {
+    fn from(error: CheckError) -> Self {
+        Self {
+            message: format!("{}\n{}", error.message_zh, error.message_en),
+            code: Cow::Borrowed(error.code),
+            exit: exit::FAILED,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What a worker can ask of a replica. A command is a value: the command line parses it, the control
+//! socket carries it to a running daemon, and [`execute`] does it on the replica, with the same answer
+//! either way.
+
+mod case;
+mod conflicts;
+mod edits;
+mod error;
+mod export;
+mod import;
+mod instant;
+mod key;
+mod place;
+pub mod protocol;
+mod register;
+mod server;
+mod shown;
+mod status;
+mod sync;
+mod units;
+mod workers;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use wangge_model::schema::Kind;
+
+use crate::replica::Replica;
+
+pub use case::{CaseCommand, ListCasesArgs, NoteArgs, ReportArgs, ShowCaseArgs};
+pub use conflicts::{ConflictsCommand, ListConflictsArgs, SettleArgs};
+pub use error::{CommandError, exit};
+pub use export::{ExportArgs, ExportKind};
+pub use import::{ImportArgs, ImportKind};
+pub use register::{AddArgs, FindArgs, ListArgs, RegisterCommand, SetArgs, ShowArgs};
+pub use server::{Control, SyncHandler, serve};
+pub use sync::{SyncArgs, sync_answer};
+
+/// A worker's command on his replica.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Subcommand)]
+#[serde(rename_all = "kebab-case")]
+pub enum Command {
+    /// A hash over each scope's documents.
+    Digest,
+    /// Who and what this replica is, and what is still unsent.
+    Status,
+    /// Residents.
+    #[command(subcommand)]
+    Person(RegisterCommand),
+    /// Enterprises and other places.
+    #[command(subcommand)]
+    Place(RegisterCommand),
+    /// Cases.
+    #[command(subcommand)]
+    Case(CaseCommand),
+    /// Fields with several concurrent values.
+    #[command(subcommand)]
+    Conflicts(ConflictsCommand),
+    /// Takes an Excel ledger in.
+    Import(ImportArgs),
+    /// Writes an Excel ledger.
+    Export(ExportArgs),
+    /// One session with the relay.
+    Sync(SyncArgs),
+}
+
+/// What a command has to say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// For programs.
+    pub json: serde_json::Value,
+    /// For people.
+    pub text: String,
+}
+
+/// Hears how far long work has come.
+pub trait Progress: Send + Sync {
+    /// `done` of `total` steps of the work called `label`.
+    fn step(&self, label: &str, done: u64, total: u64);
+}
+
+/// Nobody looks on.
+#[derive(Clone, Copy, Debug)]
+pub struct Unwatched;
+
+impl Progress for Unwatched {
+    fn step(&self, _: &str, _: u64, _: u64) {}
+}
+
+/// Does a command on a replica. Blocks until what it saves is durable.
+///
+/// # Errors
+/// [`CommandError`]: nothing was written, unless its message says otherwise.
+pub fn execute(
+    replica: &Arc<Replica>,
+    command: &Command,
+    progress: &dyn Progress,
+) -> Result<Answer, CommandError> {
+    replica.apply()?;
+    match command {
+        Command::Digest => status::digest(replica),
+        Command::Status => status::status(replica),
+        Command::Person(command) => register::execute(replica, Kind::PERSON, command),
+        Command::Place(command) => register::execute(replica, Kind::PLACE, command),
+        Command::Case(command) => case::execute(replica, command),
+        Command::Conflicts(command) => conflicts::execute(replica, command),
+        Command::Import(args) => import::execute(replica, args, progress),
+        Command::Export(args) => export::execute(replica, args, progress),
+        Command::Sync(_) => Err(sync::needs_network()),
+    }
+}

@@ -1,0 +1,383 @@
+//! The registers of persons and places: add, set, show, list, find.
+
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use wangge_model::checks::text;
+use wangge_model::document::{DocumentView, Scalar};
+use wangge_model::identity::{DocId, Scope};
+use wangge_model::schema::{GENERATION, Kind};
+
+use super::edits::Edits;
+use super::key::{self, Target};
+use super::shown::{self, Sight, headline};
+use super::units::Units;
+use super::workers::Workers;
+use super::{Answer, CommandError, place};
+use crate::replica::{Edit, Replica, ReplicaError, random};
+use crate::text::{Message, Word};
+
+/// Lines of a list for people, unless they ask for more.
+const LIST_LINES: usize = 50;
+
+/// What can be done with a register.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegisterCommand {
+    /// Registers one.
+    Add(AddArgs),
+    /// Sets fields of one.
+    Set(SetArgs),
+    /// Shows one.
+    Show(ShowArgs),
+    /// Lists them.
+    List(ListArgs),
+    /// Finds some by a part of name, phone, address or number.
+    Find(FindArgs),
+}
+
+/// What to register.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct AddArgs {
+    /// `field=value` …
+    #[arg(required = true)]
+    pub fields: Vec<String>,
+    /// The grid: `grid:CODE`, a code or a village's name.
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// If the number is registered already, sets the fields there.
+    #[arg(long)]
+    pub merge: bool,
+    /// The person has no ID number.
+    #[arg(long)]
+    pub no_id: bool,
+    /// Registers although there are likely matches.
+    #[arg(long)]
+    pub anyway: bool,
+}
+
+/// What to set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct SetArgs {
+    /// Which one.
+    pub key: String,
+    /// `field=value` …; an empty value deletes.
+    #[arg(required = true)]
+    pub fields: Vec<String>,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+}
+
+/// What to show.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct ShowArgs {
+    /// Which one.
+    pub key: String,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// Why numbers are to be shown in full.
+    #[arg(long, value_name = "REASON")]
+    pub unmask: Option<String>,
+}
+
+/// What to list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct ListArgs {
+    /// One grid only.
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// At most so many.
+    #[arg(long)]
+    pub limit: Option<usize>,
+}
+
+/// What to find.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct FindArgs {
+    /// A part of name, phone or address, or the end of a number.
+    pub text: String,
+    /// One grid only.
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// At most so many.
+    #[arg(long)]
+    pub limit: Option<usize>,
+}
+
+pub(super) fn execute(
+    replica: &Replica,
+    kind: Kind,
+    command: &RegisterCommand,
+) -> Result<Answer, CommandError> {
+    match command {
+        RegisterCommand::Add(args) => add(replica, kind, args),
+        RegisterCommand::Set(args) => set(replica, kind, args),
+        RegisterCommand::Show(args) => show(replica, kind, args),
+        RegisterCommand::List(args) => list(replica, kind, args.unit.as_deref(), args.limit, None),
+        RegisterCommand::Find(args) => {
+            list(replica, kind, args.unit.as_deref(), args.limit, Some(&args.text))
+        }
+    }
+}
+
+fn natural_key(kind: Kind) -> &'static str {
+    kind.spec().and_then(|spec| spec.natural_key).unwrap_or_default()
+}
+
+fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandError> {
+    let mut edits = Edits::parse(kind, &args.fields)?;
+    let units = Units::load(replica)?;
+    let typed_unit = edits.take("unit").flatten().map(|unit| unit.to_text());
+    let unit = units.choose(args.unit.as_deref().or(typed_unit.as_deref()))?;
+    let scope = unit.scope.clone();
+    let number = edits.text(natural_key(kind));
+    if kind == Kind::PERSON && number.is_none() && !args.no_id {
+        return Err(CommandError::usage("id-missing", &Message::IdMissing));
+    }
+    let mut also_in = Vec::new();
+    if let Some(number) = &number {
+        for other in replica.scopes() {
+            let Some(view) = replica.by_natural_key(&other, kind, number)? else { continue };
+            if other != scope {
+                also_in.push((other, view));
+            } else if args.merge {
+                edits.check_together(kind, Some(&view))?;
+                return save(replica, &units, &Target { scope, view }, edits);
+            } else {
+                let line = format!("  {}", headline(&units, &scope, &view));
+                return Err(CommandError::failed("already-registered", &Message::AlreadyRegistered)
+                    .with(&[line]));
+            }
+        }
+    }
+    edits.check_together(kind, None)?;
+    let name = edits.text("name").unwrap_or_default();
+    if number.is_none() && !args.anyway {
+        let likely = likely(replica, kind, &scope, &name, edits.text("phone").as_deref())?;
+        if !likely.is_empty() {
+            let lines: Vec<String> =
+                likely.iter().map(|view| format!("  {}", headline(&units, &scope, view))).collect();
+            return Err(CommandError::failed("likely-matches", &Message::LikelyMatches).with(&lines));
+        }
+    }
+    let (doc, generation) = match &number {
+        Some(number) => replica.natural_id(&scope, kind, number)?,
+        None if kind == Kind::PLACE => {
+            let address = edits.text("address").unwrap_or_default();
+            place::derived_id(replica, &scope, &place::identity(&name, &address, &scope))?
+        }
+        None => (DocId(random()?), 0),
+    };
+    if generation > 0 {
+        edits.put(GENERATION, Scalar::Int(i64::from(generation)));
+    }
+    if !unit.name.is_empty() {
+        edits.put("unit", unit.name.as_str());
+    }
+    let mut warnings = std::mem::take(&mut edits.warnings);
+    for (other, view) in &also_in {
+        let at = headline(&units, other, view);
+        warnings.push(Message::AlsoRegistered { at: &at }.both());
+    }
+    let committed = replica.commit(&scope, vec![Edit { doc, kind, ops: edits.into_ops() }], None)?;
+    let also: Vec<Value> = also_in
+        .iter()
+        .map(|(scope, view)| json!({ "scope": scope, "id": view.id.to_string() }))
+        .collect();
+    saved(replica, kind, &scope, &doc, committed.is_some(), true, &warnings, &also)
+}
+
+/// Open documents of the same name or phone.
+fn likely(
+    replica: &Replica,
+    kind: Kind,
+    scope: &Scope,
+    name: &str,
+    phone: Option<&str>,
+) -> Result<Vec<DocumentView>, ReplicaError> {
+    let mut found = Vec::new();
+    replica.each(scope, kind, |view| {
+        let same = view.text("name") == name || phone.is_some_and(|phone| view.text("phone") == phone);
+        if same && !view.is_closed() {
+            found.push(view);
+        }
+        found.len() < 10
+    })?;
+    Ok(found)
+}
+
+fn set(replica: &Replica, kind: Kind, args: &SetArgs) -> Result<Answer, CommandError> {
+    let mut edits = Edits::parse(kind, &args.fields)?;
+    let units = Units::load(replica)?;
+    let target = key::resolve(replica, &[kind], &args.key, args.unit.as_deref())?;
+    if let Some(unit) = edits.take("unit") {
+        // A record lives where its unit is; moving it is a hand-over.
+        let typed = unit.map(|unit| unit.to_text()).unwrap_or_default();
+        let unit = units.named(&typed)?;
+        if unit.scope != target.scope {
+            let (from, to) = (target.scope.to_string(), unit.shown());
+            return Err(CommandError::failed("other-unit", &Message::OtherUnit { from: &from, to: &to }));
+        }
+        if !unit.name.is_empty() {
+            edits.put("unit", unit.name.as_str());
+        }
+    }
+    edits.check_together(kind, Some(&target.view))?;
+    if let Some(number) = edits.text(natural_key(kind))
+        && let Some(holder) = replica.by_natural_key(&target.scope, kind, &number)?
+        && holder.id != target.view.id
+    {
+        let line = format!("  {}", headline(&units, &target.scope, &holder));
+        return Err(CommandError::failed("number-taken", &Message::NumberTaken).with(&[line]));
+    }
+    save(replica, &units, &target, edits)
+}
+
+fn save(
+    replica: &Replica,
+    _units: &Units,
+    target: &Target,
+    mut edits: Edits,
+) -> Result<Answer, CommandError> {
+    let warnings = std::mem::take(&mut edits.warnings);
+    let Target { scope, view } = target;
+    let edit = Edit { doc: view.id, kind: view.kind, ops: edits.into_ops() };
+    let committed = replica.commit(scope, vec![edit], None)?;
+    saved(replica, view.kind, scope, &view.id, committed.is_some(), false, &warnings, &[])
+}
+
+#[allow(clippy::too_many_arguments, reason = "the parts of one answer")]
+fn saved(
+    replica: &Replica,
+    kind: Kind,
+    scope: &Scope,
+    doc: &DocId,
+    changed: bool,
+    created: bool,
+    warnings: &[String],
+    also_in: &[Value],
+) -> Result<Answer, CommandError> {
+    let delivery = replica.delivery(scope, kind, doc)?;
+    let name = replica.get(scope, kind, doc)?.map_or_else(String::new, |view| shown::title(&view));
+    let id = shown::short_id(doc);
+    let message = match (changed, created) {
+        (false, _) => Message::NothingChanged { name: &name, id: &id },
+        (true, created) => Message::Saved { name: &name, id: &id, created },
+    };
+    let mut text = format!("{}  {}", message.line(), Word::of_delivery(delivery).zh());
+    for warning in warnings {
+        text.push_str("\n! ");
+        text.push_str(warning);
+    }
+    let json = json!({
+        "id": doc.to_string(),
+        "scope": scope,
+        "kind": kind.to_string(),
+        "name": name,
+        "created": created && changed,
+        "changed": changed,
+        "delivery": delivery,
+        "warnings": warnings,
+        "also_in": also_in,
+    });
+    Ok(Answer { json, text })
+}
+
+fn show(replica: &Replica, kind: Kind, args: &ShowArgs) -> Result<Answer, CommandError> {
+    let units = Units::load(replica)?;
+    let workers = Workers::load(replica)?;
+    let Target { scope, view } = key::resolve(replica, &[kind], &args.key, args.unit.as_deref())?;
+    let sight = sight(args.unmask.as_deref(), &view)?;
+    let delivery = replica.delivery(&scope, kind, &view.id)?;
+    Ok(Answer {
+        json: shown::document_json(&workers, &scope, &view, delivery),
+        text: shown::document_text(&workers, &units, &scope, &view, delivery, sight),
+    })
+}
+
+/// Numbers in full need a reason.
+fn sight(reason: Option<&str>, view: &DocumentView) -> Result<Sight, CommandError> {
+    match reason.map(str::trim) {
+        None => Ok(Sight::Masked),
+        Some("") => Err(CommandError::usage("reason-missing", &Message::ReasonMissing)),
+        Some(reason) => {
+            tracing::info!(id = %view.id, reason, "numbers are shown in full");
+            Ok(Sight::Full)
+        }
+    }
+}
+
+fn list(
+    replica: &Replica,
+    kind: Kind,
+    unit: Option<&str>,
+    limit: Option<usize>,
+    find: Option<&str>,
+) -> Result<Answer, CommandError> {
+    let units = Units::load(replica)?;
+    let scopes = match unit {
+        Some(unit) => vec![units.named(unit)?.scope],
+        None => replica.scopes(),
+    };
+    let find = find.map(|typed| text::compact(typed).to_lowercase());
+    if find.as_deref() == Some("") {
+        return Err(CommandError::usage("text-missing", &Message::TextMissing));
+    }
+    let mut found: Vec<(Scope, DocumentView)> = Vec::new();
+    for scope in &scopes {
+        replica.each(scope, kind, |view| {
+            if !view.is_closed() && find.as_deref().is_none_or(|find| matches(&view, find)) {
+                found.push((scope.clone(), view));
+            }
+            true
+        })?;
+    }
+    found.sort_by_cached_key(|(scope, view)| (scope.clone(), view.text("name"), view.id));
+    let total = found.len();
+    let shown = limit.unwrap_or(usize::MAX).min(total);
+    let lines_max = limit.unwrap_or(LIST_LINES).min(total);
+    let mut lines: Vec<String> =
+        found.iter().take(lines_max).map(|(scope, view)| headline(&units, scope, view)).collect();
+    lines.push(Message::Listed { shown: lines_max, total }.line());
+    let json = found.iter().take(shown).map(|(scope, view)| entry_json(scope, view)).collect();
+    Ok(Answer { json, text: lines.join("\n") })
+}
+
+/// A list never shows numbers in full.
+fn entry_json(scope: &Scope, view: &DocumentView) -> Value {
+    let mut json = json!({
+        "id": view.id.to_string(),
+        "scope": scope,
+        "kind": view.kind.to_string(),
+        "conflicts": view.conflicts().count(),
+    });
+    for name in ["name", "id_number", "credit_code", "phone", "current_address", "address", "category", "unit"] {
+        let masked = match name {
+            "id_number" | "phone" => view.value(name).map(|_| shown::field(view, name, Sight::Masked).into()),
+            _ => view.value(name).map(Scalar::to_json),
+        };
+        if let Some(value) = masked {
+            json[name] = value;
+        }
+    }
+    json
+}
+
+fn matches(view: &DocumentView, find: &str) -> bool {
+    let texts = |name: &str| {
+        view.fields
+            .get(name)
+            .into_iter()
+            .flat_map(shown::claims)
+            .map(|claim| text::compact(&claim.value.to_text()).to_lowercase())
+            .collect::<Vec<_>>()
+    };
+    let part = ["name", "former_name", "phone", "current_address", "registered_address", "address", "manager"]
+        .iter()
+        .any(|name| texts(name).iter().any(|text| text.contains(find)));
+    let tail = ["id_number", "credit_code"].iter().any(|name| texts(name).iter().any(|text| text.ends_with(find)));
+    part || tail || view.id.to_string().starts_with(find) && find.len() >= key::PREFIX_LEN_MIN
+}

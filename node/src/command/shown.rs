@@ -1,0 +1,219 @@
+//! Documents as programs and people see them.
+
+use serde_json::{Map, Value, json};
+
+use wangge_model::checks::{Sex, id_number, phone};
+use wangge_model::document::{Claim, DocumentView, EventView, Register, Scalar};
+use wangge_model::identity::{DocId, Scope};
+use wangge_model::schema::Kind;
+
+use super::edits::resident_kind;
+use super::instant;
+use super::units::Units;
+use super::workers::Workers;
+use crate::replica::Delivery;
+use crate::text::Word;
+
+/// Whether identity numbers and phones are shown in full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sight {
+    Masked,
+    Full,
+}
+
+/// The label of a field; its key if a newer version wrote it.
+pub(super) fn label(kind: Kind, field: &str) -> &str {
+    kind.spec().and_then(|spec| spec.field(field)).map_or(field, |field| field.label)
+}
+
+/// A value as people read it.
+pub(super) fn value(kind: Kind, field: &str, value: &Scalar, sight: Sight) -> String {
+    let text = value.to_text();
+    match field {
+        "id_number" if sight == Sight::Masked => id_number::mask(&text),
+        "phone" if sight == Sight::Masked => phone::mask(&text),
+        "sex" => Sex::parse(&text).map_or(text, |sex| sex.name_zh().to_owned()),
+        "kind" if kind == Kind::PERSON => {
+            resident_kind(&text).map_or(text, |kind| kind.name_zh().to_owned())
+        }
+        _ => match value {
+            Scalar::Bool(true) => Word::Yes.zh().to_owned(),
+            Scalar::Bool(false) => Word::No.zh().to_owned(),
+            _ => text,
+        },
+    }
+}
+
+/// A field of a view as people read it, empty if it has none.
+pub(super) fn field(view: &DocumentView, name: &str, sight: Sight) -> String {
+    view.value(name).map_or_else(String::new, |scalar| value(view.kind, name, scalar, sight))
+}
+
+/// The first digits of an id: enough to name it again on the command line.
+pub(super) fn short_id(id: &DocId) -> String {
+    id.to_string().chars().take(8).collect()
+}
+
+/// What a document is called.
+pub(super) fn title(view: &DocumentView) -> String {
+    let name = match view.kind {
+        Kind::CASE => view.text("number"),
+        _ => view.text("name"),
+    };
+    if name.is_empty() { short_id(&view.id) } else { name }
+}
+
+/// One line that tells a document from others.
+pub(super) fn headline(units: &Units, scope: &Scope, view: &DocumentView) -> String {
+    let mut parts = vec![short_id(&view.id), title(view)];
+    let fields: &[&str] = match view.kind {
+        Kind::PERSON => &["id_number", "phone", "current_address"],
+        Kind::PLACE => &["credit_code", "category", "address", "phone"],
+        Kind::CASE => &["category", "text"],
+        _ => &[],
+    };
+    parts.extend(fields.iter().map(|name| field(view, name, Sight::Masked)).filter(|text| !text.is_empty()));
+    let unit = units.name(scope);
+    parts.push(if unit.is_empty() { scope.to_string() } else { unit });
+    if view.conflicts().next().is_some() {
+        parts.push(Word::HasConflict.zh().to_owned());
+    }
+    parts.join("  ")
+}
+
+fn claim_json(workers: &Workers, claim: &Claim) -> Value {
+    json!({
+        "value": claim.value.to_json(),
+        "worker": workers.name(&claim.worker),
+        "at": instant::rfc3339(claim.wall_ms),
+    })
+}
+
+/// All values of a register, the one shown first.
+pub(super) fn claims_json(workers: &Workers, register: &Register) -> Vec<Value> {
+    claims(register).map(|claim| claim_json(workers, claim)).collect()
+}
+
+/// All values of a register, the one shown first.
+pub(super) fn claims(register: &Register) -> impl Iterator<Item = &Claim> {
+    std::iter::once(&register.shown).chain(&register.others)
+}
+
+fn register_json(workers: &Workers, label: &str, register: &Register) -> Value {
+    let mut json = claim_json(workers, &register.shown);
+    json["label"] = label.into();
+    json["others"] = register.others.iter().map(|claim| claim_json(workers, claim)).collect();
+    json
+}
+
+/// An event as its author wrote it, with who and when.
+pub(super) fn event_json(workers: &Workers, event: &EventView) -> Value {
+    let written = event.value.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let mut json = match written {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::from_iter([("text".to_owned(), event.value.to_json())]),
+    };
+    json.insert("worker".to_owned(), workers.name(&event.worker).into());
+    json.insert("at".to_owned(), instant::rfc3339(event.wall_ms).into());
+    Value::Object(json)
+}
+
+/// A document for programs.
+pub(super) fn document_json(
+    workers: &Workers,
+    scope: &Scope,
+    view: &DocumentView,
+    delivery: Delivery,
+) -> Value {
+    let fields: Map<String, Value> = view
+        .fields
+        .iter()
+        .map(|(name, register)| {
+            (name.clone(), register_json(workers, label(view.kind, name), register))
+        })
+        .collect();
+    let sets: Map<String, Value> = view
+        .sets
+        .iter()
+        .filter(|(_, entries)| !entries.is_empty())
+        .map(|(name, entries)| {
+            let entries: Map<String, Value> = entries
+                .iter()
+                .map(|(key, register)| (key.clone(), register_json(workers, key, register)))
+                .collect();
+            ((*name).to_owned(), entries.into())
+        })
+        .collect();
+    let events: Vec<Value> =
+        view.histories.values().flatten().map(|event| event_json(workers, event)).collect();
+    let mut json = json!({
+        "id": view.id.to_string(),
+        "scope": scope,
+        "kind": view.kind.to_string(),
+        "fields": fields,
+        "delivery": delivery,
+        "events": events,
+    });
+    if view.kind == Kind::CASE {
+        json["number"] = view.text("number").into();
+    }
+    if !sets.is_empty() {
+        json["sets"] = sets.into();
+    }
+    json
+}
+
+/// A document for people.
+pub(super) fn document_text(
+    workers: &Workers,
+    units: &Units,
+    scope: &Scope,
+    view: &DocumentView,
+    delivery: Delivery,
+    sight: Sight,
+) -> String {
+    let unit = units.name(scope);
+    let place = if unit.is_empty() { scope.to_string() } else { format!("{unit} ({scope})") };
+    let mut lines = vec![
+        title(view),
+        format!("  {}:{}", Word::Id.zh(), view.id),
+        format!("  {}:{place}", Word::Unit.zh()),
+        format!("  {}:{}", Word::Delivery.zh(), Word::of_delivery(delivery).zh()),
+    ];
+    let known = view.kind.spec().map(|spec| spec.fields).unwrap_or_default();
+    let mut names: Vec<&str> = known.iter().map(|field| field.name).collect();
+    names.extend(view.fields.keys().map(String::as_str).filter(|name| !known.iter().any(|f| f.name == *name)));
+    for name in names {
+        let Some(register) = view.fields.get(name) else { continue };
+        let shown = value(view.kind, name, &register.shown.value, sight);
+        lines.push(format!("  {}:{shown}", label(view.kind, name)));
+        for claim in &register.others {
+            lines.push(format!("    ! {}", claim_text(workers, view.kind, name, claim, sight)));
+        }
+    }
+    for (key, register) in view.sets.values().flatten() {
+        lines.push(format!("  {key}:{}", register.shown.value.to_text()));
+    }
+    for event in view.histories.values().flatten() {
+        lines.push(format!("  - {}", event_text(workers, event)));
+    }
+    lines.join("\n")
+}
+
+/// 李四 于 11月22日 10:05 写 139….
+pub(super) fn claim_text(workers: &Workers, kind: Kind, field: &str, claim: &Claim, sight: Sight) -> String {
+    Word::wrote(
+        &workers.name(&claim.worker),
+        &instant::short(claim.wall_ms),
+        &value(kind, field, &claim.value, sight),
+    )
+}
+
+/// 11月22日 10:05 李四 上报:….
+pub(super) fn event_text(workers: &Workers, event: &EventView) -> String {
+    let json = event_json(workers, event);
+    let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let kind = text("kind");
+    let kind = Word::of_event(&kind).map_or(kind.as_str(), Word::zh);
+    format!("{} {} {kind}:{}", instant::short(event.wall_ms), text("worker"), text("text"))
+}

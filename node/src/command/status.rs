@@ -1,0 +1,118 @@
+//! Who and what this replica is, and what its documents come to.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use wangge_model::document::Document;
+use wangge_model::identity::{Role, Scope};
+use wangge_model::session::Completeness;
+
+use super::{Answer, CommandError};
+use crate::replica::{Replica, ReplicaError, keys};
+use crate::text::Message;
+
+pub(super) fn digest(replica: &Replica) -> Result<Answer, CommandError> {
+    let digests = replica.digests()?;
+    let lines: Vec<String> =
+        digests.iter().map(|d| format!("{} {} {}", d.scope, d.documents, d.digest)).collect();
+    let json = digests
+        .iter()
+        .map(|d| json!({ "scope": d.scope, "documents": d.documents, "digest": d.digest.to_string() }))
+        .collect();
+    Ok(Answer { json, text: lines.join("\n") })
+}
+
+#[derive(Default)]
+struct Tally {
+    documents: u64,
+    conflicts: u64,
+}
+
+fn tally(replica: &Replica, scope: &Scope) -> Result<Tally, ReplicaError> {
+    let mut tally = Tally::default();
+    for entry in replica.store().scan(&keys::documents(scope)) {
+        let (key, value) = entry?;
+        let Some(cursor) = keys::cursor_of(&key) else { continue };
+        tally.documents += 1;
+        tally.conflicts += Document::decode(cursor.doc, &value)?.view().conflicts().count() as u64;
+    }
+    Ok(tally)
+}
+
+pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
+    let profile = replica.profile();
+    let unsent = replica.unsent()?;
+    let mut tallies: BTreeMap<String, (Tally, bool, u64)> = BTreeMap::new();
+    for (scope, (clock, completeness)) in replica.clocks() {
+        let transactions = clock.0.values().map(|extent| extent.len).sum();
+        let complete = matches!(completeness, Completeness::Whole);
+        tallies.insert(scope.to_string(), (tally(replica, &scope)?, complete, transactions));
+    }
+    let conflicts: u64 = tallies.values().map(|(tally, _, _)| tally.conflicts).sum();
+    let documents: u64 = tallies.values().map(|(tally, _, _)| tally.documents).sum();
+    let incomplete = tallies.values().filter(|(_, complete, _)| !complete).count();
+    let scopes: Vec<Value> = tallies
+        .iter()
+        .map(|(scope, (tally, complete, transactions))| {
+            json!({
+                "scope": scope,
+                "documents": tally.documents,
+                "conflicts": tally.conflicts,
+                "complete": complete,
+                "transactions": transactions,
+            })
+        })
+        .collect();
+    let enrolment = profile.enrolment();
+    let (street, worker) = match profile.grant() {
+        Some(grant) => (
+            json!({ "code": grant.street_code, "name": grant.street_name }),
+            Value::from(grant.worker_name.clone()),
+        ),
+        None => (Value::Null, Value::Null),
+    };
+    let json = json!({
+        "replica": profile.replica().to_string(),
+        "epoch": format!("{:016x}", profile.epoch().0),
+        "street": street,
+        "worker": worker,
+        "role": enrolment.as_ref().map(|enrolment| enrolment.role),
+        "unit": enrolment.as_ref().map(|enrolment| enrolment.unit.clone()),
+        "relay": profile.address(),
+        "joining": profile.joining().is_some(),
+        "scopes": scopes,
+        "unsent": unsent,
+        "conflicts": conflicts,
+    });
+    let mut lines = Vec::new();
+    match (profile.grant(), &enrolment) {
+        (Some(grant), Some(enrolment)) => {
+            lines.push(
+                Message::Who {
+                    street: &grant.street_name,
+                    code: &grant.street_code,
+                    worker: &grant.worker_name,
+                    role_zh: role_zh(enrolment.role),
+                    role: enrolment.role.name(),
+                    unit: &enrolment.unit.to_string(),
+                }
+                .line(),
+            );
+        }
+        _ => lines.push(Message::NotJoined.line()),
+    }
+    lines.push(Message::Held { scopes: tallies.len(), documents, incomplete }.line());
+    lines.push(Message::Unsent { unsent }.line());
+    if conflicts > 0 {
+        lines.push(Message::OpenConflicts { conflicts }.line());
+    }
+    for (scope, (tally, complete, transactions)) in &tallies {
+        lines.push(Message::ScopeLine { scope, documents: tally.documents, transactions: *transactions, complete: *complete }.zh());
+    }
+    Ok(Answer { json, text: lines.join("\n") })
+}
+
+fn role_zh(role: Role) -> &'static str {
+    Role::ALL.iter().find(|(known, _, _)| *known == role).map_or("", |(_, _, chinese)| chinese)
+}

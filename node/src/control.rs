@@ -1,0 +1,126 @@
+//! The control socket: one JSON line asks, JSON lines answer. The command line uses it while a daemon
+//! holds the store.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader as AsyncBufReader};
+use tokio::net::UnixListener;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// Longest request, in bytes.
+const REQUEST_LEN_BYTES_MAX: u64 = 1024 * 1024;
+/// Longest path of a Unix socket, in bytes (`sun_path`, with its closing zero).
+const PATH_LEN_BYTES_MAX: usize = 107;
+
+/// One line of an answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// Work is under way: what, how far, of how much.
+    Progress(String, u64, u64),
+    /// It is done.
+    Answer(serde_json::Value),
+    /// It failed.
+    Error(serde_json::Value),
+}
+
+/// Where the control socket of a directory is.
+pub fn path(dir: &Path) -> PathBuf {
+    let plain = dir.join("control.sock");
+    if plain.as_os_str().len() <= PATH_LEN_BYTES_MAX {
+        return plain;
+    }
+    // Too long for a socket: a short name derived from the directory.
+    let whole = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    let hash = blake3::hash(whole.as_os_str().as_encoded_bytes()).to_hex();
+    std::env::temp_dir().join(format!("wangge-{}.sock", &hash[..16]))
+}
+
+/// Serves requests until `stop` resolves. `handle` runs on a thread of its own and sends its lines.
+///
+/// # Errors
+/// If the socket cannot be made.
+pub async fn serve<Request: DeserializeOwned + Send + 'static>(
+    dir: &Path,
+    stop: impl Future<Output = ()>,
+    handle: impl Fn(Request, UnboundedSender<Line>) + Send + Sync + 'static,
+) -> std::io::Result<()> {
+    let path = path(dir);
+    // Left behind by a process that was killed: whoever holds the store's lock owns the socket.
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let handle = Arc::new(handle);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let handle = Arc::clone(&handle);
+                tokio::spawn(async move {
+                    if let Err(error) = answer(stream, handle).await {
+                        tracing::debug!(%error, "a control connection ended");
+                    }
+                });
+            }
+        }
+    }
+    let _ = std::fs::remove_file(&path);
+    Ok(())
+}
+
+async fn answer<Request: DeserializeOwned + Send + 'static>(
+    stream: tokio::net::UnixStream,
+    handle: Arc<impl Fn(Request, UnboundedSender<Line>) + Send + Sync + 'static>,
+) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    AsyncBufReader::new(read.take(REQUEST_LEN_BYTES_MAX)).read_line(&mut line).await?;
+    let (sender, mut lines) = unbounded_channel();
+    match serde_json::from_str::<Request>(&line) {
+        Ok(request) => {
+            tokio::task::spawn_blocking(move || handle(request, sender));
+        }
+        Err(error) => {
+            let _ = sender.send(Line::Error(serde_json::json!({
+                "message": format!("the request cannot be read: {error}"), "code": "request", "exit": 2
+            })));
+            drop(sender);
+        }
+    }
+    while let Some(line) = lines.recv().await {
+        let mut text = serde_json::to_string(&line).unwrap_or_default();
+        text.push('\n');
+        write.write_all(text.as_bytes()).await?;
+    }
+    Ok(())
+}
+
+/// Asks whoever serves `dir`; `None` if nobody does. `progress` sees lines that come before the last.
+///
+/// # Errors
+/// If the connection breaks before the answer.
+pub fn ask<Request: Serialize>(
+    dir: &Path,
+    request: &Request,
+    mut progress: impl FnMut(&str, u64, u64),
+) -> std::io::Result<Option<Line>> {
+    let Ok(mut stream) = UnixStream::connect(path(dir)) else { return Ok(None) };
+    let mut text = serde_json::to_string(request)?;
+    text.push('\n');
+    stream.write_all(text.as_bytes())?;
+    for line in BufReader::new(stream).lines() {
+        match serde_json::from_str(&line?)? {
+            Line::Progress(label, done, total) => progress(&label, done, total),
+            last => return Ok(Some(last)),
+        }
+    }
+    Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the daemon ended before it answered"))
+}

@@ -1,0 +1,236 @@
+//! The command line of the relay.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+
+use wangge_model::identity::{IdentityError, Role, Scope};
+use wangge_node::replica::Replica;
+use wangge_store::Options;
+
+use crate::control::{Request, ask};
+use crate::divisions::read_divisions;
+use crate::founding::{Founding, found};
+use crate::roster::{Invite, RelayError, Roster};
+use crate::serve::{ServeOptions, serve};
+
+#[derive(Debug, Parser)]
+#[command(name = "wangge-relay", version, about = "网格:社管中心 / Wangge: the relay at the street centre")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// 建立街道:一村一网格 / Found a street, one grid a village
+    Init {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 9 位街道代码 / The street's nine-digit code
+        #[arg(long)]
+        street_code: String,
+        /// 街道名称 / The street's name
+        #[arg(long)]
+        street_name: String,
+        /// 区划代码表 code,name[,area] / Division codes
+        #[arg(long)]
+        divisions: PathBuf,
+    },
+    /// 运行中心 / Serve replicas
+    Serve {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 监听地址 / Where to listen
+        #[arg(long, default_value = "0.0.0.0:4433")]
+        listen: SocketAddr,
+        /// 邀请码里写的地址 / Where workers reach it
+        #[arg(long)]
+        address: Option<String>,
+    },
+    /// 发邀请码 / Invite a worker's device
+    Invite {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 姓名 / The worker's name
+        #[arg(long)]
+        worker: String,
+        /// 岗位 / The role
+        #[arg(long)]
+        role: String,
+        /// 单位 / The unit: grid:CODE, area:CODE, team:CODE, centre, street
+        #[arg(long)]
+        unit: String,
+        /// 中心地址 / Where the relay is reached
+        #[arg(long)]
+        address: Option<String>,
+        /// 有效期(小时)/ Term in hours
+        #[arg(long, default_value_t = 168.0)]
+        hours: f64,
+        /// 同时显示二维码 / Show a QR code too
+        #[arg(long)]
+        qr: bool,
+    },
+    /// 各范围的摘要 / Digests of all scopes
+    Digest {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// 单位 / Units
+    Unit {
+        /// What to do.
+        #[command(subcommand)]
+        command: UnitCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum UnitCommand {
+    /// 列出单位 / List the units
+    List {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// 增设团队或子网格 / Add a team or a sub-grid
+    Add {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// team:CODE, grid:CODE
+        #[arg(long)]
+        unit: String,
+        /// 名称 / Its name
+        #[arg(long)]
+        name: String,
+        /// 所属片区 / The area that a grid belongs to
+        #[arg(long, default_value = "")]
+        area: String,
+    },
+}
+
+/// Runs the command line.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    wangge_node::log::start("info");
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn roster(dir: &Path) -> Result<Roster, RelayError> {
+    Roster::new(Arc::new(Replica::open(dir, Options::default())?))
+}
+
+fn say(line: &str) {
+    // Whoever closed the pipe has what he wanted.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn run(command: Command) -> Result<(), RelayError> {
+    match command {
+        Command::Init { dir, street_code, street_name, divisions } => {
+            let divisions = read_divisions(&divisions, &street_code)?;
+            let count = divisions.len();
+            let founding = Founding { street_code, street_name, divisions };
+            let replica = found(&dir, &founding)?;
+            let areas: Vec<String> = replica
+                .scopes()
+                .iter()
+                .filter(|scope| matches!(scope, Scope::Area(_)))
+                .map(ToString::to_string)
+                .collect();
+            say(&format!(
+                "已建立 {}:{count} 个网格,{} 个片区({})\nfounded {}: {count} grids, {} areas ({})",
+                founding.street_name,
+                areas.len(),
+                areas.join(", "),
+                founding.street_name,
+                areas.len(),
+                areas.join(", "),
+            ));
+            Ok(())
+        }
+        Command::Serve { dir, listen, address } => run_serve(&dir, ServeOptions { listen, address }),
+        Command::Invite { dir, worker, role, unit, address, hours, qr } => {
+            if !(hours > 0.0 && hours <= 24.0 * 365.0) {
+                return Err(RelayError::Control(format!(
+                    "有效期应在 0 到 8760 小时之间,给的是 {hours}\nthe term must lie between 0 and 8760 hours"
+                )));
+            }
+            let invite = Invite {
+                worker,
+                role: role.parse::<Role>()?,
+                unit: unit.parse::<Scope>()?,
+                address,
+                term_s: Some((hours * 3_600.0) as u64),
+            };
+            let line = ask(&dir, &Request::Invite(invite), || roster(&dir))?;
+            let line = line.as_str().unwrap_or_default();
+            say(line);
+            if qr {
+                show_qr(line)?;
+            }
+            Ok(())
+        }
+        Command::Digest { dir } => {
+            for line in ask(&dir, &Request::Digest, || roster(&dir))?.as_array().into_iter().flatten() {
+                say(line.as_str().unwrap_or_default());
+            }
+            Ok(())
+        }
+        Command::Unit { command: UnitCommand::List { dir } } => {
+            for unit in ask(&dir, &Request::Units, || roster(&dir))?.as_array().into_iter().flatten() {
+                let text = |at: usize| unit.get(at).and_then(Value::as_str).unwrap_or_default();
+                say(&format!("{}\t{}", text(0), text(1)));
+            }
+            Ok(())
+        }
+        Command::Unit { command: UnitCommand::Add { dir, unit, name, area } } => {
+            let scope: Scope = unit.parse()?;
+            if matches!(scope, Scope::Area(_) | Scope::Street | Scope::Centre) {
+                let found = unit;
+                return Err(RelayError::Identity(IdentityError::Scope { found }));
+            }
+            ask(&dir, &Request::AddUnit(scope, name, area), || roster(&dir))?;
+            Ok(())
+        }
+    }
+}
+
+fn run_serve(dir: &Path, options: ServeOptions) -> Result<(), RelayError> {
+    let control = |e: std::io::Error| RelayError::Control(e.to_string());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(control)?;
+    runtime.block_on(async {
+        let stop = wangge_node::stop_signal().map_err(control)?;
+        serve(dir, options, |addr| say(&format!("社管中心已就绪 / listening on {addr}")), stop).await
+    })
+}
+
+/// Shows the invitation as a QR code on standard error: standard output stays one line.
+fn show_qr(line: &str) -> Result<(), RelayError> {
+    let code = qrcode::QrCode::new(line.as_bytes()).map_err(|e| RelayError::Control(e.to_string()))?;
+    let picture = code.render::<qrcode::render::unicode::Dense1x2>().quiet_zone(true).build();
+    eprintln!("{picture}");
+    Ok(())
+}

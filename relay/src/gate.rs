@@ -1,0 +1,42 @@
+//! Who gets in: replicas of the roster, and whoever shows an invitation.
+
+use std::collections::BTreeSet;
+
+use wangge_model::enrolment::{Grant, SignedEnrolment};
+use wangge_model::identity::{ReplicaId, Scope};
+use wangge_model::wire::{Join, Joined};
+use wangge_node::net::Gate;
+
+use crate::roster::Roster;
+
+impl Gate for Roster {
+    fn admit(&self, peer: &ReplicaId, _: Option<&SignedEnrolment>) -> Result<BTreeSet<Scope>, String> {
+        match self.enrolled(peer) {
+            Ok(Some(enrolled)) => Ok(enrolled.enrolment.scopes.into_iter().collect()),
+            Ok(None) => {
+                Err("the centre does not know this device: join with an invitation / 中心没有这台设备的登记"
+                    .to_owned())
+            }
+            Err(error) => {
+                tracing::error!(%peer, %error, "the roster cannot be read");
+                Err("the relay cannot read its roster".to_owned())
+            }
+        }
+    }
+
+    fn join(&self, peer: &ReplicaId, join: &Join) -> Joined {
+        Self::join(self, peer, join).unwrap_or_else(|error| {
+            tracing::error!(%peer, %error, "an invitation cannot be answered");
+            Joined::Refused(
+                "the relay cannot answer now: try again later / 中心暂时无法处理,请稍后再试".to_owned(),
+            )
+        })
+    }
+
+    fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant> {
+        self.take_changed(peer).unwrap_or_else(|error| {
+            tracing::error!(%peer, %error, "a changed enrolment cannot be read");
+            None
+        })
+    }
+}

@@ -1,0 +1,453 @@
+//! Who may take part: invitations, and the enrolments that they led to. The relay's own records; what
+//! everyone may know of them stands as documents in `street`.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use wangge_model::document::{Op, Scalar, Target};
+use wangge_model::enrolment::{Enrolment, Grant, SignedEnrolment};
+use wangge_model::identity::{DocId, IdentityError, ReplicaId, Role, Scope};
+use wangge_model::invitation::Invitation;
+use wangge_model::schema::Kind;
+use wangge_model::wire::{Join, Joined};
+use wangge_node::net::NetError;
+use wangge_node::replica::{Edit, Replica, ReplicaError, keys, now_ms, random};
+use wangge_store::{Batch, StoreError};
+
+use crate::divisions::DivisionsError;
+use crate::founding::{field, unit};
+
+/// How long an invitation can be used, by default.
+const INVITATION_TERM_S: u64 = 7 * 24 * 3_600;
+/// How long neighbours serve a replica that has not been at the centre.
+const LEASE_MS: u64 = 90 * 24 * 3_600 * 1_000;
+
+/// What goes wrong at the relay.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RelayError {
+    /// The replica underneath.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+    /// Its store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The file of divisions.
+    #[error(transparent)]
+    Divisions(#[from] DivisionsError),
+    /// A role or unit that does not exist in any street.
+    #[error("岗位或单位写法不对\n{0}")]
+    Identity(#[from] IdentityError),
+    /// The street code.
+    #[error("街道代码应为 9 位数字,给的是 {found:?}\na street code has 9 digits, found {found:?}")]
+    StreetCode {
+        /// What was given.
+        found: String,
+    },
+    /// The street's name.
+    #[error("街道名称不能为空\nthe street's name is empty")]
+    StreetName,
+    /// A unit that this street does not have.
+    #[error("本街道没有单位 {unit}。现有:{known}\nthis street has no unit {unit}; it has {known}")]
+    UnknownUnit {
+        /// What was given.
+        unit: Scope,
+        /// Some that exist.
+        known: String,
+    },
+    /// A post that cannot be held there.
+    #[error("岗位 {role} 不能设在 {unit}\nthe role {role} cannot be held at {unit}")]
+    Post {
+        /// The role.
+        role: Role,
+        /// The unit.
+        unit: Scope,
+    },
+    /// A worker without a name.
+    #[error("姓名不能为空\nthe worker's name is empty")]
+    WorkerName,
+    /// The directory of a phone or workstation.
+    #[error("{dir} 是工作端的数据目录,不是社管中心的\n{dir} holds a worker's replica, not the relay's")]
+    NotTheRelay {
+        /// Where.
+        dir: String,
+    },
+    /// The unit exists already.
+    #[error("单位 {unit} 已经有了\nthe unit {unit} exists already")]
+    UnitExists {
+        /// Which.
+        unit: Scope,
+    },
+    /// A record that cannot be read.
+    #[error("the relay's record {what} is damaged")]
+    Damaged {
+        /// Which.
+        what: String,
+    },
+    /// The control socket.
+    #[error("{0}")]
+    Control(String),
+}
+
+/// An invitation to be written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Invite {
+    /// The worker's name.
+    pub worker: String,
+    /// His post.
+    pub role: Role,
+    /// Where he holds it.
+    pub unit: Scope,
+    /// Where the relay is reached; by default where it listened last.
+    pub address: Option<String>,
+    /// How long it can be used, in seconds.
+    pub term_s: Option<u64>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Invited {
+    secret: [u8; 16],
+    worker: String,
+    role: Role,
+    unit: Scope,
+    expires_s: u64,
+    used_by: Option<ReplicaId>,
+}
+
+/// A replica that may take part.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// What it holds.
+    pub enrolment: Enrolment,
+    /// The worker's name.
+    pub worker_name: String,
+    /// A changed enrolment waits to be handed over.
+    pub changed: bool,
+}
+
+/// The roster of a street.
+pub struct Roster {
+    replica: Arc<Replica>,
+    /// Invitations and enrolments change one at a time.
+    turn: Mutex<()>,
+}
+
+impl std::fmt::Debug for Roster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Roster").finish_non_exhaustive()
+    }
+}
+
+fn invitation_key(number: u32) -> Vec<u8> {
+    [keys::relay_only("invitation\0"), number.to_be_bytes().to_vec()].concat()
+}
+
+fn enrolled_key(replica: &ReplicaId) -> Vec<u8> {
+    [keys::relay_only("enrolled\0"), replica.0.to_vec()].concat()
+}
+
+fn address_key() -> Vec<u8> {
+    keys::relay_only("address")
+}
+
+fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).unwrap_or_default()
+}
+
+impl Roster {
+    /// The roster that the relay's replica keeps.
+    ///
+    /// # Errors
+    /// [`RelayError::NotTheRelay`] if the replica is not the centre's.
+    pub fn new(replica: Arc<Replica>) -> Result<Self, RelayError> {
+        if !replica.is_centre() {
+            return Err(RelayError::NotTheRelay { dir: replica.dir().display().to_string() });
+        }
+        Ok(Self { replica, turn: Mutex::new(()) })
+    }
+
+    /// The relay's replica.
+    pub fn replica(&self) -> &Arc<Replica> {
+        &self.replica
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, key: &[u8], what: &str) -> Result<Option<T>, RelayError> {
+        match self.replica.store().get(key)? {
+            None => Ok(None),
+            Some(bytes) => postcard::from_bytes(&bytes)
+                .map(Some)
+                .map_err(|_| RelayError::Damaged { what: what.to_owned() }),
+        }
+    }
+
+    fn write<T: Serialize>(&self, key: Vec<u8>, value: &T) -> Result<(), RelayError> {
+        let mut batch = Batch::new();
+        batch.put(key, encode(value));
+        Ok(self.replica.store().commit(batch)?)
+    }
+
+    /// Notes where the relay is reached.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn set_address(&self, address: &str) -> Result<(), RelayError> {
+        self.write(address_key(), &address)
+    }
+
+    /// Writes an invitation and returns it.
+    ///
+    /// # Errors
+    /// [`RelayError`] for an unknown unit, a post that cannot be held there, an empty name.
+    pub fn invite(&self, invite: &Invite) -> Result<Invitation, RelayError> {
+        let worker = invite.worker.trim();
+        if worker.is_empty() {
+            return Err(RelayError::WorkerName);
+        }
+        let held = self.replica.scopes();
+        if !held.contains(&invite.unit) {
+            let known: Vec<String> = held.iter().take(6).map(ToString::to_string).collect();
+            let known = format!("{} … ({})", known.join(", "), held.len());
+            return Err(RelayError::UnknownUnit { unit: invite.unit.clone(), known });
+        }
+        if !invite.role.fits(&invite.unit) {
+            return Err(RelayError::Post { role: invite.role, unit: invite.unit.clone() });
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = match &invite.address {
+            Some(address) => address.clone(),
+            None => self.read(&address_key(), "address")?.unwrap_or_else(|| "127.0.0.1:4433".to_owned()),
+        };
+        let counter = keys::relay_only("invitations");
+        let number: u32 = self.read(&counter, "the count of invitations")?.unwrap_or(0) + 1;
+        let expires_s = now_ms() / 1_000 + invite.term_s.unwrap_or(INVITATION_TERM_S);
+        let invited = Invited {
+            secret: random()?,
+            worker: worker.to_owned(),
+            role: invite.role,
+            unit: invite.unit.clone(),
+            expires_s,
+            used_by: None,
+        };
+        let mut batch = Batch::new();
+        batch.put(counter, encode(&number));
+        batch.put(invitation_key(number), encode(&invited));
+        self.replica.store().commit(batch)?;
+        let relay = self.replica.profile().replica();
+        Ok(Invitation { address, relay, number, secret: invited.secret, expires_s })
+    }
+
+    /// Lets a replica in that shows an invitation. Showing the same one again gives the same answer to
+    /// the same replica, so that a join that broke off resumes.
+    ///
+    /// # Errors
+    /// If the store fails; a bad invitation is an answer, not an error.
+    pub fn join(&self, peer: &ReplicaId, join: &Join) -> Result<Joined, RelayError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = |reason: &str| Ok(Joined::Refused(reason.to_owned()));
+        let key = invitation_key(join.number);
+        let Some(mut invited): Option<Invited> = self.read(&key, "an invitation")? else {
+            return refused("unknown");
+        };
+        // Both are hashed first: the comparison then tells nothing by its duration.
+        if blake3::hash(&invited.secret) != blake3::hash(&join.secret) {
+            return refused("unknown");
+        }
+        if let Some(used_by) = invited.used_by {
+            return match self.enrolled(peer)? {
+                Some(enrolled) if used_by == *peer => Ok(Joined::Granted(self.grant(&enrolled)?)),
+                _ => refused("used"),
+            };
+        }
+        if invited.expires_s < now_ms() / 1_000 {
+            return refused("expired");
+        }
+        let worker = self.worker(&invited.worker, invited.role, &invited.unit)?;
+        let enrolment = Enrolment {
+            street: self.replica.profile().street(),
+            replica: *peer,
+            epoch: join.epoch,
+            worker,
+            role: invited.role,
+            unit: invited.unit.clone(),
+            scopes: self.scopes_of(invited.role, &invited.unit)?,
+            lease_until_ms: now_ms() + LEASE_MS,
+        };
+        self.replica.commit(&Scope::Street, vec![self.replica_document(&enrolment)?], None)?;
+        let enrolled = Enrolled { enrolment, worker_name: invited.worker.clone(), changed: false };
+        invited.used_by = Some(*peer);
+        let mut batch = Batch::new();
+        batch.put(key, encode(&invited));
+        batch.put(enrolled_key(peer), encode(&enrolled));
+        self.replica.store().commit(batch)?;
+        tracing::info!(%peer, worker = %invited.worker, role = %invited.role, unit = %invited.unit, "a replica joined");
+        Ok(Joined::Granted(self.grant(&enrolled)?))
+    }
+
+    /// A replica that may take part.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn enrolled(&self, replica: &ReplicaId) -> Result<Option<Enrolled>, RelayError> {
+        self.read(&enrolled_key(replica), "an enrolment")
+    }
+
+    fn sign(&self, enrolment: &Enrolment) -> SignedEnrolment {
+        enrolment.sign(&self.replica.signing_key())
+    }
+
+    fn grant(&self, enrolled: &Enrolled) -> Result<Grant, RelayError> {
+        let own = self.replica.profile();
+        let own = own.grant().ok_or_else(|| RelayError::Damaged { what: "profile".to_owned() })?;
+        let scopes = &enrolled.enrolment.scopes;
+        Ok(Grant {
+            enrolment: self.sign(&enrolled.enrolment),
+            secrets: own.secrets.iter().filter(|(scope, _)| scopes.contains(scope)).cloned().collect(),
+            street_code: own.street_code.clone(),
+            street_name: own.street_name.clone(),
+            worker_name: enrolled.worker_name.clone(),
+        })
+    }
+
+    /// A changed enrolment that has not been handed over yet.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn take_changed(&self, replica: &ReplicaId) -> Result<Option<Grant>, RelayError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.enrolled(replica)? {
+            Some(mut enrolled) if enrolled.changed => {
+                let grant = self.grant(&enrolled)?;
+                enrolled.changed = false;
+                self.write(enrolled_key(replica), &enrolled)?;
+                Ok(Some(grant))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The scopes of a post: a grid role holds its grid, an area role every grid of its area, a centre
+    /// role everything.
+    fn scopes_of(&self, role: Role, unit: &Scope) -> Result<Vec<Scope>, RelayError> {
+        let mut scopes = BTreeSet::from([Scope::Street, unit.clone()]);
+        if role.is_centre() {
+            scopes.extend(self.replica.scopes());
+        } else if let Scope::Area(area) = unit {
+            self.replica.each(&Scope::Street, Kind::UNIT, |view| {
+                if view.text("area") == *area
+                    && let Ok(scope) = view.text("scope").parse::<Scope>()
+                {
+                    scopes.insert(scope);
+                }
+                true
+            })?;
+        }
+        Ok(scopes.into_iter().collect())
+    }
+
+    /// The worker of that name who holds that post; made if there is none.
+    fn worker(&self, name: &str, role: Role, unit: &Scope) -> Result<DocId, RelayError> {
+        let post = format!("{role}@{unit}");
+        let mut found = None;
+        self.replica.each(&Scope::Street, Kind::WORKER, |view| {
+            if view.text("name") == name
+                && view.sets.get("posts").is_some_and(|posts| posts.contains_key(&post))
+            {
+                found = Some(view.id);
+            }
+            found.is_none()
+        })?;
+        if let Some(id) = found {
+            return Ok(id);
+        }
+        let doc = DocId(random()?);
+        let holds = Op {
+            target: Target::Entry { container: "posts".to_owned(), key: post },
+            value: Some(Scalar::Bool(true)),
+        };
+        let ops = vec![field("name", name), field("status", "active"), holds];
+        self.replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::WORKER, ops }], None)?;
+        Ok(doc)
+    }
+
+    fn replica_document(&self, enrolment: &Enrolment) -> Result<Edit, RelayError> {
+        let secret =
+            self.replica.secret(&Scope::Street).ok_or(ReplicaError::NotHeld { scope: Scope::Street })?;
+        let key = enrolment.replica.to_string();
+        let epoch = Op {
+            target: Target::Entry {
+                container: "epochs".to_owned(),
+                key: format!("{:016x}", enrolment.epoch.0),
+            },
+            value: Some(Scalar::Bool(true)),
+        };
+        let ops = vec![
+            field("key", &key),
+            field("worker", &enrolment.worker.to_string()),
+            field("role", enrolment.role.name()),
+            field("unit", &enrolment.unit.to_string()),
+            field("status", "active"),
+            epoch,
+        ];
+        Ok(Edit { doc: secret.natural_id(Kind::REPLICA, &key, 0), kind: Kind::REPLICA, ops })
+    }
+
+    /// Adds a unit: a team, or a sub-grid of an area. Centre roles, and area roles for a grid of their
+    /// area, get it with their next session.
+    ///
+    /// # Errors
+    /// [`RelayError::UnitExists`].
+    pub fn add_unit(&self, scope: &Scope, name: &str, area: &str) -> Result<(), RelayError> {
+        if self.replica.scopes().contains(scope) || matches!(scope, Scope::Street | Scope::Centre) {
+            return Err(RelayError::UnitExists { unit: scope.clone() });
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut profile = self.replica.profile();
+        let mut grant =
+            profile.grant().cloned().ok_or_else(|| RelayError::Damaged { what: "profile".to_owned() })?;
+        let mut enrolment =
+            profile.enrolment().ok_or_else(|| RelayError::Damaged { what: "profile".to_owned() })?;
+        enrolment.scopes.push(scope.clone());
+        enrolment.scopes.sort();
+        grant.secrets.push((scope.clone(), wangge_model::transaction::ScopeSecret(random()?)));
+        grant.enrolment = self.sign(&enrolment);
+        profile.set_grant(grant);
+        self.replica.set_profile(profile)?;
+        self.replica.declare_whole(std::slice::from_ref(scope))?;
+        let edit = unit(&self.replica, scope, name, area, scope.code())?;
+        self.replica.commit(&Scope::Street, vec![edit], None)?;
+        let mut batch = Batch::new();
+        for entry in self.replica.store().scan(&keys::relay_only("enrolled\0")) {
+            let (key, value) = entry?;
+            let Ok(mut enrolled) = postcard::from_bytes::<Enrolled>(&value) else { continue };
+            let scopes = self.scopes_of(enrolled.enrolment.role, &enrolled.enrolment.unit)?;
+            if scopes != enrolled.enrolment.scopes {
+                enrolled.enrolment.scopes = scopes;
+                enrolled.changed = true;
+                batch.put(key, encode(&enrolled));
+            }
+        }
+        if !batch.is_empty() {
+            self.replica.store().commit(batch)?;
+        }
+        Ok(())
+    }
+
+    /// The units of the street: scope and name.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn units(&self) -> Result<Vec<(String, String)>, RelayError> {
+        let mut units = Vec::new();
+        self.replica.each(&Scope::Street, Kind::UNIT, |view| {
+            units.push((view.text("scope"), view.text("name")));
+            true
+        })?;
+        units.sort();
+        Ok(units)
+    }
+}

@@ -1,0 +1,73 @@
+//! Serving: the listener, the decisions, the control socket.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use wangge_node::net::Listener;
+use wangge_node::replica::Replica;
+use wangge_store::Options;
+
+use crate::decide::{ScopeJudge, decide};
+use crate::roster::{RelayError, Roster};
+
+/// Page cache of the relay's store, in bytes.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where workers reach it, for invitations; by default where it listens.
+    pub address: Option<String>,
+}
+
+/// Serves the street in `dir` until `stop` resolves. `ready` is told where it listens.
+///
+/// # Errors
+/// [`RelayError`] if it cannot start.
+pub async fn serve(
+    dir: &Path,
+    options: ServeOptions,
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> Result<(), RelayError> {
+    let replica = Arc::new(Replica::open(dir, Options { cache_bytes: CACHE_BYTES, ..Options::default() })?);
+    let roster = Arc::new(Roster::new(Arc::clone(&replica))?);
+    replica.set_judge(Arc::new(ScopeJudge { roster: Arc::clone(&roster) }));
+    let listener = Listener::bind(&replica, options.listen)?;
+    let addr = listener.addr()?;
+    roster.set_address(&options.address.unwrap_or_else(|| reachable(addr).to_string()))?;
+    let (stopping, stopped) = watch::channel(false);
+    let until = |mut stopped: watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let deciding = tokio::spawn(decide(Arc::clone(&replica), until(stopped.clone())));
+    let control = crate::control::serve(Arc::clone(&roster), until(stopped.clone()));
+    let control = tokio::spawn(control);
+    let serving = tokio::spawn(listener.serve(Arc::clone(&replica), roster, until(stopped)));
+    ready(addr);
+    stop.await;
+    let _ = stopping.send(true);
+    let _ = serving.await;
+    let _ = deciding.await;
+    match control.await {
+        Ok(result) => result,
+        Err(_) => Ok(()),
+    }
+}
+
+/// The address under which others reach a listener on all addresses.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    if !addr.ip().is_unspecified() {
+        return addr;
+    }
+    // Connecting a UDP socket sends nothing; it only chooses the address that packets would leave from.
+    let own = UdpSocket::bind(("0.0.0.0", 0))
+        .and_then(|socket| socket.connect(("192.0.2.1", 9)).and_then(|()| socket.local_addr()))
+        .map_or(IpAddr::from([127, 0, 0, 1]), |local| local.ip());
+    SocketAddr::new(own, addr.port())
+}

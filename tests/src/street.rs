@@ -1,0 +1,210 @@
+//! A street in temporary directories: a relay that serves on loopback, replicas that join it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use wangge_model::document::{DocumentView, Op, Scalar, Target};
+use wangge_model::identity::{DocId, Role, Scope};
+use wangge_model::schema::Kind;
+use wangge_node::net::{SyncOptions, SyncReport, join, sync};
+use wangge_node::replica::{Committed, Edit, Replica};
+use wangge_relay::{Division, Founding, Invite, Roster, ServeOptions, found, serve};
+use wangge_store::Options;
+
+/// Codes of the grids of a test street.
+pub const GRIDS: [&str; 3] = ["330881121200", "330881121201", "330881121202"];
+
+/// The scope of a test street's grid.
+pub fn grid(at: usize) -> Scope {
+    Scope::Grid(GRIDS[at].to_owned())
+}
+
+/// The area that all grids of a test street belong to.
+pub fn area() -> Scope {
+    Scope::Area("330881121".to_owned())
+}
+
+/// A relay that serves within this process.
+pub struct Relay {
+    /// Where it is stored.
+    pub dir: PathBuf,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
+/// Founds a street of three grids in `dir`.
+pub fn found_street(dir: &Path) {
+    let divisions = GRIDS
+        .iter()
+        .zip(["溪淤村委会", "友爱村委会", "富益村委会"])
+        .map(|(code, name)| Division {
+            code: (*code).to_owned(),
+            name: name.to_owned(),
+            area: "330881121".into(),
+        })
+        .collect();
+    let founding =
+        Founding { street_code: "330881121".to_owned(), street_name: "贺村镇".to_owned(), divisions };
+    found(dir, &founding).expect("founds").close();
+}
+
+impl Relay {
+    /// Founds a street and serves it.
+    pub async fn start(dir: &Path) -> Self {
+        found_street(dir);
+        Self::serve(dir, ([127, 0, 0, 1], 0).into()).await
+    }
+
+    /// Serves a street that was founded before.
+    pub async fn serve(dir: &Path, listen: SocketAddr) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, is_ready) = oneshot::channel();
+        let at = dir.to_owned();
+        let task = tokio::spawn(async move {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            let options = ServeOptions { listen, address: None };
+            serve(&at, options, |addr| ready.send(addr).expect("told"), stop).await.expect("serves");
+        });
+        let addr = is_ready.await.expect("listens");
+        Self { dir: dir.to_owned(), addr, stop: Some(stop), task: Some(task) }
+    }
+
+    /// Stops serving and gives the directory up.
+    pub async fn stop(mut self) -> (PathBuf, SocketAddr) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(task) = self.task.take() {
+            task.await.expect("stops");
+        }
+        (self.dir.clone(), self.addr)
+    }
+
+    /// An invitation line, written through the control socket of the serving relay.
+    pub fn invite(&self, worker: &str, role: Role, unit: &Scope) -> String {
+        let request = serde_json::json!({ "Invite": {
+            "worker": worker, "role": role, "unit": unit, "address": null, "term_s": null
+        }});
+        match tokio::task::block_in_place(|| wangge_node::control::ask(&self.dir, &request, |_, _, _| ())) {
+            Ok(Some(wangge_node::control::Line::Answer(line))) => line.as_str().expect("text").to_owned(),
+            other => panic!("no invitation: {other:?}"),
+        }
+    }
+
+    /// Digest lines of the serving relay.
+    pub fn digests(&self) -> Vec<String> {
+        match tokio::task::block_in_place(|| wangge_node::control::ask(&self.dir, &"Digest", |_, _, _| ())) {
+            Ok(Some(wangge_node::control::Line::Answer(lines))) => {
+                lines.as_array().expect("list").iter().map(|l| l.as_str().expect("text").to_owned()).collect()
+            }
+            other => panic!("no digests: {other:?}"),
+        }
+    }
+}
+
+/// Opens the roster of a relay that is not serving.
+pub fn roster(dir: &Path) -> Roster {
+    Roster::new(Arc::new(Replica::open(dir, Options::default()).expect("opens"))).expect("is the relay's")
+}
+
+/// Writes an invitation while the relay is not serving.
+pub fn invite_offline(dir: &Path, invite: &Invite) -> String {
+    roster(dir).invite(invite).expect("invites").to_line()
+}
+
+/// A worker's replica, driven within this process.
+#[derive(Debug)]
+pub struct Worker {
+    /// The replica.
+    pub replica: Arc<Replica>,
+}
+
+impl Worker {
+    /// Joins with an invitation and opens the replica.
+    pub async fn join(dir: &Path, line: &str) -> Self {
+        join(dir, line).await.expect("joins");
+        Self::open(dir)
+    }
+
+    /// Opens a replica that joined before.
+    pub fn open(dir: &Path) -> Self {
+        Self { replica: Arc::new(Replica::open(dir, Options::default()).expect("opens")) }
+    }
+
+    /// One sync with the relay that must end in sync.
+    pub async fn sync(&self) -> SyncReport {
+        let report = self.try_sync().await.expect("syncs");
+        assert!(report.in_sync, "{report:?}");
+        report
+    }
+
+    /// One sync with the relay.
+    ///
+    /// # Errors
+    /// What the sync says.
+    pub async fn try_sync(&self) -> Result<SyncReport, wangge_node::net::NetError> {
+        let timeout = Some(Duration::from_secs(60));
+        sync(&self.replica, SyncOptions { timeout, ..SyncOptions::default() }).await
+    }
+
+    /// Registers a person by ID number and fields; returns the document's id.
+    pub fn person(&self, scope: &Scope, number: &str, fields: &[(&str, &str)]) -> DocId {
+        let (doc, _) = self.replica.natural_id(scope, Kind::PERSON, number).expect("id");
+        let mut ops = vec![put("id_number", number)];
+        ops.extend(fields.iter().map(|(field, value)| put(field, value)));
+        self.edit(scope, vec![Edit { doc, kind: Kind::PERSON, ops }]);
+        doc
+    }
+
+    /// Sets fields of a person.
+    pub fn set(&self, scope: &Scope, doc: DocId, fields: &[(&str, &str)]) -> Option<Committed> {
+        let ops = fields.iter().map(|(field, value)| put(field, value)).collect();
+        self.edit(scope, vec![Edit { doc, kind: Kind::PERSON, ops }])
+    }
+
+    /// Commits edits as one transaction.
+    pub fn edit(&self, scope: &Scope, edits: Vec<Edit>) -> Option<Committed> {
+        self.replica.commit(scope, edits, None).expect("commits")
+    }
+
+    /// A person as this replica sees him.
+    pub fn view(&self, scope: &Scope, doc: DocId) -> Option<DocumentView> {
+        self.replica.apply().expect("applies");
+        self.replica.get(scope, Kind::PERSON, &doc).expect("reads")
+    }
+
+    /// Digest lines.
+    pub fn digests(&self) -> Vec<String> {
+        self.replica.digests().expect("digests").iter().map(ToString::to_string).collect()
+    }
+}
+
+/// Puts a text into a field.
+pub fn put(field: &str, value: &str) -> Op {
+    Op { target: Target::Field(field.to_owned()), value: Some(Scalar::from(value)) }
+}
+
+/// Checks that each of `workers` has the digests of the relay for the scopes that it holds.
+pub fn assert_equal(relay: &Relay, workers: &[&Worker]) {
+    let all = relay.digests();
+    for worker in workers {
+        for line in worker.digests() {
+            assert!(all.contains(&line), "{line} is not at the relay: {all:#?}");
+        }
+    }
+}
