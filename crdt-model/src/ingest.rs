@@ -111,13 +111,15 @@ fn overlap(
         if ours.head == head {
             continue;
         }
-        if at == 0 && from > 1 {
-            // It may have left earlier.
-            return Ok(Outcome::Rewind { log });
-        }
         let base = transaction.seq - 1;
         run.transactions.drain(..at);
-        return fork(scope, secret, held, run, tip, base, &ours);
+        return match fork(scope, secret, held, run, tip, base, &ours) {
+            // Its author signed another chain: it left before the run begins.
+            Err(LogError::Fork { .. } | LogError::Signature { .. }) if at == 0 && from > 1 => {
+                Ok(Outcome::Rewind { log })
+            }
+            other => other,
+        };
     }
     Ok(Outcome::Known)
 }

@@ -162,6 +162,8 @@ impl Applied {
         let mut state = match self.0.get(log) {
             Some(state) => state.clone(),
             None => match &tip.identity.branch {
+                // What both share comes first.
+                Some(branch) if self.len_of(&branch.of) < branch.base => return Ok((Effect::Waits, None)),
                 Some(branch) => Self::at(held, &branch.of, branch.base),
                 None => AppliedLog::default(),
             },

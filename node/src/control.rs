@@ -42,20 +42,35 @@ pub fn path(dir: &Path) -> PathBuf {
     std::env::temp_dir().join(format!("wangge-{}.sock", &hash[..16]))
 }
 
+/// A bound control socket: requests wait until it is served.
+#[derive(Debug)]
+pub struct Control {
+    path: PathBuf,
+    listener: UnixListener,
+}
+
+impl Control {
+    /// Binds the control socket of `dir`. Call it only while holding the store's lock.
+    ///
+    /// # Errors
+    /// If the socket cannot be made.
+    pub fn bind(dir: &Path) -> std::io::Result<Self> {
+        let path = path(dir);
+        // Left behind by a process that was killed: whoever holds the store's lock owns the socket.
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Self { path, listener })
+    }
+}
+
 /// Serves requests until `stop` resolves. `handle` runs on a thread of its own and sends its lines.
-///
-/// # Errors
-/// If the socket cannot be made.
 pub async fn serve<Request: DeserializeOwned + Send + 'static>(
-    dir: &Path,
+    control: Control,
     stop: impl Future<Output = ()>,
     handle: impl Fn(Request, UnboundedSender<Line>) + Send + Sync + 'static,
-) -> std::io::Result<()> {
-    let path = path(dir);
-    // Left behind by a process that was killed: whoever holds the store's lock owns the socket.
-    let _ = std::fs::remove_file(&path);
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+) {
+    let Control { path, listener } = control;
     let handle = Arc::new(handle);
     tokio::pin!(stop);
     loop {
@@ -73,7 +88,6 @@ pub async fn serve<Request: DeserializeOwned + Send + 'static>(
         }
     }
     let _ = std::fs::remove_file(&path);
-    Ok(())
 }
 
 async fn answer<Request: DeserializeOwned + Send + 'static>(

@@ -1,9 +1,12 @@
 //! A Wangge replica on a machine: durable store, QUIC, local API, command line.
 
+pub mod cli;
+pub mod command;
 pub mod control;
 pub mod log;
 pub mod net;
 pub mod replica;
+pub mod text;
 
 /// Resolves on SIGTERM or Ctrl-C.
 ///

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use wangge_model::identity::Scope;
-use wangge_node::control::{self, Line};
+use wangge_node::control::{self, Control, Line};
 
 use crate::roster::{Invite, RelayError, Roster};
 
@@ -25,8 +25,7 @@ pub(crate) enum Request {
 }
 
 /// Serves requests until `stop` resolves.
-pub(crate) async fn serve(roster: Arc<Roster>, stop: impl Future<Output = ()>) -> Result<(), RelayError> {
-    let dir = roster.replica().dir().to_owned();
+pub(crate) async fn serve(roster: Arc<Roster>, control: Control, stop: impl Future<Output = ()>) {
     let handle = move |request: Request, lines: tokio::sync::mpsc::UnboundedSender<Line>| {
         let line = match execute(&roster, &request) {
             Ok(answer) => Line::Answer(answer),
@@ -34,7 +33,7 @@ pub(crate) async fn serve(roster: Arc<Roster>, stop: impl Future<Output = ()>) -
         };
         let _ = lines.send(line);
     };
-    control::serve(&dir, stop, handle).await.map_err(|e| RelayError::Control(e.to_string()))
+    control::serve(control, stop, handle).await;
 }
 
 /// Asks the relay that serves `dir`, or opens its store and answers here.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use wangge_node::control::Control;
 use wangge_node::net::Listener;
 use wangge_node::replica::Replica;
 use wangge_store::Options;
@@ -46,18 +47,16 @@ pub async fn serve(
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let deciding = tokio::spawn(decide(Arc::clone(&replica), until(stopped.clone())));
-    let control = crate::control::serve(Arc::clone(&roster), until(stopped.clone()));
-    let control = tokio::spawn(control);
+    let control = Control::bind(dir).map_err(|e| RelayError::Control(e.to_string()))?;
+    let control = tokio::spawn(crate::control::serve(Arc::clone(&roster), control, until(stopped.clone())));
     let serving = tokio::spawn(listener.serve(Arc::clone(&replica), roster, until(stopped)));
     ready(addr);
     stop.await;
     let _ = stopping.send(true);
     let _ = serving.await;
     let _ = deciding.await;
-    match control.await {
-        Ok(result) => result,
-        Err(_) => Ok(()),
-    }
+    let _ = control.await;
+    Ok(())
 }
 
 /// The address under which others reach a listener on all addresses.

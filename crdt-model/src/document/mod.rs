@@ -229,9 +229,13 @@ impl Document {
         self.applied.iter().map(|applied| &applied.origin)
     }
 
-    /// Whether the change that the transaction at (`log`, `seq`) made is in.
-    pub fn has(&self, log: &LogId, seq: u64) -> bool {
-        self.applied.iter().any(|applied| applied.origin.seq == seq && applied.origin.log == *log)
+    /// The change that came from `origin`, if it is in. Branches of a forked log share positions but
+    /// not actors.
+    fn held(&self, origin: &Origin) -> Option<&Applied> {
+        self.applied.iter().rfind(|applied| {
+            let held = &applied.origin;
+            held.seq == origin.seq && held.log == origin.log && held.actor == origin.actor
+        })
     }
 
     /// Whether nothing but the genesis is in.
@@ -302,7 +306,7 @@ impl Document {
     /// # Errors
     /// [`FormError`]; the document is unchanged then.
     pub fn apply(&mut self, change: &Change, origin: &Origin) -> Result<(), FormError> {
-        if self.has(&origin.log, origin.seq) {
+        if self.held(origin).is_some() {
             return Ok(());
         }
         change.check_form()?;

@@ -665,11 +665,8 @@ impl Session {
             let Some(session) = self.scopes.get_mut(&ack.scope) else {
                 return Err(SessionError::NotShared { scope: ack.scope });
             };
-            let extent = Extent { len: ack.len, head: ack.head };
-            let held = session.peer.0.entry(ack.log).or_insert(extent);
-            if held.len <= ack.len {
-                *held = extent;
-            }
+            // The latest word counts, even where a fork made it less.
+            session.peer.0.insert(ack.log, Extent { len: ack.len, head: ack.head });
             grown.insert(ack.scope);
         }
         for scope in grown {
@@ -799,6 +796,9 @@ impl Session {
             return;
         }
         for (log, from, at_peer) in session.unsent() {
+            if from == 1 {
+                session.rewound.insert(log);
+            }
             session.loading.insert(log);
             // An empty answer must not be asked for again.
             session.sent.insert(log, session.mine.len_of(&log));

@@ -28,6 +28,8 @@ pub(super) struct ScopeSession {
     pub(super) told_peer: bool,
     /// Per log: up to where transactions are sent.
     pub(super) sent: BTreeMap<LogId, u64>,
+    /// Forked logs that were sent from their beginning.
+    pub(super) rewound: BTreeSet<LogId>,
     /// Logs that are being loaded to be sent.
     pub(super) loading: BTreeSet<LogId>,
     /// Per log: up to where the peer has sent, awaiting an acknowledgement.
@@ -47,6 +49,7 @@ impl ScopeSession {
             told: false,
             told_peer: false,
             sent: BTreeMap::new(),
+            rewound: BTreeSet::new(),
             loading: BTreeSet::new(),
             owed: BTreeMap::new(),
             serving: None,
@@ -67,18 +70,30 @@ impl ScopeSession {
             .filter_map(|(log, extent)| {
                 let at_peer = self.peer.0.get(log).copied();
                 let sent = self.sent.get(log).copied();
-                let forked = at_peer.is_some_and(|peer| peer.len == extent.len && peer.head != extent.head);
+                if !self.rewound.contains(log)
+                    && at_peer.is_some_and(|peer| self.is_other_branch(extent, peer))
+                {
+                    return Some((*log, 1, None));
+                }
                 let from = sent.unwrap_or(0).max(at_peer.map_or(0, |peer| peer.len)) + 1;
-                let lacks = from <= extent.len || forked && sent.is_none();
                 // Only where nothing has been sent yet does the peer's head say anything.
-                lacks.then_some((*log, from.min(extent.len), if sent.is_some() { None } else { at_peer }))
+                let known = if sent.is_some() { None } else { at_peer };
+                (from <= extent.len).then_some((*log, from, known))
             })
             .collect()
+    }
+
+    /// Whether the peer holds, under a log's own name, another branch of it than the one here.
+    fn is_other_branch(&self, mine: &Extent, peer: Extent) -> bool {
+        peer.len >= mine.len
+            && peer.head != mine.head
+            && (peer.len == mine.len || self.mine.0.values().any(|branch| *branch == peer))
     }
 
     /// Takes the peer's word for what it has, even where that is less than what was believed.
     pub(super) fn peer_tells(&mut self, clock: Clock) {
         self.sent.clear();
+        self.rewound.clear();
         self.peer = clock;
         self.told = true;
     }

@@ -134,7 +134,8 @@ fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, CommandError> 
     let (category, text) = (said(&args.category)?, said(&args.text)?);
     let at_ms = args.at.as_deref().map(happened_at).transpose()?;
     let unit = args.unit.as_deref();
-    let place = args.place.as_deref().map(|key| key::resolve(replica, &[Kind::PLACE], key, unit)).transpose()?;
+    let place =
+        args.place.as_deref().map(|key| key::resolve(replica, &[Kind::PLACE], key, unit)).transpose()?;
     let person =
         args.person.as_deref().map(|key| key::resolve(replica, &[Kind::PERSON], key, unit)).transpose()?;
     let units = Units::load(replica)?;
@@ -144,11 +145,8 @@ fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, CommandError> 
 
     let doc = DocId(random()?);
     let number = next_number(replica, &scope)?;
-    let mut ops = vec![
-        field("number", number.as_str()),
-        field("category", category),
-        field("text", text.as_str()),
-    ];
+    let mut ops =
+        vec![field("number", number.as_str()), field("category", category), field("text", text.as_str())];
     if let Some(level) = &args.level {
         ops.push(field("level", edits::check(Kind::CASE, "level", level, &mut Vec::new())?));
     }

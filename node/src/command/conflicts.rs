@@ -101,13 +101,7 @@ fn list(replica: &Replica, args: &ListConflictsArgs) -> Result<Answer, CommandEr
 }
 
 /// The values with their numbers, from 1.
-fn values_text(
-    workers: &Workers,
-    kind: Kind,
-    field: &str,
-    register: &Register,
-    sight: Sight,
-) -> Vec<String> {
+fn values_text(workers: &Workers, kind: Kind, field: &str, register: &Register, sight: Sight) -> Vec<String> {
     shown::claims(register)
         .enumerate()
         .map(|(index, claim)| {

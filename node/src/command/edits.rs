@@ -26,7 +26,10 @@ pub(super) struct Edits {
 /// Fields that a person may set, in the order in which they are shown.
 pub(super) fn settable(kind: Kind) -> impl Iterator<Item = (&'static str, &'static str)> {
     let fields = kind.spec().map(|spec| spec.fields).unwrap_or_default();
-    fields.iter().map(|field| (field.name, field.label)).filter(|(name, _)| ![CLOSED, GENERATION].contains(name))
+    fields
+        .iter()
+        .map(|field| (field.name, field.label))
+        .filter(|(name, _)| ![CLOSED, GENERATION].contains(name))
 }
 
 fn known(kind: Kind, typed: &str) -> Result<&'static str, CommandError> {
@@ -70,10 +73,6 @@ impl Edits {
 
     pub(super) fn has(&self, field: &str) -> bool {
         self.list.iter().any(|(name, _)| *name == field)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
     }
 
     /// The text to be written to a field.
@@ -196,7 +195,10 @@ pub(super) fn check(
 pub(super) fn bounded(text: String) -> Result<String, CommandError> {
     let len = text.chars().count();
     if len > TEXT_CHARS_MAX {
-        return Err(CommandError::failed("text-too-long", &Message::TextTooLong { len, max: TEXT_CHARS_MAX }));
+        return Err(CommandError::failed(
+            "text-too-long",
+            &Message::TextTooLong { len, max: TEXT_CHARS_MAX },
+        ));
     }
     Ok(text)
 }

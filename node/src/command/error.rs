@@ -8,6 +8,7 @@ use wangge_ledger::LedgerError;
 use wangge_model::checks::CheckError;
 use wangge_store::StoreError;
 
+use crate::net::NetError;
 use crate::replica::ReplicaError;
 use crate::text::Message;
 
@@ -100,6 +101,28 @@ impl From<&StoreError> for CommandError {
             source = cause.source();
         }
         Self { message: zh.ahead_of(&english), code: Cow::Borrowed(code), exit: exit::FAILED }
+    }
+}
+
+impl From<NetError> for CommandError {
+    fn from(error: NetError) -> Self {
+        let (code, zh) = match error {
+            NetError::Replica(error) => return error.into(),
+            NetError::Bind { .. } => ("address", None),
+            NetError::Unreachable { .. } => ("unreachable", None),
+            NetError::WrongPeer { .. } => ("wrong-peer", None),
+            NetError::Session(_) => ("session", None),
+            NetError::Broken { .. } => ("link-broke", None),
+            NetError::TimedOut { .. } => ("timed-out", None),
+            NetError::Invitation { .. } => ("invitation", None),
+            NetError::Control(_) => ("control-socket", None),
+            _ => ("network", Some(Message::Network)),
+        };
+        let message = match zh {
+            None => error.to_string(),
+            Some(zh) => zh.ahead_of(&error),
+        };
+        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED }
     }
 }
 

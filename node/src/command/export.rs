@@ -19,7 +19,7 @@ use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, Progress, instant, shown};
 use crate::replica::{Replica, now_ms};
-use crate::text::{Message, Word};
+use crate::text::{CASE_HEADINGS, Message, Word};
 
 /// Longest text that Excel takes in one cell, less some.
 const CELL_CHARS_MAX: usize = 32_000;
@@ -78,11 +78,13 @@ pub(super) fn execute(
     let footer = footer(replica, rows);
     let table = match args.kind {
         ExportKind::People => {
-            let rows: Vec<ResidentRow> = records.iter().map(|(scope, view)| resident(&units, scope, view)).collect();
+            let rows: Vec<ResidentRow> =
+                records.iter().map(|(scope, view)| resident(&units, scope, view)).collect();
             resident_table(&title, &rows, footer)
         }
         ExportKind::Places => {
-            let rows: Vec<PlaceRow> = records.iter().map(|(scope, view)| place(&units, scope, view)).collect();
+            let rows: Vec<PlaceRow> =
+                records.iter().map(|(scope, view)| place(&units, scope, view)).collect();
             place_table(&title, &rows, footer)
         }
         ExportKind::Cases => {
@@ -138,7 +140,9 @@ fn unit_name(units: &Units, scope: &Scope, view: &DocumentView) -> String {
     let name = units.name(scope);
     match name.is_empty() {
         false => name,
-        true => Some(view.text("unit")).filter(|unit| !unit.is_empty()).unwrap_or_else(|| scope.code().to_owned()),
+        true => {
+            Some(view.text("unit")).filter(|unit| !unit.is_empty()).unwrap_or_else(|| scope.code().to_owned())
+        }
     }
 }
 
@@ -185,6 +189,22 @@ fn place(units: &Units, scope: &Scope, view: &DocumentView) -> PlaceRow {
     }
 }
 
+type MakeColumn = fn(&str, f64) -> Column;
+
+/// How the columns of the ledger of cases are stored, and how wide they are.
+const COLUMNS: [(MakeColumn, f64); 10] = [
+    (Column::number, 6.0),
+    (Column::text, 18.0),
+    (Column::text, 16.0),
+    (Column::text, 12.0),
+    (Column::text, 6.0),
+    (Column::text, 10.0),
+    (Column::text, 40.0),
+    (Column::text, 10.0),
+    (Column::date, 12.0),
+    (Column::text, 60.0),
+];
+
 fn case_table(
     units: &Units,
     workers: &Workers,
@@ -217,18 +237,11 @@ fn case_table(
     Table {
         title,
         sheet: Word::Cases.zh().to_owned(),
-        columns: vec![
-            Column::number("序号", 6.0),
-            Column::text("编号", 18.0),
-            Column::text("所属村(居)", 16.0),
-            Column::text("类别", 12.0),
-            Column::text("级别", 6.0),
-            Column::text("来源", 10.0),
-            Column::text("内容", 40.0),
-            Column::text("上报人", 10.0),
-            Column::date("上报日期", 12.0),
-            Column::text("处理经过", 60.0),
-        ],
+        columns: CASE_HEADINGS
+            .iter()
+            .zip(COLUMNS)
+            .map(|(heading, (column, width))| column(heading, width))
+            .collect(),
         rows,
         footer,
     }

@@ -38,8 +38,10 @@ pub(super) fn resolve(
         found.extend(candidates(replica, *kind, key.trim(), &scopes)?);
     }
     if found.len() > 1 {
-        let lines: Vec<String> =
-            found.iter().map(|target| format!("  {}", headline(&units, &target.scope, &target.view))).collect();
+        let lines: Vec<String> = found
+            .iter()
+            .map(|target| format!("  {}", headline(&units, &target.scope, &target.view)))
+            .collect();
         let key = scrub(key);
         return Err(CommandError::failed("key-ambiguous", &Message::KeyAmbiguous { key: &key }).with(&lines));
     }

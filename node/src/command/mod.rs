@@ -11,7 +11,6 @@ mod import;
 mod instant;
 mod key;
 mod place;
-pub mod protocol;
 mod register;
 mod server;
 mod shown;
@@ -34,8 +33,10 @@ pub use error::{CommandError, exit};
 pub use export::{ExportArgs, ExportKind};
 pub use import::{ImportArgs, ImportKind};
 pub use register::{AddArgs, FindArgs, ListArgs, RegisterCommand, SetArgs, ShowArgs};
-pub use server::{Control, SyncHandler, serve};
-pub use sync::{SyncArgs, sync_answer};
+pub(crate) use server::outcome_of;
+pub use server::serve;
+pub(crate) use sync::is_in_sync;
+pub use sync::{SyncArgs, sync};
 
 /// A worker's command on his replica.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Subcommand)]

@@ -145,11 +145,12 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
                 also_in.push((other, view));
             } else if args.merge {
                 edits.check_together(kind, Some(&view))?;
-                return save(replica, &units, &Target { scope, view }, edits);
+                return save(replica, &Target { scope, view }, edits);
             } else {
                 let line = format!("  {}", headline(&units, &scope, &view));
-                return Err(CommandError::failed("already-registered", &Message::AlreadyRegistered)
-                    .with(&[line]));
+                return Err(
+                    CommandError::failed("already-registered", &Message::AlreadyRegistered).with(&[line])
+                );
             }
         }
     }
@@ -183,10 +184,8 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
         warnings.push(Message::AlsoRegistered { at: &at }.both());
     }
     let committed = replica.commit(&scope, vec![Edit { doc, kind, ops: edits.into_ops() }], None)?;
-    let also: Vec<Value> = also_in
-        .iter()
-        .map(|(scope, view)| json!({ "scope": scope, "id": view.id.to_string() }))
-        .collect();
+    let also: Vec<Value> =
+        also_in.iter().map(|(scope, view)| json!({ "scope": scope, "id": view.id.to_string() })).collect();
     saved(replica, kind, &scope, &doc, committed.is_some(), true, &warnings, &also)
 }
 
@@ -233,15 +232,10 @@ fn set(replica: &Replica, kind: Kind, args: &SetArgs) -> Result<Answer, CommandE
         let line = format!("  {}", headline(&units, &target.scope, &holder));
         return Err(CommandError::failed("number-taken", &Message::NumberTaken).with(&[line]));
     }
-    save(replica, &units, &target, edits)
+    save(replica, &target, edits)
 }
 
-fn save(
-    replica: &Replica,
-    _units: &Units,
-    target: &Target,
-    mut edits: Edits,
-) -> Result<Answer, CommandError> {
+fn save(replica: &Replica, target: &Target, mut edits: Edits) -> Result<Answer, CommandError> {
     let warnings = std::mem::take(&mut edits.warnings);
     let Target { scope, view } = target;
     let edit = Edit { doc: view.id, kind: view.kind, ops: edits.into_ops() };
@@ -354,7 +348,9 @@ fn entry_json(scope: &Scope, view: &DocumentView) -> Value {
         "kind": view.kind.to_string(),
         "conflicts": view.conflicts().count(),
     });
-    for name in ["name", "id_number", "credit_code", "phone", "current_address", "address", "category", "unit"] {
+    for name in
+        ["name", "id_number", "credit_code", "phone", "current_address", "address", "category", "unit"]
+    {
         let masked = match name {
             "id_number" | "phone" => view.value(name).map(|_| shown::field(view, name, Sight::Masked).into()),
             _ => view.value(name).map(Scalar::to_json),
@@ -375,9 +371,11 @@ fn matches(view: &DocumentView, find: &str) -> bool {
             .map(|claim| text::compact(&claim.value.to_text()).to_lowercase())
             .collect::<Vec<_>>()
     };
-    let part = ["name", "former_name", "phone", "current_address", "registered_address", "address", "manager"]
-        .iter()
-        .any(|name| texts(name).iter().any(|text| text.contains(find)));
-    let tail = ["id_number", "credit_code"].iter().any(|name| texts(name).iter().any(|text| text.ends_with(find)));
+    let part =
+        ["name", "former_name", "phone", "current_address", "registered_address", "address", "manager"]
+            .iter()
+            .any(|name| texts(name).iter().any(|text| text.contains(find)));
+    let tail =
+        ["id_number", "credit_code"].iter().any(|name| texts(name).iter().any(|text| text.ends_with(find)));
     part || tail || view.id.to_string().starts_with(find) && find.len() >= key::PREFIX_LEN_MIN
 }

@@ -33,9 +33,7 @@ pub(super) fn value(kind: Kind, field: &str, value: &Scalar, sight: Sight) -> St
         "id_number" if sight == Sight::Masked => id_number::mask(&text),
         "phone" if sight == Sight::Masked => phone::mask(&text),
         "sex" => Sex::parse(&text).map_or(text, |sex| sex.name_zh().to_owned()),
-        "kind" if kind == Kind::PERSON => {
-            resident_kind(&text).map_or(text, |kind| kind.name_zh().to_owned())
-        }
+        "kind" if kind == Kind::PERSON => resident_kind(&text).map_or(text, |kind| kind.name_zh().to_owned()),
         _ => match value {
             Scalar::Bool(true) => Word::Yes.zh().to_owned(),
             Scalar::Bool(false) => Word::No.zh().to_owned(),
@@ -128,9 +126,7 @@ pub(super) fn document_json(
     let fields: Map<String, Value> = view
         .fields
         .iter()
-        .map(|(name, register)| {
-            (name.clone(), register_json(workers, label(view.kind, name), register))
-        })
+        .map(|(name, register)| (name.clone(), register_json(workers, label(view.kind, name), register)))
         .collect();
     let sets: Map<String, Value> = view
         .sets
@@ -182,7 +178,8 @@ pub(super) fn document_text(
     ];
     let known = view.kind.spec().map(|spec| spec.fields).unwrap_or_default();
     let mut names: Vec<&str> = known.iter().map(|field| field.name).collect();
-    names.extend(view.fields.keys().map(String::as_str).filter(|name| !known.iter().any(|f| f.name == *name)));
+    names
+        .extend(view.fields.keys().map(String::as_str).filter(|name| !known.iter().any(|f| f.name == *name)));
     for name in names {
         let Some(register) = view.fields.get(name) else { continue };
         let shown = value(view.kind, name, &register.shown.value, sight);
@@ -214,6 +211,9 @@ pub(super) fn event_text(workers: &Workers, event: &EventView) -> String {
     let json = event_json(workers, event);
     let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let kind = text("kind");
-    let kind = Word::of_event(&kind).map_or(kind.as_str(), Word::zh);
+    let kind = match Word::of_event(&kind) {
+        Some(word) => word.zh().to_owned(),
+        None => kind,
+    };
     format!("{} {} {kind}:{}", instant::short(event.wall_ms), text("worker"), text("text"))
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use wangge_model::document::Document;
-use wangge_model::identity::{Role, Scope};
+use wangge_model::identity::Scope;
 use wangge_model::session::Completeness;
 
 use super::{Answer, CommandError};
 use crate::replica::{Replica, ReplicaError, keys};
-use crate::text::Message;
+use crate::text::{Message, role_zh};
 
 pub(super) fn digest(replica: &Replica) -> Result<Answer, CommandError> {
     let digests = replica.digests()?;
@@ -108,11 +108,15 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
         lines.push(Message::OpenConflicts { conflicts }.line());
     }
     for (scope, (tally, complete, transactions)) in &tallies {
-        lines.push(Message::ScopeLine { scope, documents: tally.documents, transactions: *transactions, complete: *complete }.zh());
+        lines.push(
+            Message::ScopeLine {
+                scope,
+                documents: tally.documents,
+                transactions: *transactions,
+                complete: *complete,
+            }
+            .zh(),
+        );
     }
     Ok(Answer { json, text: lines.join("\n") })
-}
-
-fn role_zh(role: Role) -> &'static str {
-    Role::ALL.iter().find(|(known, _, _)| *known == role).map_or("", |(_, _, chinese)| chinese)
 }

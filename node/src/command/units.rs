@@ -45,8 +45,7 @@ pub(super) struct Units {
 }
 
 const VILLAGE: [&str; 5] = ["村民委员会", "村委会", "村村民委员会", "村村委会", "村"];
-const COMMUNITY: [&str; 6] =
-    ["社区居民委员会", "社区居委会", "社区", "居民委员会", "居委会", "社区村居委会"];
+const COMMUNITY: [&str; 6] = ["社区居民委员会", "社区居委会", "社区", "居民委员会", "居委会", "社区村居委会"];
 
 /// The name without its ending, and the endings that mean the same.
 fn stem(name: &str) -> Option<(&str, &'static [&'static str])> {
@@ -83,10 +82,10 @@ impl Units {
             }
             true
         })?;
-        Ok(Self::of(all, held, street_name))
+        Ok(Self::of(all, held, &street_name))
     }
 
-    fn of(mut all: Vec<Unit>, held: BTreeSet<Scope>, street_name: String) -> Self {
+    fn of(mut all: Vec<Unit>, held: BTreeSet<Scope>, street_name: &str) -> Self {
         all.sort_by(|a, b| a.scope.cmp(&b.scope));
         all.dedup_by(|a, b| a.scope == b.scope);
         let mut exact: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
@@ -111,7 +110,7 @@ impl Units {
             }
             exact.entry(name).or_default().insert(index);
         }
-        Self { all, exact, loose, held, street_name: normal(&street_name) }
+        Self { all, exact, loose, held, street_name: normal(street_name) }
     }
 
     /// Whether the centre's list of grids has come yet.
@@ -144,9 +143,7 @@ impl Units {
                     let mut units = found.iter().filter_map(|index| self.all.get(*index));
                     return match (units.next(), found.len()) {
                         (Some(unit), 1) => Meant::One(unit),
-                        _ => Meant::Several(
-                            found.iter().filter_map(|index| self.all.get(*index)).collect(),
-                        ),
+                        _ => Meant::Several(found.iter().filter_map(|index| self.all.get(*index)).collect()),
                     };
                 }
             }
@@ -234,7 +231,7 @@ mod tests {
             .iter()
             .map(|(code, name)| Unit { scope: Scope::Grid((*code).to_owned()), name: (*name).to_owned() })
             .collect();
-        Units::of(all, BTreeSet::from([Scope::Grid("330881121200".to_owned())]), "贺村镇".to_owned())
+        Units::of(all, BTreeSet::from([Scope::Grid("330881121200".to_owned())]), "贺村镇")
     }
 
     #[track_caller]
@@ -250,8 +247,15 @@ mod tests {
 
     #[test]
     fn a_village_is_found_however_its_name_is_written() {
-        for typed in ["溪淤村委会", "溪淤村民委员会", "溪淤村", "溪 淤", "溪淤村村委会", "330881121200", "贺村镇溪淤村"]
-        {
+        for typed in [
+            "溪淤村委会",
+            "溪淤村民委员会",
+            "溪淤村",
+            "溪 淤",
+            "溪淤村村委会",
+            "330881121200",
+            "贺村镇溪淤村",
+        ] {
             check(typed, &["330881121200"]);
         }
         for typed in ["中心社区", "中心社区居委会", "中心社区居民委员会", "中心居委会", "贺村镇中心社区"]

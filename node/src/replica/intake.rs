@@ -43,10 +43,34 @@ impl Replica {
     /// [`IntakeError::Log`] if the peer broke a rule; what came before the bad run is kept.
     pub fn ingest(self: &Arc<Self>, scope: &Scope, runs: Vec<Run>) -> Result<Vec<Misfit>, IntakeError> {
         let mut misfits = Vec::new();
+        let forked = self.take_in(scope, runs, false, &mut misfits)?;
+        if !forked.is_empty() {
+            // A branch moves under another name: nothing may take effect meanwhile.
+            let _turn = lock(&self.documents);
+            self.settle()?;
+            self.take_in(scope, forked, true, &mut misfits)?;
+            self.settle()?;
+        }
+        Ok(misfits)
+    }
+
+    /// Waits until everything queued is on the disk.
+    fn settle(&self) -> Result<(), ReplicaError> {
+        Ok(self.store.commit(Batch::new())?)
+    }
+
+    /// Takes runs in until one shows a fork; returns that one and the rest, unless `may_rename`.
+    fn take_in(
+        self: &Arc<Self>,
+        scope: &Scope,
+        runs: Vec<Run>,
+        may_rename: bool,
+        misfits: &mut Vec<Misfit>,
+    ) -> Result<Vec<Run>, IntakeError> {
         let mut batch = Batch::new();
         let mut news = Vec::new();
         let mut took_back = false;
-        let mut result = Ok(());
+        let mut result = Ok(Vec::new());
         {
             let mut state = lock(&self.state);
             if let Some(reason) = &state.failed {
@@ -56,7 +80,8 @@ impl Replica {
                 return Err(ReplicaError::NotHeld { scope: scope.clone() }.into());
             };
             let own = self.own_log(scope);
-            for run in runs {
+            let mut runs = runs.into_iter();
+            while let Some(run) = runs.next() {
                 let log = run.log;
                 if in_flight(scoped, &run) {
                     continue;
@@ -70,13 +95,19 @@ impl Replica {
                     Ok(Outcome::Known) => {}
                     Ok(Outcome::Append(checked)) => {
                         took_back |= checked.log == own;
-                        self.append(scope, scoped, checked, &mut batch, &mut news);
+                        append(scope, scoped, checked, &mut batch, &mut news);
                     }
-                    Ok(Outcome::Rename { base, to, append }) => {
+                    Ok(Outcome::Rename { append: checked, .. }) if !may_rename => {
+                        let transactions = checked.records.into_iter().map(|r| r.transaction).collect();
+                        let run = Run { log, branch: None, transactions, signature: checked.signature };
+                        result = Ok(std::iter::once(run).chain(runs).collect());
+                        break;
+                    }
+                    Ok(Outcome::Rename { base, to, append: checked }) => {
                         took_back |= log == own;
                         tracing::warn!(%scope, %log, base, branch = %to, "a log forked: both branches are kept");
                         self.rename(scope, scoped, log, base, to, &mut batch, &mut news)?;
-                        self.append(scope, scoped, append, &mut batch, &mut news);
+                        append(scope, scoped, checked, &mut batch, &mut news);
                     }
                     Ok(Outcome::Gap { log }) => {
                         let held = scoped.durable.0.get(&log).copied().unwrap_or(NOTHING);
@@ -106,25 +137,7 @@ impl Replica {
         if took_back {
             self.open_epoch()?;
         }
-        result.map(|()| misfits)
-    }
-
-    fn append(
-        &self,
-        scope: &Scope,
-        scoped: &mut ScopeState,
-        checked: Checked,
-        batch: &mut Batch,
-        news: &mut Vec<(LogId, Extent)>,
-    ) {
-        let Checked { log, records, tip, signature } = checked;
-        for record in &records {
-            batch.put(keys::record(scope, &log, record.transaction.seq), encode(record));
-        }
-        batch.put(keys::signature(scope, &log, tip.len), signature.0.to_vec());
-        batch.put(keys::tip(scope, &log), encode(&tip));
-        news.push((log, extent_of(&tip)));
-        scoped.tips.insert(log, tip);
+        result
     }
 
     /// Moves what is held of `log` after `base` to the branch `to`.
@@ -192,6 +205,23 @@ impl Replica {
         tracing::warn!("this replica's own transactions came back from a peer: a new epoch begins");
         self.set_profile(profile)
     }
+}
+
+fn append(
+    scope: &Scope,
+    scoped: &mut ScopeState,
+    checked: Checked,
+    batch: &mut Batch,
+    news: &mut Vec<(LogId, Extent)>,
+) {
+    let Checked { log, records, tip, signature } = checked;
+    for record in &records {
+        batch.put(keys::record(scope, &log, record.transaction.seq), encode(record));
+    }
+    batch.put(keys::signature(scope, &log, tip.len), signature.0.to_vec());
+    batch.put(keys::tip(scope, &log), encode(&tip));
+    news.push((log, extent_of(&tip)));
+    scoped.tips.insert(log, tip);
 }
 
 /// Whether the run is held already but still on its way to the disk.

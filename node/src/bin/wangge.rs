@@ -1,0 +1,7 @@
+//! The program `wangge`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wangge_node::cli::main(std::env::args_os())
+}

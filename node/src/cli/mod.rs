@@ -1,0 +1,257 @@
+//! The command line `wangge`: parses, asks a running daemon or opens the replica, prints the answer.
+
+mod bars;
+mod network;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use wangge_store::{Options, StoreError};
+
+use crate::command::{self, Answer, Command, CommandError, Progress, Unwatched, exit};
+use crate::control;
+use crate::replica::{Replica, ReplicaError};
+use crate::text::{self, Message, scrub};
+
+use bars::Bars;
+
+/// How long a command waits for another one that has the store open.
+const LOCKED_WAIT: Duration = Duration::from_secs(10);
+/// How often it looks.
+const LOCKED_POLL: Duration = Duration::from_millis(30);
+
+/// Where the data directory is named if `--dir` is not given.
+const DIR_VARIABLE: &str = "WANGGE_DIR";
+
+#[derive(Debug, Parser)]
+#[command(name = "wangge", version, subcommand_required = true, arg_required_else_help = true)]
+struct Arguments {
+    #[arg(long, global = true, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Join {
+        invitation: String,
+    },
+    Run {
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+    },
+    #[command(flatten)]
+    Command(Command),
+}
+
+/// Runs the command line. Errors go to standard error, in Chinese and English.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    crate::log::start("warn");
+    let code = match parse(args) {
+        Ok(arguments) => run(arguments),
+        Err(error) => usage(&error),
+    };
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let mut definition = definition();
+    let matches = definition.try_get_matches_from_mut(args)?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut definition))
+}
+
+/// The commands with their help in both languages.
+fn definition() -> clap::Command {
+    fn dress(command: clap::Command, path: &str) -> clap::Command {
+        let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        let mut command =
+            command.mut_args(|argument| match text::help(path, Some(argument.get_id().as_str())) {
+                Some(help) => argument.help(help.clone()).long_help(help),
+                None => argument,
+            });
+        if let Some(about) = text::help(path, None) {
+            command = command.about(about.clone()).long_about(about);
+        }
+        for name in names {
+            let below = format!("{path} {name}");
+            command = command.mut_subcommand(name, |sub| dress(sub, below.trim()));
+        }
+        command
+    }
+    dress(Arguments::command(), "")
+}
+
+/// Help, the version, or what is wrong with the command line.
+fn usage(error: &clap::Error) -> i32 {
+    if !error.use_stderr() {
+        return match print(&error.render().to_string()) {
+            Ok(()) => exit::DONE,
+            Err(error) => complain(&error),
+        };
+    }
+    let shows_help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    // What was typed may hold an ID number.
+    let english = scrub(&error.render().to_string());
+    let text = if shows_help { english } else { format!("{}\n{english}", Message::BadUsage.zh()) };
+    eprint!("{text}");
+    exit::USAGE
+}
+
+fn run(arguments: Arguments) -> i32 {
+    let json = arguments.json;
+    let outcome = act(arguments).and_then(|(answer, code)| {
+        let mut text = if json { answer.json.to_string() } else { answer.text };
+        if !text.is_empty() {
+            text.push('\n');
+            print(&text)?;
+        }
+        Ok(code)
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(error) => complain(&error),
+    }
+}
+
+fn complain(error: &CommandError) -> i32 {
+    let mut stderr = io::stderr().lock();
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(stderr, "{}", error.message);
+    error.exit
+}
+
+/// Prints. A reader that has gone (`| head`) is no error.
+fn print(text: &str) -> Result<(), CommandError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let reason = error.to_string();
+            Err(CommandError::failed("output", &Message::Output { reason: &reason }))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
+    let dir = arguments
+        .dir
+        .or_else(|| std::env::var_os(DIR_VARIABLE).filter(|dir| !dir.is_empty()).map(PathBuf::from))
+        .ok_or_else(|| CommandError::usage("dir-missing", &Message::DirMissing))?;
+    let bars = io::stderr().is_terminal().then(Bars::default);
+    let progress: &dyn Progress = match &bars {
+        Some(bars) => bars,
+        None => &Unwatched,
+    };
+    match arguments.action {
+        Action::Join { invitation } => Ok((network::join(&dir, &invitation)?, exit::DONE)),
+        Action::Run { listen } => Ok((network::run(&dir, listen)?, exit::DONE)),
+        Action::Command(mut command) => {
+            make_absolute(&mut command);
+            let outcome = perform(&dir, &command, progress);
+            if let Some(bars) = &bars {
+                bars.clear();
+            }
+            let answer = outcome?;
+            let unfinished = matches!(command, Command::Sync(_)) && !command::is_in_sync(&answer.json);
+            Ok((answer, if unfinished { exit::NOT_IN_SYNC } else { exit::DONE }))
+        }
+    }
+}
+
+/// The daemon may work in another directory.
+fn make_absolute(command: &mut Command) {
+    let file = match command {
+        Command::Import(args) => &mut args.file,
+        Command::Export(args) => &mut args.file,
+        _ => return,
+    };
+    if let Ok(absolute) = std::path::absolute(&*file) {
+        *file = absolute;
+    }
+}
+
+/// Lets the daemon do it if there is one, else opens the replica. Another command that has it open is
+/// waited for.
+fn perform(dir: &Path, command: &Command, progress: &dyn Progress) -> Result<Answer, CommandError> {
+    let deadline = Instant::now() + LOCKED_WAIT;
+    loop {
+        let asked = control::ask(dir, command, |label, done, total| progress.step(label, done, total));
+        match asked {
+            Ok(Some(line)) => return command::outcome_of(line),
+            Ok(None) => {}
+            Err(error) => {
+                let reason = error.to_string();
+                return Err(CommandError::failed("daemon-gone", &Message::DaemonGone { reason: &reason }));
+            }
+        }
+        match Replica::open(dir, Options::default()) {
+            Ok(replica) => return directly(&Arc::new(replica), command, progress),
+            Err(ReplicaError::Store(StoreError::Locked { .. })) if Instant::now() < deadline => {
+                std::thread::sleep(LOCKED_POLL);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn directly(
+    replica: &Arc<Replica>,
+    command: &Command,
+    progress: &dyn Progress,
+) -> Result<Answer, CommandError> {
+    match command {
+        Command::Sync(args) => network::sync(replica, args, progress),
+        command => command::execute(replica, command, progress),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Commands and arguments of `command` that have no help in both languages.
+    fn without_help(command: &clap::Command, path: &str, missing: &mut Vec<String>) {
+        if text::help(path, None).is_none() {
+            missing.push(path.to_owned());
+        }
+        for argument in command.get_arguments().map(|argument| argument.get_id().as_str()) {
+            if !["help", "version"].contains(&argument) && text::help(path, Some(argument)).is_none() {
+                missing.push(format!("{path}:{argument}"));
+            }
+        }
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            without_help(sub, format!("{path} {}", sub.get_name()).trim(), missing);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound_and_helps_in_both_languages() {
+        definition().debug_assert();
+        let mut missing = Vec::new();
+        without_help(&Arguments::command(), "", &mut missing);
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    #[test]
+    fn dir_and_json_stand_anywhere() {
+        for line in [
+            "wangge --dir N --json person show 990101199001010019",
+            "wangge person --dir N show 990101199001010019 --json",
+            "wangge person show --json 990101199001010019 --dir N",
+        ] {
+            let arguments = parse(line.split(' ').map(OsString::from)).expect(line);
+            assert!(arguments.json);
+            assert_eq!(arguments.dir.as_deref(), Some(Path::new("N")));
+        }
+    }
+}

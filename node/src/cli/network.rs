@@ -1,0 +1,61 @@
+//! Commands that need the network, on a runtime of their own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::command::{self, Answer, CommandError, Progress, SyncArgs};
+use crate::control::Control;
+use crate::net::{self, NetError, RunOptions};
+use crate::replica::Replica;
+use crate::text::{Message, role_zh};
+
+fn runtime() -> Result<Runtime, CommandError> {
+    Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        let message = Message::Internal.ahead_of(&error);
+        CommandError { message, ..CommandError::failed("runtime", &Message::Internal) }
+    })
+}
+
+/// Joins a street.
+pub(super) fn join(dir: &Path, line: &str) -> Result<Answer, CommandError> {
+    let joined = runtime()?.block_on(net::join(dir, line))?;
+    let text = Message::Joined {
+        street: &joined.street_name,
+        worker: &joined.worker_name,
+        role_zh: role_zh(joined.role),
+        role: joined.role.name(),
+        unit: &joined.unit.to_string(),
+        roster: joined.roster,
+    }
+    .both();
+    Ok(Answer { json: serde_json::to_value(&joined).unwrap_or_default(), text })
+}
+
+/// One session, without a daemon.
+pub(super) fn sync(
+    replica: &Arc<Replica>,
+    args: &SyncArgs,
+    progress: &dyn Progress,
+) -> Result<Answer, CommandError> {
+    runtime()?.block_on(command::sync(replica, args, progress))
+}
+
+/// The daemon, until it is told to stop.
+pub(super) fn run(dir: &Path, listen: Option<SocketAddr>) -> Result<Answer, CommandError> {
+    runtime()?.block_on(async {
+        let stop = crate::stop_signal().map_err(NetError::Control)?;
+        net::run(dir, RunOptions { listen }, stop, async |replica, mut stopped| {
+            let control = Control::bind(dir).map_err(NetError::Control)?;
+            eprintln!("{}", Message::Running { dir: &dir.display().to_string() }.both());
+            // An error means that whoever could stop it is gone: stop.
+            let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
+            command::serve(replica, control, stop).await;
+            Ok(())
+        })
+        .await
+    })?;
+    Ok(Answer { json: serde_json::Value::Null, text: String::new() })
+}

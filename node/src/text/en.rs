@@ -1,0 +1,234 @@
+//! English.
+
+use super::Message;
+
+pub(super) fn say(message: &Message<'_>) -> String {
+    match *message {
+        Message::StoreLocked => "another program uses the directory: try again later or stop it".to_owned(),
+        Message::StoreNewer => "a newer version wrote the data: update this program".to_owned(),
+        Message::StoreForeign => "the directory holds something else: choose another one".to_owned(),
+        Message::StoreFull => "the disk is full: nothing was saved; free some space and try again".to_owned(),
+        Message::StoreDamaged => "the data on this device are damaged".to_owned(),
+        Message::StoreFailed => "an earlier write failed: mend the cause and start again".to_owned(),
+        Message::StoreIo => "the data on this device cannot be read or written".to_owned(),
+        Message::TooLarge => "too much at once: save it in parts".to_owned(),
+        Message::Internal => "an internal error: nothing was saved".to_owned(),
+
+        Message::Network => "the network failed; what was saved is safe".to_owned(),
+        Message::NeedsNetwork => "syncing needs the network: use wangge sync".to_owned(),
+        Message::DaemonDiffers => "the daemon is of another version: restart it (wangge run)".to_owned(),
+        Message::DaemonGone { reason } => {
+            format!("the daemon ended before it answered ({reason}): check what was saved and try again")
+        }
+        Message::Joined { street, worker, role, unit, roster, .. } => {
+            let next =
+                if roster { "" } else { "; the roster has not come yet: sync when there is a network" };
+            format!("joined {street} as {worker}, {role} of {unit}{next}")
+        }
+        Message::Synced { in_sync, sent, received, documents, bytes, round_trips, elapsed_ms } => {
+            let outcome = if in_sync { "in sync" } else { "not in sync yet" };
+            format!(
+                "{outcome}: {sent} transactions sent, {received} transactions and {documents} documents \
+                 received, {bytes} bytes, {round_trips} round trips, {elapsed_ms} ms"
+            )
+        }
+        Message::Running { dir } => format!("running on {dir}"),
+
+        Message::DirMissing => "give the data directory with --dir or in WANGGE_DIR".to_owned(),
+        Message::BadUsage => "the command line cannot be understood; see wangge --help".to_owned(),
+        Message::Output { reason } => format!("the result cannot be written ({reason})"),
+        Message::FieldUnknown { typed, fields } => {
+            format!("there is no field {typed:?}; known fields: {fields}")
+        }
+        Message::FieldTwice { field } => format!("{field} is given twice"),
+        Message::NoEqualsSign { typed } => {
+            format!("{typed:?} should read FIELD=VALUE, for instance phone=13800000000")
+        }
+        Message::KindUnreadable { typed } => {
+            format!("{typed:?} is no kind of resident; use registered, floating or overseas")
+        }
+        Message::StaffUnreadable { typed } => format!("{typed:?} is no number of people"),
+        Message::DegreesUnreadable { typed } => format!("{typed:?} is not in decimal degrees"),
+        Message::DatumUnreadable { typed } => format!("{typed:?} is no datum; use WGS-84 or CGCS2000"),
+        Message::LevelUnreadable { typed } => format!("{typed:?} is no level; use 1 (most serious) to 4"),
+        Message::CoordinatesIncomplete => "give both longitude and latitude, or neither".to_owned(),
+        Message::TextTooLong { len, max } => format!("the text has {len} characters; the limit is {max}"),
+        Message::TextMissing => "the text is empty".to_owned(),
+        Message::TimeUnreadable { typed } => {
+            format!("{typed:?} is no time; write it like 2025-11-22 10:05")
+        }
+        Message::TimeAhead { typed } => format!("{typed:?} is in the future"),
+        Message::ReasonMissing => "showing numbers in full needs a reason".to_owned(),
+        Message::Extension { found } => format!("only .xlsx files are written: {found}"),
+
+        Message::UnitUnknown { typed, units } => {
+            format!("there is no unit {typed:?}; this replica holds {units}")
+        }
+        Message::UnitAmbiguous { typed, units } => {
+            format!("{typed:?} could be {units}: write the full name or the code")
+        }
+        Message::UnitNotHeld { typed, units } => {
+            format!("this replica does not hold {typed}; it holds {units}")
+        }
+        Message::UnitMissing { units } => {
+            format!("this replica holds several grids: say which with --unit: {units}")
+        }
+        Message::NoGridHeld => "this replica holds no grid: nothing can be registered".to_owned(),
+        Message::NoUnitsYet => {
+            "the street's list of grids is not here yet: sync once, then import".to_owned()
+        }
+        Message::RowUnitUnknown { typed } => {
+            format!("The village or community {typed:?} is not in the street's list of grids; correct it.")
+        }
+        Message::OtherUnit { from, to } => {
+            format!("the record is in {from}; moving it to {to} takes a hand-over")
+        }
+
+        Message::KeyAmbiguous { key } => {
+            format!("{key:?} means several records: give the whole id, or the unit with --unit")
+        }
+        Message::NotFound { key } => {
+            format!(
+                "there is no {key:?} here; use an id (at least 6 digits of it), an ID number, a credit code \
+                 or a case number, or look with find"
+            )
+        }
+        Message::IdMissing => "id_number=… is missing; for a person without one add --no-id".to_owned(),
+        Message::AlreadyRegistered => {
+            "registered already, nothing was changed; use set, or add --merge to fill in".to_owned()
+        }
+        Message::AlsoRegistered { at } => format!("registered elsewhere too: {at}"),
+        Message::LikelyMatches => {
+            "perhaps registered already, nothing was saved; if it is another one add --anyway".to_owned()
+        }
+        Message::NumberTaken => "another record has this number, nothing was changed".to_owned(),
+        Message::Saved { created: true, .. } => "registered".to_owned(),
+        Message::Saved { created: false, .. } => "saved".to_owned(),
+        Message::NothingChanged { .. } => "nothing changed".to_owned(),
+        Message::Listed { shown, total } if shown == total => format!("{total} in all"),
+        Message::Listed { shown, total } => format!("{shown} of {total}; --limit shows more"),
+        Message::Reported { .. } => "reported".to_owned(),
+        Message::Noted { .. } => "noted".to_owned(),
+
+        Message::NoConflict { label } => {
+            format!("{label} has no conflict to settle; use set to change it")
+        }
+        Message::TakeRange { max } => format!("--take goes from 1 to {max}"),
+        Message::ValueOrTake => "give the right value with --value, or choose one with --take".to_owned(),
+        Message::Settled { .. } => "settled".to_owned(),
+        Message::ConflictsListed { count: 0 } => "no conflicts".to_owned(),
+        Message::ConflictsListed { count } => {
+            format!("{count} conflicts; settle with: wangge conflicts settle KEY FIELD --take N")
+        }
+
+        Message::Who { role, .. } => role.to_owned(),
+        Message::NotJoined => "joining is not complete: try again with the same invitation".to_owned(),
+        Message::Held { scopes, documents, incomplete } => {
+            let partial = match incomplete {
+                0 => String::new(),
+                n => format!(", {n} of them not complete yet"),
+            };
+            format!("{scopes} scopes, {documents} documents{partial}")
+        }
+        Message::Unsent { unsent: 0 } => "all sent".to_owned(),
+        Message::Unsent { unsent } => format!("{unsent} unsent"),
+        Message::OpenConflicts { conflicts } => format!("{conflicts} open conflicts"),
+        Message::ScopeLine { scope, documents, transactions, complete } => {
+            let partial = if complete { "" } else { ", not complete" };
+            format!("{scope}: {documents} documents, {transactions} transactions{partial}")
+        }
+
+        Message::Imported { dry_run, rows, imported, updated, unchanged, skipped, refused } => {
+            let what = if dry_run { "dry run, nothing written" } else { "imported" };
+            format!(
+                "{what}: {rows} rows, {imported} new, {updated} updated, {unchanged} unchanged, {skipped} of \
+                 other units, {refused} refused"
+            )
+        }
+        Message::ImportConflicts { count } => format!("{count} fields in open conflict were left alone"),
+        Message::ImportBrokenOff { done, total } => {
+            format!(
+                "the import broke off at {done} of {total}; what came before is saved, and importing again \
+                 goes on from there"
+            )
+        }
+        Message::Finding { refused, row, message } => {
+            format!("{} row {row}: {message}", if refused { "refused" } else { "note" })
+        }
+        Message::More { more } => format!("{more} more; --json shows all"),
+        Message::Exported { rows, conflicts, .. } => {
+            let open = match conflicts {
+                0 => String::new(),
+                n => format!("; {n} have open conflicts: their latest values were exported"),
+            };
+            format!("{rows} records exported{open}")
+        }
+        Message::Footer { worker, device, at, rows } => {
+            format!("exported by {worker} on {device} at {at}: {rows} records")
+        }
+    }
+}
+
+/// What `--help` says; see [`super::help`].
+pub(super) const HELP: &[(&str, &str)] = &[
+    ("", "offline-first grid management of a street"),
+    ("join", "join a street with an invitation"),
+    ("run", "run the daemon: stay in sync with the centre"),
+    ("digest", "a hash over each scope's documents"),
+    ("status", "this replica, and what is unsent"),
+    ("sync", "sync once with the centre"),
+    ("import", "take an Excel ledger in"),
+    ("export", "write an Excel ledger"),
+    ("person", "residents"),
+    ("person add", "register a person"),
+    ("person set", "set fields of a person"),
+    ("person show", "show a person"),
+    ("person list", "list persons"),
+    ("person find", "find persons"),
+    ("place", "enterprises and other places"),
+    ("place add", "register a place"),
+    ("place set", "set fields of a place"),
+    ("place show", "show a place"),
+    ("place list", "list places"),
+    ("place find", "find places"),
+    ("case", "cases"),
+    ("case report", "report a case"),
+    ("case note", "add a note"),
+    ("case show", "show a case"),
+    ("case list", "list cases, newest first"),
+    ("conflicts", "fields that several people changed at once"),
+    ("conflicts list", "list conflicts"),
+    ("conflicts settle", "settle a conflict"),
+    (":dir", "data directory; or set WANGGE_DIR"),
+    (":json", "JSON only"),
+    (":invitation", "the invitation, WG1-…"),
+    (":listen", "listen for neighbours here"),
+    (":timeout_s", "longest time to try, in seconds"),
+    (":peer", "a neighbour instead of the centre, HOST:PORT"),
+    (":fields", "FIELD=VALUE; an empty value deletes"),
+    (":key", "id (at least 6 digits), ID number, credit code or case number"),
+    (":unit", "grid: grid:CODE, the code or the village's name"),
+    (":merge", "if the number is registered, fill in there"),
+    (":no_id", "the person has no ID number"),
+    (":anyway", "register although there are likely matches"),
+    (":unmask", "why numbers are shown in full"),
+    (":limit", "list at most so many"),
+    ("person find:text", "a part of name, phone or address, or the end of the number"),
+    ("place find:text", "a part of name, phone or address, or the end of the code"),
+    ("import:kind", "which ledger"),
+    ("export:kind", "which ledger"),
+    ("import:file", "an Excel, WPS or OpenDocument workbook"),
+    ("export:file", "the .xlsx file to write"),
+    (":dry_run", "only say what would happen"),
+    (":category", "line of business"),
+    (":text", "what happened"),
+    (":place", "the place concerned: id or credit code"),
+    (":person", "the person concerned: id or ID number"),
+    (":level", "1 (most serious) to 4"),
+    (":source", "where the report came from"),
+    (":minor", "of a minor class"),
+    (":at", "when it happened; now by default"),
+    (":field", "the field, by name or Chinese label"),
+    (":value", "the right value"),
+    (":take", "which of the values listed, from 1"),
+];

@@ -1,0 +1,380 @@
+//! All that people read, each language in one place: Chinese first, English second.
+
+mod en;
+mod help;
+mod zh;
+
+use std::fmt::Display;
+
+use wangge_model::checks::{id_number, text};
+use wangge_model::identity::Role;
+
+use crate::replica::Delivery;
+
+pub(crate) use help::help;
+pub(crate) use zh::CASE_HEADINGS;
+
+/// Something to say, with what it is about.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the two languages say what each means")]
+pub enum Message<'a> {
+    // ---- the store
+    StoreLocked,
+    StoreNewer,
+    StoreForeign,
+    StoreFull,
+    StoreDamaged,
+    StoreFailed,
+    StoreIo,
+    TooLarge,
+    Internal,
+
+    // ---- the network and the daemon
+    Network,
+    NeedsNetwork,
+    DaemonDiffers,
+    DaemonGone {
+        reason: &'a str,
+    },
+    Joined {
+        street: &'a str,
+        worker: &'a str,
+        role_zh: &'a str,
+        role: &'a str,
+        unit: &'a str,
+        roster: bool,
+    },
+    Synced {
+        in_sync: bool,
+        sent: u64,
+        received: u64,
+        documents: u64,
+        bytes: u64,
+        round_trips: u32,
+        elapsed_ms: u64,
+    },
+    Running {
+        dir: &'a str,
+    },
+
+    // ---- the command line
+    DirMissing,
+    BadUsage,
+    Output {
+        reason: &'a str,
+    },
+    FieldUnknown {
+        typed: &'a str,
+        fields: &'a str,
+    },
+    FieldTwice {
+        field: &'a str,
+    },
+    NoEqualsSign {
+        typed: &'a str,
+    },
+    KindUnreadable {
+        typed: &'a str,
+    },
+    StaffUnreadable {
+        typed: &'a str,
+    },
+    DegreesUnreadable {
+        typed: &'a str,
+    },
+    DatumUnreadable {
+        typed: &'a str,
+    },
+    LevelUnreadable {
+        typed: &'a str,
+    },
+    CoordinatesIncomplete,
+    TextTooLong {
+        len: usize,
+        max: usize,
+    },
+    TextMissing,
+    TimeUnreadable {
+        typed: &'a str,
+    },
+    TimeAhead {
+        typed: &'a str,
+    },
+    ReasonMissing,
+    Extension {
+        found: &'a str,
+    },
+
+    // ---- units
+    UnitUnknown {
+        typed: &'a str,
+        units: &'a str,
+    },
+    UnitAmbiguous {
+        typed: &'a str,
+        units: &'a str,
+    },
+    UnitNotHeld {
+        typed: &'a str,
+        units: &'a str,
+    },
+    UnitMissing {
+        units: &'a str,
+    },
+    NoGridHeld,
+    NoUnitsYet,
+    RowUnitUnknown {
+        typed: &'a str,
+    },
+    OtherUnit {
+        from: &'a str,
+        to: &'a str,
+    },
+
+    // ---- documents
+    KeyAmbiguous {
+        key: &'a str,
+    },
+    NotFound {
+        key: &'a str,
+    },
+    IdMissing,
+    AlreadyRegistered,
+    AlsoRegistered {
+        at: &'a str,
+    },
+    LikelyMatches,
+    NumberTaken,
+    Saved {
+        name: &'a str,
+        id: &'a str,
+        created: bool,
+    },
+    NothingChanged {
+        name: &'a str,
+        id: &'a str,
+    },
+    Listed {
+        shown: usize,
+        total: usize,
+    },
+    Reported {
+        number: &'a str,
+        id: &'a str,
+    },
+    Noted {
+        number: &'a str,
+        id: &'a str,
+    },
+
+    // ---- conflicts
+    NoConflict {
+        label: &'a str,
+    },
+    TakeRange {
+        max: usize,
+    },
+    ValueOrTake,
+    Settled {
+        name: &'a str,
+        label: &'a str,
+        value: &'a str,
+    },
+    ConflictsListed {
+        count: usize,
+    },
+
+    // ---- status
+    Who {
+        street: &'a str,
+        code: &'a str,
+        worker: &'a str,
+        role_zh: &'a str,
+        role: &'a str,
+        unit: &'a str,
+    },
+    NotJoined,
+    Held {
+        scopes: usize,
+        documents: u64,
+        incomplete: usize,
+    },
+    Unsent {
+        unsent: u64,
+    },
+    OpenConflicts {
+        conflicts: u64,
+    },
+    ScopeLine {
+        scope: &'a str,
+        documents: u64,
+        transactions: u64,
+        complete: bool,
+    },
+
+    // ---- ledgers
+    Imported {
+        dry_run: bool,
+        rows: u32,
+        imported: u64,
+        updated: u64,
+        unchanged: u64,
+        skipped: u64,
+        refused: usize,
+    },
+    ImportConflicts {
+        count: u64,
+    },
+    ImportBrokenOff {
+        done: u64,
+        total: usize,
+    },
+    Finding {
+        refused: bool,
+        row: u32,
+        message: &'a str,
+    },
+    More {
+        more: usize,
+    },
+    Exported {
+        file: &'a str,
+        rows: usize,
+        conflicts: usize,
+    },
+    Footer {
+        worker: &'a str,
+        device: &'a str,
+        at: &'a str,
+        rows: usize,
+    },
+}
+
+impl Message<'_> {
+    /// In Chinese.
+    pub fn zh(&self) -> String {
+        zh::say(self)
+    }
+
+    /// In English.
+    pub fn en(&self) -> String {
+        en::say(self)
+    }
+
+    /// Chinese, and English on the next line.
+    pub fn both(&self) -> String {
+        format!("{}\n{}", self.zh(), self.en())
+    }
+
+    /// Chinese and English on one line.
+    pub fn line(&self) -> String {
+        format!("{}  {}", self.zh(), self.en())
+    }
+
+    /// Chinese, and on the next line an error that speaks English.
+    pub fn ahead_of(&self, english: &impl Display) -> String {
+        format!("{}\n{english}", self.zh())
+    }
+}
+
+/// A word or two that stand in lists, labels and beside progress bars.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the languages say what each means")]
+pub enum Word {
+    Yes,
+    No,
+    Id,
+    Unit,
+    Delivery,
+    AtCentre,
+    AtArea,
+    OnlyHere,
+    Centre,
+    HasConflict,
+    Report,
+    Note,
+    People,
+    Places,
+    Cases,
+    Reading,
+    Saving,
+    Collecting,
+    Writing,
+    Syncing,
+}
+
+impl Word {
+    /// In Chinese.
+    pub fn zh(self) -> &'static str {
+        zh::word(self)
+    }
+
+    /// How far a record has come.
+    pub fn of_delivery(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Here => Self::OnlyHere,
+            Delivery::Area => Self::AtArea,
+            Delivery::Centre => Self::AtCentre,
+        }
+    }
+
+    /// The kind of an event, if this version knows it.
+    pub fn of_event(kind: &str) -> Option<Self> {
+        match kind {
+            "report" => Some(Self::Report),
+            "note" => Some(Self::Note),
+            _ => None,
+        }
+    }
+
+    /// 李四 于 11月22日 10:05 写 139….
+    pub fn wrote(worker: &str, at: &str, value: &str) -> String {
+        zh::wrote(worker, at, value)
+    }
+}
+
+/// The Chinese name of a post.
+pub fn role_zh(role: Role) -> &'static str {
+    Role::ALL.iter().find(|(known, _, _)| *known == role).map_or("", |(_, _, chinese)| chinese)
+}
+
+/// The text with everything in it masked that could be an ID number, so that a message may repeat
+/// what was typed.
+pub fn scrub(typed: &str) -> String {
+    let mut clean = String::with_capacity(typed.len());
+    let mut token = String::new();
+    for c in typed.chars().map(Some).chain([None]) {
+        match c {
+            Some(c) if c.is_alphanumeric() => token.push(c),
+            other => {
+                let folded = text::half_width(&token);
+                let digits = folded.chars().filter(char::is_ascii_digit).count();
+                let like_a_number = (15..=19).contains(&folded.chars().count()) && digits >= 14;
+                clean.push_str(&if like_a_number {
+                    id_number::mask(&folded)
+                } else {
+                    std::mem::take(&mut token)
+                });
+                token.clear();
+                clean.extend(other);
+            }
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_repeats_no_id_number() {
+        assert_eq!(scrub("'990101199001010019' 张三"), "'990101********0019' 张三");
+        assert_eq!(scrub("id_number=９９０１０１１９９００１０１００１９"), "id_number=990101********0019");
+        assert_eq!(scrub("99010119900101001x"), "990101********001X");
+        // Ids, unit codes and phones are no ID numbers.
+        for text in ["330881121200", "13800000001", "0123456789012345678901234567890a", ""] {
+            assert_eq!(scrub(text), text);
+        }
+    }
+}

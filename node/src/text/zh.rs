@@ -1,0 +1,254 @@
+//! 中文.
+
+use super::{Message, Word};
+
+/// Headings of the ledger of cases.
+pub(crate) const CASE_HEADINGS: [&str; 10] =
+    ["序号", "编号", "所属村(居)", "类别", "级别", "来源", "内容", "上报人", "上报日期", "处理经过"];
+
+pub(super) fn word(word: Word) -> &'static str {
+    match word {
+        Word::Yes => "是",
+        Word::No => "否",
+        Word::Id => "标识",
+        Word::Unit => "单位",
+        Word::Delivery => "状态",
+        Word::AtCentre => "已到中心",
+        Word::AtArea => "已到片区",
+        Word::OnlyHere => "已保存,待上传",
+        Word::Centre => "社管中心",
+        Word::HasConflict => "[有冲突]",
+        Word::Report => "上报",
+        Word::Note => "记录",
+        Word::People => "人口台账",
+        Word::Places => "场所台账",
+        Word::Cases => "事件台账",
+        Word::Reading => "读取",
+        Word::Saving => "保存",
+        Word::Collecting => "整理",
+        Word::Writing => "写入",
+        Word::Syncing => "同步",
+    }
+}
+
+pub(super) fn wrote(worker: &str, at: &str, value: &str) -> String {
+    format!("{worker} 于 {at} 写 {value}")
+}
+
+pub(super) fn say(message: &Message<'_>) -> String {
+    match *message {
+        Message::StoreLocked => "数据目录正被另一个程序使用,请稍后再试或先停止它".to_owned(),
+        Message::StoreNewer => "数据由更新的版本写成,请升级本程序".to_owned(),
+        Message::StoreForeign => "这个目录不是网格数据目录,请换一个目录".to_owned(),
+        Message::StoreFull => "磁盘空间不足,没有保存。此前保存的内容都在,请腾出空间后再试".to_owned(),
+        Message::StoreDamaged => "本机数据有损坏,请保留目录并联系管理员".to_owned(),
+        Message::StoreFailed => {
+            "此前有一次写盘失败,现在不能再保存。已报告保存的内容都在,排除故障后请重新启动".to_owned()
+        }
+        Message::StoreIo => "读写本机数据时出错,请检查磁盘和权限".to_owned(),
+        Message::TooLarge => "一次保存的内容太多,请分几次保存".to_owned(),
+        Message::Internal => "程序内部出错,没有保存".to_owned(),
+
+        Message::Network => "网络出错。已保存的内容不受影响".to_owned(),
+        Message::NeedsNetwork => "同步需要网络,请用 wangge sync".to_owned(),
+        Message::DaemonDiffers => "后台程序与本命令版本不同,请重新启动后台程序 (wangge run)".to_owned(),
+        Message::DaemonGone { reason } => {
+            format!("后台程序在答复之前中断({reason}),请核对是否已保存后再试")
+        }
+        Message::Joined { street, worker, role_zh, unit, roster, .. } => {
+            let next = if roster {
+                ""
+            } else {
+                "。街道名册还没有收到,联网后请先同步 (wangge sync)"
+            };
+            format!("已加入{street}:{worker},{role_zh},{unit}{next}")
+        }
+        Message::Synced { in_sync, sent, received, documents, bytes, round_trips, elapsed_ms } => {
+            let outcome = if in_sync { "已同步" } else { "尚未同步完" };
+            format!(
+                "{outcome}:上传 {sent} 笔,收到 {received} 笔、{documents} 份记录,{bytes} 字节,往返 {round_trips} 次,{elapsed_ms} 毫秒"
+            )
+        }
+        Message::Running { dir } => format!("后台程序已启动:{dir}"),
+
+        Message::DirMissing => "请用 --dir 指定数据目录,或设置环境变量 WANGGE_DIR".to_owned(),
+        Message::BadUsage => "命令用法有误,请看 wangge --help".to_owned(),
+        Message::Output { reason } => format!("结果无法输出({reason})"),
+        Message::FieldUnknown { typed, fields } => format!("没有“{typed}”这一项。可用的项:{fields}"),
+        Message::FieldTwice { field } => format!("“{field}”写了两次"),
+        Message::NoEqualsSign { typed } => format!("“{typed}”应写成 项目=内容,例如 phone=13800000000"),
+        Message::KindUnreadable { typed } => {
+            format!("人口类型“{typed}”无法识别,请填户籍人口、流动人口或境外人员")
+        }
+        Message::StaffUnreadable { typed } => format!("从业人数“{typed}”不是人数,请填整数"),
+        Message::DegreesUnreadable { typed } => format!("“{typed}”不是十进制度数,请按 118.570000 的格式填写"),
+        Message::DatumUnreadable { typed } => format!("坐标系“{typed}”无法识别,请填 WGS-84 或 CGCS2000"),
+        Message::LevelUnreadable { typed } => {
+            format!("级别“{typed}”无法识别,请填 1 特别重大、2 重大、3 较大、4 一般")
+        }
+        Message::CoordinatesIncomplete => "经度和纬度要一起填写或一起清空".to_owned(),
+        Message::TextTooLong { len, max } => format!("内容有 {len} 个字,上限 {max} 个,请缩短"),
+        Message::TextMissing => "内容为空,请填写".to_owned(),
+        Message::TimeUnreadable { typed } => {
+            format!("时间“{typed}”无法识别,请按 2025-11-22 10:05 的格式填写")
+        }
+        Message::TimeAhead { typed } => format!("时间“{typed}”在将来,请核对"),
+        Message::ReasonMissing => "显示完整号码需要写明原因".to_owned(),
+        Message::Extension { found } => format!("只能导出为 .xlsx 文件:{found}"),
+
+        Message::UnitUnknown { typed, units } => format!("没有“{typed}”这个单位。本机负责:{units}"),
+        Message::UnitAmbiguous { typed, units } => format!("“{typed}”可能是几个单位:{units},请写全称或代码"),
+        Message::UnitNotHeld { typed, units } => format!("本机不负责 {typed}。本机负责:{units}"),
+        Message::UnitMissing { units } => {
+            format!("本机负责几个网格,请用 --unit 指明是哪一个:{units}")
+        }
+        Message::NoGridHeld => "本机不负责任何网格,不能登记".to_owned(),
+        Message::NoUnitsYet => "本机还没有街道的网格名册,请联网同步一次 (wangge sync) 后再导入".to_owned(),
+        Message::RowUnitUnknown { typed } => format!("所属村(居)“{typed}”不在街道的网格名册中,请改正"),
+        Message::OtherUnit { from, to } => {
+            format!("记录在 {from},不能直接改到 {to}:换网格要办移交")
+        }
+
+        Message::KeyAmbiguous { key } => format!("“{key}”对应几条记录,请写完整标识,或用 --unit 指明单位:"),
+        Message::NotFound { key } => {
+            format!("本机没有“{key}”。可用标识(至少前 6 位)、身份号码、信用代码或编号;也可用 find 查找")
+        }
+        Message::IdMissing => "缺少 id_number=公民身份号码;确实没有号码的,加 --no-id".to_owned(),
+        Message::AlreadyRegistered => "已经登记过,没有改动。要补充资料,请用 set,或加 --merge:".to_owned(),
+        Message::AlsoRegistered { at } => format!("别处也有登记:{at}"),
+        Message::LikelyMatches => "可能已经登记过,没有保存。确实是另一个的,加 --anyway:".to_owned(),
+        Message::NumberTaken => "这个号码已登记在另一条记录,没有改动:".to_owned(),
+        Message::Saved { name, id, created } => {
+            let what = if created { "已登记" } else { "已保存" };
+            format!("{what}:{name} ({id})")
+        }
+        Message::NothingChanged { name, id } => format!("没有变化:{name} ({id})"),
+        Message::Listed { shown, total } if shown == total => format!("共 {total} 条"),
+        Message::Listed { shown, total } => format!("共 {total} 条,列出 {shown} 条,用 --limit 可多列"),
+        Message::Reported { number, id } => format!("已上报:{number} ({id})"),
+        Message::Noted { number, id } => format!("已记录:{number} ({id})"),
+
+        Message::NoConflict { label } => format!("“{label}”没有冲突,不需要裁定。要改内容,请用 set"),
+        Message::TakeRange { max } => format!("--take 应为 1 到 {max}:"),
+        Message::ValueOrTake => "请用 --value 写明正确内容,或用 --take 选一个".to_owned(),
+        Message::Settled { name, label, value } => format!("已裁定:{name} 的{label}为 {value}"),
+        Message::ConflictsListed { count: 0 } => "没有冲突".to_owned(),
+        Message::ConflictsListed { count } => {
+            format!("共 {count} 处冲突。裁定:wangge conflicts settle 标识 项目 --take 序号")
+        }
+
+        Message::Who { street, code, worker, role_zh, unit, .. } => {
+            format!("{street} {code}  {worker}  {role_zh}  {unit}")
+        }
+        Message::NotJoined => "加入尚未完成,请用同一邀请码再试 (wangge join)".to_owned(),
+        Message::Held { scopes, documents, incomplete } => {
+            let partial = match incomplete {
+                0 => String::new(),
+                n => format!(",其中 {n} 个还没有收全"),
+            };
+            format!("负责 {scopes} 个范围,{documents} 份记录{partial}")
+        }
+        Message::Unsent { unsent: 0 } => "全部已上传".to_owned(),
+        Message::Unsent { unsent } => format!("未上传 {unsent} 条"),
+        Message::OpenConflicts { conflicts } => {
+            format!("有 {conflicts} 处冲突待裁定 (wangge conflicts list)")
+        }
+        Message::ScopeLine { scope, documents, transactions, complete } => {
+            let partial = if complete { "" } else { "  未收全" };
+            format!("  {scope}  {documents} 份记录  {transactions} 笔{partial}")
+        }
+
+        Message::Imported { dry_run, rows, imported, updated, unchanged, skipped, refused } => {
+            let what = if dry_run { "试导入(没有写入)" } else { "导入完成" };
+            format!(
+                "{what}:共 {rows} 行,新增 {imported},更新 {updated},无变化 {unchanged},其他单位 {skipped},退回 {refused}"
+            )
+        }
+        Message::ImportConflicts { count } => format!("{count} 项有冲突未裁定,保持原样"),
+        Message::ImportBrokenOff { done, total } => {
+            format!("导入在第 {done}/{total} 条中断;之前的已保存,重新导入会接着进行")
+        }
+        Message::Finding { refused, row, message } => {
+            let what = if refused { "退回" } else { "注意" };
+            match row {
+                0 => format!("  {what}:{message}"),
+                row => format!("  {what} 第 {row} 行:{message}"),
+            }
+        }
+        Message::More { more } => format!("  另有 {more} 条,用 --json 看全部"),
+        Message::Exported { file, rows, conflicts } => {
+            let open = match conflicts {
+                0 => String::new(),
+                n => format!(",其中 {n} 条有冲突,导出的是最新值"),
+            };
+            format!("已导出 {rows} 条到 {file}{open}")
+        }
+        Message::Footer { worker, device, at, rows } => {
+            format!("导出人:{worker}  设备:{device}  时间:{at}  共 {rows} 条  含个人信息,请妥善保管")
+        }
+    }
+}
+
+/// What `--help` says; see [`super::help`].
+pub(super) const HELP: &[(&str, &str)] = &[
+    ("", "网格:离线优先的街道网格化管理"),
+    ("join", "用邀请码加入街道"),
+    ("run", "在后台运行:保持与中心同步"),
+    ("digest", "各范围记录的摘要"),
+    ("status", "本机状态和未上传条数"),
+    ("sync", "与中心同步一次"),
+    ("import", "导入 Excel 台账"),
+    ("export", "导出 Excel 台账"),
+    ("person", "实有人口"),
+    ("person add", "登记人员"),
+    ("person set", "修改人员资料"),
+    ("person show", "查看一人"),
+    ("person list", "人员列表"),
+    ("person find", "查找人员"),
+    ("place", "场所、单位、企业"),
+    ("place add", "登记场所"),
+    ("place set", "修改场所资料"),
+    ("place show", "查看一处场所"),
+    ("place list", "场所列表"),
+    ("place find", "查找场所"),
+    ("case", "事件"),
+    ("case report", "上报事件"),
+    ("case note", "补充记录"),
+    ("case show", "查看一件"),
+    ("case list", "事件列表,新的在前"),
+    ("conflicts", "几个人同时改了同一项的,由人裁定"),
+    ("conflicts list", "冲突列表"),
+    ("conflicts settle", "裁定一处冲突"),
+    (":dir", "数据目录;也可设环境变量 WANGGE_DIR"),
+    (":json", "只输出 JSON"),
+    (":invitation", "邀请码,以 WG1- 开头"),
+    (":listen", "为邻近设备监听的地址,如 0.0.0.0:4434"),
+    (":timeout_s", "最多同步多少秒"),
+    (":peer", "不连中心,连邻近设备 HOST:PORT"),
+    (":fields", "项目=内容;内容为空则删除"),
+    (":key", "标识(至少前 6 位)、身份号码、信用代码或编号"),
+    (":unit", "网格:grid:代码、12 位代码或村(社区)名"),
+    (":merge", "号码已登记的,把资料补充到原记录"),
+    (":no_id", "没有公民身份号码"),
+    (":anyway", "有相似的记录也登记"),
+    (":unmask", "显示完整号码的原因"),
+    (":limit", "最多列出多少条"),
+    ("person find:text", "姓名、电话、住址的一部分,或号码的末几位"),
+    ("place find:text", "名称、电话、地址的一部分,或代码的末几位"),
+    ("import:kind", "哪种台账:residents 人口、places 场所"),
+    ("export:kind", "哪种台账:people 人口、places 场所、cases 事件"),
+    ("import:file", "Excel、WPS 或 OpenDocument 工作簿"),
+    ("export:file", "要写的 .xlsx 文件"),
+    (":dry_run", "只试导入,不写入"),
+    (":category", "业务线,如 安全生产、出租房消防"),
+    (":text", "内容"),
+    (":place", "所在场所的标识或信用代码"),
+    (":person", "当事人的标识或身份号码"),
+    (":level", "级别:1 特别重大 2 重大 3 较大 4 一般"),
+    (":source", "来源,如 巡查、来电"),
+    (":minor", "轻微事件"),
+    (":at", "发生时间,如 2025-11-22 10:05;默认现在"),
+    (":field", "项目,如 phone 或 联系电话"),
+    (":value", "正确的内容"),
+    (":take", "选列表中的第几个,从 1 起"),
+];
