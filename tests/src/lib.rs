@@ -1,4 +1,5 @@
 //! Wangge as its users meet it: stories, crashes, hostile peers, bad links. The vocabulary that the
 //! tests share.
 
+pub mod process;
 pub mod street;

@@ -541,6 +541,11 @@ impl Session {
                 self.handle_clocks(clocks)?;
             }
             Summary::Clocks(clocks) => {
+                for entry in &clocks {
+                    if let Some(session) = self.scopes.get_mut(&entry.scope) {
+                        session.peer_tells(entry.clock.clone());
+                    }
+                }
                 let answer: Vec<Scope> = clocks
                     .iter()
                     .filter(|entry| {

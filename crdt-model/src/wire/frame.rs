@@ -240,6 +240,12 @@ impl Frame {
     }
 }
 
+/// Whether encoded frame bytes are an acknowledgement: for tracing what leaves when.
+pub fn is_acknowledgement(frame: &[u8]) -> bool {
+    let body = frame.iter().position(|byte| *byte < 0x80).map(|at| at + 1);
+    body.and_then(|at| frame.get(at)) == Some(&ACKNOWLEDGED)
+}
+
 /// Cuts a stream of bytes into frames.
 #[derive(Default, Debug)]
 pub struct FrameBuffer {

@@ -10,6 +10,6 @@ pub use batch::{BATCH_LEN_BYTES_MAX, RUN_TRANSACTIONS_MAX, decode_batch, encode_
 pub use bytes::WireError;
 pub use frame::{
     Acknowledged, CheckpointStart, FRAME_LEN_BYTES_MAX, Frame, FrameBuffer, Hello, Join, Joined,
-    PROTOCOL_VERSION, ScopeClock, Summary,
+    PROTOCOL_VERSION, ScopeClock, Summary, is_acknowledgement,
 };
 pub use page::{PAGE_DOCUMENTS_MAX, PageChange, PageDocument, decode_page, encode_page};

@@ -68,6 +68,8 @@ pub struct Refusal {
     pub sheet: String,
     /// The row, as Excel numbers it.
     pub row: u32,
+    /// The unit that the row names, if it names one: a flaw concerns whoever holds that unit.
+    pub unit_name: Option<String>,
     /// Stable, for programs.
     pub code: &'static str,
     /// Field, finding and remedy: Chinese, then English.
@@ -216,6 +218,7 @@ impl<R: Record> Reading<R> {
         merged.fill(number, cells);
         let mut row = Row::new(cells, columns);
         let read = R::read(&mut row);
+        let unit_name = if read.is_err() { row.unit().ok() } else { None };
         for warning in row.into_warnings() {
             self.ledger.warn(sheet, number, warning);
         }
@@ -224,6 +227,7 @@ impl<R: Record> Reading<R> {
             Err(error) => self.ledger.refused.push(Refusal {
                 sheet: sheet.to_owned(),
                 row: number,
+                unit_name,
                 code: error.code,
                 message: error.to_string(),
             }),

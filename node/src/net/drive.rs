@@ -10,6 +10,7 @@ use wangge_model::clock::Clock;
 use wangge_model::enrolment::{Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::session::{Completeness, Config, Input, Output, Session, Traffic, refusal};
+use wangge_model::wire::is_acknowledgement;
 
 use super::NetError;
 use crate::replica::{Durable, IntakeError, Replica};
@@ -207,7 +208,12 @@ impl Driver<'_> {
     fn act(&mut self, output: Output) -> Result<(), NetError> {
         let replica = self.replica;
         match output {
-            Output::Send(bytes) => self.backlog.extend_from_slice(&bytes),
+            Output::Send(bytes) => {
+                if is_acknowledgement(&bytes) {
+                    tracing::trace!(peer = %self.purpose.peer, "an acknowledgement leaves");
+                }
+                self.backlog.extend_from_slice(&bytes);
+            }
             Output::Admit(shown) => {
                 let refused = |reason| NetError::Rules(reason);
                 let admission = self.purpose.admission.ok_or_else(|| refused("no admission".to_owned()))?;

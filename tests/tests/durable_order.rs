@@ -1,0 +1,145 @@
+//! System calls in their order: nothing is called saved and no acknowledgement leaves before what it
+//! speaks of has been fsynced. Needs strace; without it the tests say so and pass.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wangge_tests::process::{Programs, RelayProcess, text};
+
+const DIVISIONS: &str = "code,name\n330881121200,溪淤村委会\n";
+const CALLS: &str = "trace=pwrite64,write,fsync,fdatasync,ftruncate";
+
+fn programs() -> Programs {
+    Programs(PathBuf::from(env!("CARGO_BIN_EXE_under-test")))
+}
+
+fn strace_is_here() -> bool {
+    let here = Command::new("strace").arg("-V").output().is_ok_and(|output| output.status.success());
+    if !here {
+        println!("strace is not installed: the order of system calls was not checked");
+    }
+    here
+}
+
+/// `command` under strace, its calls in `trace`.
+fn traced(command: &Command, trace: &Path) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-y", "-s", "256", "-e", CALLS, "-o", text(trace)]);
+    strace.arg(command.get_program()).args(command.get_args()).stdin(std::process::Stdio::null());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => strace.env(key, value),
+            None => strace.env_remove(key),
+        };
+    }
+    strace
+}
+
+/// For each line with `marker`: whether every write to the store before it had been fsynced.
+fn markers_after_fsync(trace: &str, marker: &str) -> Vec<bool> {
+    let mut unsynced: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
+    let mut found = Vec::new();
+    let mut written = false;
+    for line in trace.lines() {
+        let file =
+            line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(file, _)| file.to_owned());
+        // An interrupted call counts from where it was entered for a write, where it returned for a sync.
+        let call = |name: &str| {
+            line.contains(&format!("{name}(")) || line.contains(&format!("<... {name} resumed>"))
+        };
+        if call("pwrite64") && !line.contains("resumed>") {
+            if let Some(file) = file.filter(|file| file.contains("/db/")) {
+                unsynced.insert(file);
+                written = true;
+            }
+        } else if (call("fsync") || call("fdatasync")) && line.contains("= 0") {
+            match file.filter(|_| !line.contains("resumed>")) {
+                Some(file) => {
+                    unsynced.remove(&file);
+                }
+                // The file was named where the call was entered.
+                None => unsynced.clear(),
+            }
+        } else if call("write") && line.contains(marker) {
+            assert!(written, "nothing was written before {line}");
+            found.push(unsynced.is_empty());
+        }
+    }
+    found
+}
+
+#[test]
+fn nothing_is_called_saved_before_it_is_on_the_disk() {
+    if !strace_is_here() {
+        return;
+    }
+    let programs = programs();
+    let dir = tempfile::tempdir().expect("dir");
+    let street = dir.path().join("relay");
+    programs.found(&street, DIVISIONS);
+    let _relay = programs.serve(&street, "127.0.0.1:0");
+    let line = programs.invite(&street, "ana", "grid-worker", "grid:330881121200");
+    let ana = dir.path().join("ana");
+    programs.run("wangge", ["join", "--dir", text(&ana), &line]);
+    for order in 0..5 {
+        let trace = dir.path().join(format!("trace-{order}"));
+        let note = format!("note=marker-{order}");
+        let args = if order == 0 {
+            [
+                "person",
+                "add",
+                "--dir",
+                text(&ana),
+                "id_number=990101199001010019",
+                "name=张三",
+                &note,
+                "--json",
+            ]
+            .to_vec()
+        } else {
+            ["person", "set", "--dir", text(&ana), "990101199001010019", &note, "--json"].to_vec()
+        };
+        let status = traced(&programs.command("wangge", args), &trace).output().expect("starts").status;
+        assert!(status.success());
+        let trace = std::fs::read_to_string(&trace).expect("reads");
+        // Standard output is where saving is reported.
+        let reports = markers_after_fsync(&trace, "{\\\"");
+        assert!(!reports.is_empty(), "no report in the trace");
+        assert!(reports.iter().all(|synced| *synced), "reported before the fsync:\n{trace}");
+    }
+}
+
+#[test]
+fn no_acknowledgement_leaves_the_relay_before_the_fsync() {
+    if !strace_is_here() {
+        return;
+    }
+    let programs = programs();
+    let dir = tempfile::tempdir().expect("dir");
+    let street = dir.path().join("relay");
+    programs.found(&street, DIVISIONS);
+    let trace = dir.path().join("trace");
+    let mut serve =
+        programs.command("wangge-relay", ["serve", "--dir", text(&street), "--listen", "127.0.0.1:0"]);
+    serve.env("RUST_LOG", "wangge_node::net=trace");
+    let relay = RelayProcess::start(traced(&serve, &trace));
+    let line = programs.invite(&street, "ana", "grid-worker", "grid:330881121200");
+    let ana = dir.path().join("ana");
+    programs.run("wangge", ["join", "--dir", text(&ana), &line]);
+    for order in 0..8 {
+        let note = format!("note=marker-{order}");
+        if order == 0 {
+            let id = "id_number=990101199001010019";
+            programs.run("wangge", ["person", "add", "--dir", text(&ana), id, "name=张三", &note]);
+        } else {
+            programs.run("wangge", ["person", "set", "--dir", text(&ana), "990101199001010019", &note]);
+        }
+        programs.run("wangge", ["sync", "--dir", text(&ana)]);
+    }
+    relay.kill();
+    let trace = std::fs::read_to_string(&trace).expect("reads");
+    let acks = markers_after_fsync(&trace, "an acknowledgement leaves");
+    assert!(acks.len() >= 8, "only {} acknowledgements in the trace", acks.len());
+    let early = acks.iter().filter(|synced| !**synced).count();
+    assert_eq!(early, 0, "{early} of {} acknowledgements left before the fsync", acks.len());
+}
