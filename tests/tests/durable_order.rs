@@ -1,6 +1,7 @@
 //! System calls in their order: nothing is called saved and no acknowledgement leaves before what it
 //! speaks of has been fsynced. Needs strace; without it the tests say so and pass.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -37,30 +38,30 @@ fn traced(command: &Command, trace: &Path) -> Command {
 
 /// For each line with `marker`: whether every write to the store before it had been fsynced.
 fn markers_after_fsync(trace: &str, marker: &str) -> Vec<bool> {
-    let mut unsynced: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
-    let mut found = Vec::new();
-    let mut written = false;
+    let mut unsynced: BTreeSet<&str> = BTreeSet::new();
+    // A sync that another thread's call interrupted in the trace, by thread.
+    let mut syncing: BTreeMap<&str, &str> = BTreeMap::new();
+    let (mut found, mut written) = (Vec::new(), false);
     for line in trace.lines() {
-        let file =
-            line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(file, _)| file.to_owned());
-        // An interrupted call counts from where it was entered for a write, where it returned for a sync.
-        let call = |name: &str| {
-            line.contains(&format!("{name}(")) || line.contains(&format!("<... {name} resumed>"))
-        };
-        if call("pwrite64") && !line.contains("resumed>") {
+        let thread = line.split_whitespace().next().unwrap_or_default();
+        let file = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(file, _)| file);
+        if line.contains("pwrite64(") {
             if let Some(file) = file.filter(|file| file.contains("/db/")) {
                 unsynced.insert(file);
                 written = true;
             }
-        } else if (call("fsync") || call("fdatasync")) && line.contains("= 0") {
-            match file.filter(|_| !line.contains("resumed>")) {
-                Some(file) => {
-                    unsynced.remove(&file);
-                }
-                // The file was named where the call was entered.
-                None => unsynced.clear(),
+        } else if line.contains("sync resumed>") {
+            if let Some(file) = syncing.remove(thread).filter(|_| line.contains("= 0")) {
+                unsynced.remove(file);
             }
-        } else if call("write") && line.contains(marker) {
+        } else if line.contains("fsync(") || line.contains("fdatasync(") {
+            let Some(file) = file else { continue };
+            if line.contains("unfinished") {
+                syncing.insert(thread, file);
+            } else if line.contains("= 0") {
+                unsynced.remove(file);
+            }
+        } else if line.contains("write(") && line.contains(marker) {
             assert!(written, "nothing was written before {line}");
             found.push(unsynced.is_empty());
         }
