@@ -128,7 +128,8 @@ impl Drop for RelayProcess {
     fn drop(&mut self) {
         // Under a tracer the relay is its child and would outlive it.
         let pid = self.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let children =
+            std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
         for child in children.split_whitespace() {
             let _ = Command::new("kill").args(["-9", child]).status();
         }

@@ -120,3 +120,15 @@ fn number(order: u32) -> String {
     let sum: u32 = body.bytes().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
     format!("{body}{}", char::from(b"10X98765432"[(sum % 11) as usize]))
 }
+
+/// Nothing to bring and nothing to fetch is in sync too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_sync_of_an_empty_grid_ends() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = Worker::join(&dir.path().join("ana"), &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    for _ in 0..2 {
+        ana.sync().await;
+    }
+    assert_equal(&relay, &[&ana]);
+}

@@ -474,8 +474,9 @@ impl Session {
                 self.scopes.keys().cloned().collect::<Vec<_>>().iter().map(|s| self.tell(s)).collect(),
             )
         } else {
-            let digests = self.scopes.iter().map(|(scope, s)| (scope.clone(), s.mine.digest())).collect();
-            Summary::Digests(digests)
+            // A scope that is not whole is left out, so that the peer tells its clock.
+            let whole = self.scopes.iter().filter(|(_, s)| s.completeness == Completeness::Whole);
+            Summary::Digests(whole.map(|(scope, s)| (scope.clone(), s.mine.digest())).collect())
         };
         self.send_hello(summary);
     }
@@ -519,9 +520,12 @@ impl Session {
 
     /// The peer's hello has come and it may take part.
     fn greet(&mut self, hello: Hello) -> Result<(), SessionError> {
-        if hello.digest == self.digest()
-            && self.scopes.values().all(|s| s.completeness == Completeness::Whole)
-        {
+        let peer_is_whole = match &hello.summary {
+            Summary::Clocks(clocks) => clocks.iter().all(|entry| entry.pages.is_none()),
+            Summary::Digests(digests) => digests.len() >= self.scopes.len(),
+        };
+        let whole = self.scopes.values().all(|s| s.completeness == Completeness::Whole);
+        if hello.digest == self.digest() && peer_is_whole && whole {
             for session in self.scopes.values_mut() {
                 session.peer_tells(session.mine.clone());
             }

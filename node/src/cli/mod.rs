@@ -94,7 +94,7 @@ fn definition() -> clap::Command {
 /// Help, the version, or what is wrong with the command line.
 fn usage(error: &clap::Error) -> i32 {
     if !error.use_stderr() {
-        return match print(&error.render().to_string()) {
+        return match print(&format!("{}\n", error.render().to_string().trim_end())) {
             Ok(()) => exit::DONE,
             Err(error) => complain(&error),
         };

@@ -10,6 +10,7 @@ use wangge_model::schema::Kind;
 
 use super::edits::{self, Edits};
 use super::key::{self, Target};
+use super::register::check_free;
 use super::shown::{self, Sight, headline};
 use super::units::Units;
 use super::workers::Workers;
@@ -42,14 +43,13 @@ pub struct ListConflictsArgs {
 
 /// How to settle.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
-#[group(id = "choice", required = true, multiple = false, args = ["value", "take"])]
 pub struct SettleArgs {
     /// Which document.
     pub key: String,
     /// Which field.
     pub field: String,
     /// The right value.
-    #[arg(long)]
+    #[arg(long, required_unless_present = "take", conflicts_with = "take")]
     pub value: Option<String>,
     /// The right one of the values listed, from 1.
     #[arg(long, value_name = "N")]
@@ -129,8 +129,9 @@ fn entry_json(
 }
 
 fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> {
-    let Target { scope, view } = key::resolve(replica, &KINDS, &args.key, args.unit.as_deref())?;
-    let field = edits::field_of(&view, &args.field)?;
+    let target = key::resolve(replica, &KINDS, &args.key, args.unit.as_deref())?;
+    let Target { scope, view } = &target;
+    let field = edits::field_of(view, &args.field)?;
     let label = shown::label(view.kind, &field).to_owned();
     let Some(register) = view.fields.get(&field).filter(|register| !register.others.is_empty()) else {
         return Err(CommandError::failed("no-conflict", &Message::NoConflict { label: &label }));
@@ -139,7 +140,7 @@ fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> 
     let value = match (&args.value, args.take) {
         (Some(typed), None) => {
             let mut edit = Edits::parse(view.kind, &[format!("{field}={typed}")])?;
-            edit.check_together(view.kind, Some(&view))?;
+            edit.check_together(view.kind, Some(view))?;
             edit.take(&field).flatten()
         }
         (None, Some(number)) => {
@@ -153,13 +154,18 @@ fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> 
         }
         _ => return Err(CommandError::usage("choice", &Message::ValueOrTake)),
     };
+    if let Some(number) = &value
+        && view.kind.spec().and_then(|spec| spec.natural_key) == Some(field.as_str())
+    {
+        check_free(replica, &Units::load(replica)?, &target, &number.to_text())?;
+    }
     let chosen =
         value.as_ref().map(|v| shown::value(view.kind, &field, v, Sight::Masked)).unwrap_or_default();
     let json_value = value.as_ref().map(wangge_model::document::Scalar::to_json);
     let ops = vec![Op { target: OpTarget::Field(field.clone()), value }];
-    replica.commit(&scope, vec![Edit { doc: view.id, kind: view.kind, ops }], None)?;
-    let delivery = replica.delivery(&scope, view.kind, &view.id)?;
-    let name = shown::title(&view);
+    replica.commit(scope, vec![Edit { doc: view.id, kind: view.kind, ops }], None)?;
+    let delivery = replica.delivery(scope, view.kind, &view.id)?;
+    let name = shown::title(view);
     Ok(Answer {
         json: json!({
             "id": view.id.to_string(),

@@ -118,11 +118,12 @@ impl From<NetError> for CommandError {
             NetError::Control(_) => ("control-socket", None),
             _ => ("network", Some(Message::Network)),
         };
+        let exit = if code == "timed-out" { exit::NOT_IN_SYNC } else { exit::FAILED };
         let message = match zh {
             None => error.to_string(),
             Some(zh) => zh.ahead_of(&error),
         };
-        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED }
+        Self { message, code: Cow::Borrowed(code), exit }
     }
 }
 

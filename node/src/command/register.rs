@@ -138,21 +138,21 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
         return Err(CommandError::usage("id-missing", &Message::IdMissing));
     }
     let mut also_in = Vec::new();
-    if let Some(number) = &number {
-        for other in replica.scopes() {
-            let Some(view) = replica.by_natural_key(&other, kind, number)? else { continue };
-            if other != scope {
-                also_in.push((other, view));
-            } else if args.merge {
-                edits.check_together(kind, Some(&view))?;
-                return save(replica, &Target { scope, view }, edits);
-            } else {
-                let line = format!("  {}", headline(&units, &scope, &view));
-                return Err(
-                    CommandError::failed("already-registered", &Message::AlreadyRegistered).with(&[line])
-                );
-            }
+    for other in replica.scopes().into_iter().filter(|other| *other != scope) {
+        if let Some(number) = &number
+            && let Some(view) = replica.by_natural_key(&other, kind, number)?
+        {
+            also_in.push((other, view));
         }
+    }
+    let (doc, generation, known) = document_for(replica, kind, &scope, &edits)?;
+    if let Some(view) = known {
+        if !args.merge {
+            let line = format!("  {}", headline(&units, &scope, &view));
+            return Err(CommandError::failed("already-registered", &Message::AlreadyRegistered).with(&[line]));
+        }
+        edits.check_together(kind, Some(&view))?;
+        return save(replica, &Target { scope, view }, edits);
     }
     edits.check_together(kind, None)?;
     let name = edits.text("name").unwrap_or_default();
@@ -164,14 +164,6 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
             return Err(CommandError::failed("likely-matches", &Message::LikelyMatches).with(&lines));
         }
     }
-    let (doc, generation) = match &number {
-        Some(number) => replica.natural_id(&scope, kind, number)?,
-        None if kind == Kind::PLACE => {
-            let address = edits.text("address").unwrap_or_default();
-            place::derived_id(replica, &scope, &place::identity(&name, &address, &scope))?
-        }
-        None => (DocId(random()?), 0),
-    };
     if generation > 0 {
         edits.put(GENERATION, Scalar::Int(i64::from(generation)));
     }
@@ -187,6 +179,27 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
     let also: Vec<Value> =
         also_in.iter().map(|(scope, view)| json!({ "scope": scope, "id": view.id.to_string() })).collect();
     saved(replica, kind, &scope, &doc, committed.is_some(), true, &warnings, &also)
+}
+
+/// The id for what is to be registered, its generation, and the document if it is registered already.
+fn document_for(
+    replica: &Replica,
+    kind: Kind,
+    scope: &Scope,
+    edits: &Edits,
+) -> Result<(DocId, u32, Option<DocumentView>), ReplicaError> {
+    if let Some(number) = edits.text(natural_key(kind)) {
+        let known = replica.by_natural_key(scope, kind, &number)?;
+        let (doc, generation) = replica.natural_id(scope, kind, &number)?;
+        return Ok((doc, generation, known));
+    }
+    if kind == Kind::PLACE {
+        let text = |field| edits.text(field).unwrap_or_default();
+        let identity = place::identity(&text("name"), &text("address"), scope);
+        let (doc, generation) = place::derived_id(replica, scope, &identity)?;
+        return Ok((doc, generation, replica.get(scope, kind, &doc)?));
+    }
+    Ok((DocId(random()?), 0, None))
 }
 
 /// Open documents of the same name or phone.
@@ -225,14 +238,26 @@ fn set(replica: &Replica, kind: Kind, args: &SetArgs) -> Result<Answer, CommandE
         }
     }
     edits.check_together(kind, Some(&target.view))?;
-    if let Some(number) = edits.text(natural_key(kind))
-        && let Some(holder) = replica.by_natural_key(&target.scope, kind, &number)?
-        && holder.id != target.view.id
-    {
-        let line = format!("  {}", headline(&units, &target.scope, &holder));
-        return Err(CommandError::failed("number-taken", &Message::NumberTaken).with(&[line]));
+    if let Some(number) = edits.text(natural_key(kind)) {
+        check_free(replica, &units, &target, &number)?;
     }
     save(replica, &target, edits)
+}
+
+/// Refuses a number that stands for another document of the same grid.
+pub(super) fn check_free(
+    replica: &Replica,
+    units: &Units,
+    target: &Target,
+    number: &str,
+) -> Result<(), CommandError> {
+    match replica.by_natural_key(&target.scope, target.view.kind, number)? {
+        Some(holder) if holder.id != target.view.id => {
+            let line = format!("  {}", headline(units, &target.scope, &holder));
+            Err(CommandError::failed("number-taken", &Message::NumberTaken).with(&[line]))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn save(replica: &Replica, target: &Target, mut edits: Edits) -> Result<Answer, CommandError> {

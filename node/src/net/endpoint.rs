@@ -15,6 +15,9 @@ use super::{NetError, tls};
 /// Between keep-alive packets on an open session.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// Longest wait for a peer's first answer: several retransmissions over a slow, lossy link.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(12);
+
 /// Longest silence from a peer before its session closes: three keep-alives.
 ///
 /// Source: RFC 9000, section 10.1.
@@ -85,9 +88,10 @@ impl Dialler {
             .map_err(|e| unreachable(e.to_string()))?;
         match connecting.into_0rtt() {
             Ok((connection, early)) => Ok(Dialled { connection, early: Some(early) }),
-            Err(connecting) => match connecting.await {
-                Ok(connection) => Ok(Dialled { connection, early: None }),
-                Err(error) => Err(NetError::connecting(address, self.pinned, &error)),
+            Err(connecting) => match tokio::time::timeout(HANDSHAKE_MAX, connecting).await {
+                Ok(Ok(connection)) => Ok(Dialled { connection, early: None }),
+                Ok(Err(error)) => Err(NetError::connecting(address, self.pinned, &error)),
+                Err(_) => Err(unreachable(format!("no answer within {} s", HANDSHAKE_MAX.as_secs()))),
             },
         }
     }

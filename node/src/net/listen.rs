@@ -158,12 +158,18 @@ async fn serve_one(replica: &Arc<Replica>, gate: &dyn Gate, incoming: Incoming) 
             Ok(())
         }
         // A peer that has what it wanted just goes.
-        Err(NetError::Broken { reason }) if reason.contains("closed") => {
-            tracing::debug!(%peer, reason, "a session ended");
+        Err(NetError::Broken { .. }) if went(&connection) => {
+            tracing::debug!(%peer, "a session ended");
             Ok(())
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the peer closed the connection of its own accord.
+fn went(connection: &quinn::Connection) -> bool {
+    let reason = connection.close_reason();
+    matches!(reason, Some(quinn::ConnectionError::ApplicationClosed(close)) if close.error_code == VarInt::from_u32(0))
 }
 
 async fn serve_join(

@@ -79,7 +79,18 @@ pub async fn sync_with(
 ) -> Result<SyncReport, NetError> {
     let started = Instant::now();
     let timeout = options.timeout.unwrap_or(Duration::from_secs(60));
-    match tokio::time::timeout(timeout, attempt(dialler, replica, options, started)).await {
+    let attempts = async {
+        match attempt(dialler, replica, &options, started).await {
+            // What has arrived is kept, so a second attempt is cheap. It mends what the first cannot: an
+            // address that changed before the handshake was confirmed.
+            Err(NetError::Broken { reason }) => {
+                tracing::info!(reason, "the link broke: trying once more");
+                attempt(dialler, replica, &options, started).await
+            }
+            other => other,
+        }
+    };
+    match tokio::time::timeout(timeout, attempts).await {
         Ok(report) => report,
         Err(_) => Err(NetError::TimedOut { seconds: timeout.as_secs() }),
     }
@@ -88,7 +99,7 @@ pub async fn sync_with(
 async fn attempt(
     dialler: &Dialler,
     replica: &Arc<Replica>,
-    options: SyncOptions<'_>,
+    options: &SyncOptions<'_>,
     started: Instant,
 ) -> Result<SyncReport, NetError> {
     // What was saved before must be in the documents before it is compared.

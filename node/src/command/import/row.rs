@@ -1,0 +1,102 @@
+//! Rows of either ledger in one form.
+
+use wangge_ledger::{Ledger, PlaceRow, Refusal, ResidentRow, Warning, read_places, read_residents};
+use wangge_model::checks::Sex;
+use wangge_model::document::{DocumentView, Register, Scalar, Target};
+
+use super::{ImportArgs, ImportKind, LICENCE_NUMBER};
+use crate::command::CommandError;
+
+/// Where a value goes: a field, or an entry of the container `extra`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Slot {
+    Field(&'static str),
+    Extra(&'static str),
+}
+
+impl Slot {
+    pub(super) fn target(self) -> Target {
+        match self {
+            Self::Field(name) => Target::Field(name.to_owned()),
+            Self::Extra(key) => Target::Entry { container: "extra".to_owned(), key: key.to_owned() },
+        }
+    }
+
+    pub(super) fn register(self, view: &DocumentView) -> Option<&Register> {
+        match self {
+            Self::Field(name) => view.fields.get(name),
+            Self::Extra(key) => view.sets.get("extra")?.get(key),
+        }
+    }
+}
+
+/// One row, whatever its ledger.
+pub(super) struct Incoming {
+    pub(super) row: u32,
+    pub(super) unit_name: String,
+    /// ID number or credit code.
+    pub(super) number: Option<String>,
+    /// Name and address of a place.
+    pub(super) name_address: Option<(String, String)>,
+    pub(super) values: Vec<(Slot, Scalar)>,
+}
+
+pub(super) fn text(values: &mut Vec<(Slot, Scalar)>, field: &'static str, value: Option<String>) {
+    values.extend(value.map(|text| (Slot::Field(field), text.into())));
+}
+
+impl Incoming {
+    fn resident(row: u32, resident: ResidentRow) -> Self {
+        let mut values = vec![
+            (Slot::Field("id_number"), resident.id_number.clone().into()),
+            (Slot::Field("name"), resident.name.into()),
+        ];
+        text(&mut values, "sex", resident.sex.map(Sex::code).map(str::to_owned));
+        text(&mut values, "kind", resident.kind.map(|kind| kind.code().to_owned()));
+        text(&mut values, "phone", resident.phone);
+        text(&mut values, "registered_address", resident.registered_address);
+        text(&mut values, "current_address", resident.current_address);
+        text(&mut values, "employer", resident.employer);
+        text(&mut values, "registered_on", resident.registered_on);
+        let (number, unit_name) = (Some(resident.id_number), resident.unit_name);
+        Self { row, unit_name, number, name_address: None, values }
+    }
+
+    fn place(row: u32, place: PlaceRow) -> Self {
+        let identity = (place.name.clone(), place.address.clone().unwrap_or_default());
+        let mut values = vec![(Slot::Field("name"), place.name.into())];
+        text(&mut values, "credit_code", place.credit_code.clone());
+        text(&mut values, "category", place.category);
+        text(&mut values, "address", place.address);
+        text(&mut values, "manager", place.manager);
+        text(&mut values, "phone", place.phone);
+        let mut put = |field, value: Option<Scalar>| values.extend(value.map(|v| (Slot::Field(field), v)));
+        put("staff_count", place.staff_count.map(|count| Scalar::Int(i64::from(count))));
+        put("longitude", place.longitude.map(Scalar::F64));
+        put("latitude", place.latitude.map(Scalar::F64));
+        values.extend(place.licence_number.map(|text| (Slot::Extra(LICENCE_NUMBER), text.into())));
+        let number = place.credit_code;
+        Self { row, unit_name: place.unit_name, number, name_address: Some(identity), values }
+    }
+}
+
+/// A ledger with its rows in the common form.
+pub(super) struct Sheet {
+    pub(super) rows: u32,
+    pub(super) incoming: Vec<Incoming>,
+    pub(super) refused: Vec<Refusal>,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) sheets: Vec<String>,
+}
+
+pub(super) fn read(args: &ImportArgs) -> Result<Sheet, CommandError> {
+    fn sheet<R>(ledger: Ledger<R>, incoming: impl Fn(u32, R) -> Incoming) -> Sheet {
+        let Ledger { rows, accepted, refused, warnings, sheets, .. } = ledger;
+        let incoming = accepted.into_iter().map(|(row, record)| incoming(row, record)).collect();
+        Sheet { rows, incoming, refused, warnings, sheets }
+    }
+    Ok(match args.kind {
+        ImportKind::Residents => sheet(read_residents(&args.file)?, Incoming::resident),
+        ImportKind::Places => sheet(read_places(&args.file)?, Incoming::place),
+    })
+}
