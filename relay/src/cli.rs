@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use serde_json::Value;
 
 use wangge_model::identity::{IdentityError, Role, Scope};
+use wangge_node::command::CommandError;
 use wangge_node::replica::Replica;
 use wangge_store::Options;
 
@@ -132,9 +133,19 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", spoken(error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The error in both languages; the node has the words for what lies below the relay.
+fn spoken(error: RelayError) -> String {
+    match error {
+        RelayError::Replica(error) => CommandError::from(error).message,
+        RelayError::Store(error) => CommandError::from(&error).message,
+        RelayError::Net(error) => CommandError::from(error).message,
+        other => other.to_string(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a command was not done.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,16 @@ impl CommandError {
     /// The command line says something that cannot be understood.
     pub fn usage(code: &'static str, message: &Message<'_>) -> Self {
         Self { exit: exit::USAGE, ..Self::failed(code, message) }
+    }
+
+    /// The same, with the file that it is about in front.
+    #[must_use]
+    pub(super) fn about(mut self, file: &Path) -> Self {
+        let file = file.display().to_string();
+        if !self.message.contains(&file) {
+            self.message = format!("{file}: {}", self.message);
+        }
+        self
     }
 
     /// The same, with lines added.

@@ -95,8 +95,10 @@ pub(super) fn read(args: &ImportArgs) -> Result<Sheet, CommandError> {
         let incoming = accepted.into_iter().map(|(row, record)| incoming(row, record)).collect();
         Sheet { rows, incoming, refused, warnings, sheets }
     }
+    // Whoever imports a folder of files must see which one it was.
+    let named = |error| CommandError::from(error).about(&args.file);
     Ok(match args.kind {
-        ImportKind::Residents => sheet(read_residents(&args.file)?, Incoming::resident),
-        ImportKind::Places => sheet(read_places(&args.file)?, Incoming::place),
+        ImportKind::Residents => sheet(read_residents(&args.file).map_err(named)?, Incoming::resident),
+        ImportKind::Places => sheet(read_places(&args.file).map_err(named)?, Incoming::place),
     })
 }
