@@ -59,7 +59,10 @@ pub(crate) async fn decide(replica: Arc<Replica>, stop: impl Future<Output = ()>
         }
         tokio::select! {
             () = &mut stop => break,
-            durable = news.recv() => if durable.is_none() { break },
+            durable = news.recv() => if durable.is_none() {
+                // A write failed and ended all subscriptions: what comes after is still decided.
+                news = replica.subscribe();
+            },
         }
         tokio::time::sleep(GATHER).await;
         while news.try_recv().is_ok() {}

@@ -83,7 +83,9 @@ async fn apply_news(replica: Arc<Replica>, stopped: watch::Receiver<bool>) {
             () = &mut stop => return,
             durable = news.recv() => {
                 if durable.is_none() {
-                    return;
+                    // A write failed and ended all subscriptions: what comes after still takes effect.
+                    news = replica.subscribe();
+                    continue;
                 }
                 while news.try_recv().is_ok() {}
                 if let Err(error) = blocking(|| replica.apply()) {

@@ -67,6 +67,7 @@ impl Replica {
         verdicts: Vec<Verdict>,
         wall_ms: Option<u64>,
     ) -> Result<Option<Committed>, ReplicaError> {
+        self.recover()?;
         let turn = lock(&self.documents);
         self.apply_all(&turn)?;
         let mut changes = Vec::new();

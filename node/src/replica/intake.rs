@@ -42,6 +42,7 @@ impl Replica {
     /// # Errors
     /// [`IntakeError::Log`] if the peer broke a rule; what came before the bad run is kept.
     pub fn ingest(self: &Arc<Self>, scope: &Scope, runs: Vec<Run>) -> Result<Vec<Misfit>, IntakeError> {
+        self.recover()?;
         let mut misfits = Vec::new();
         let forked = self.take_in(scope, runs, false, &mut misfits)?;
         if !forked.is_empty() {

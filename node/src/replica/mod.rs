@@ -245,6 +245,33 @@ impl Replica {
         Ok(())
     }
 
+    /// Takes up work again after a write of foreign transactions failed, if the store is whole again.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Failed`] if the store still refuses.
+    fn recover(&self) -> Result<(), ReplicaError> {
+        let Some(reason) = lock(&self.state).failed.clone() else { return Ok(()) };
+        let _turn = lock(&self.documents);
+        let refused = |_| ReplicaError::Failed { reason: reason.clone() };
+        // All that was queued has succeeded or failed after this.
+        self.store.commit(Batch::new()).map_err(refused)?;
+        let mut state = lock(&self.state);
+        let mut mended = BTreeMap::new();
+        for (scope, scoped) in &state.scopes {
+            let secret = scoped.secret.clone();
+            let found = ScopeState::load(&self.store, &self.dir, scope, secret.clone())?;
+            let batch = scope::mend(&self.store, scope, &found.tips)?;
+            if !batch.is_empty() {
+                self.store.commit(batch).map_err(refused)?;
+            }
+            mended.insert(scope.clone(), ScopeState::load(&self.store, &self.dir, scope, secret)?);
+        }
+        state.scopes = mended;
+        state.failed = None;
+        tracing::warn!("the store takes writes again");
+        Ok(())
+    }
+
     /// Lets `judge` decide on positions before they take effect.
     pub fn set_judge(&self, judge: Arc<dyn Judge>) {
         *self.judge.write().unwrap_or_else(PoisonError::into_inner) = Some(judge);

@@ -14,7 +14,7 @@ use wangge_model::materialise::Applied;
 use wangge_model::session::Completeness;
 use wangge_model::transaction::ScopeSecret;
 use wangge_model::verdict::VoidReason;
-use wangge_store::{Store, StoreError};
+use wangge_store::{Batch, Store, StoreError};
 
 use super::{ReplicaError, keys};
 
@@ -109,6 +109,49 @@ impl ScopeState {
             decided,
         })
     }
+}
+
+/// Cuts logs whose writes failed in the middle back to their last signed position: what a failed write
+/// left out was never acknowledged, and its author sends it again.
+pub(super) fn mend(store: &Store, scope: &Scope, tips: &BTreeMap<LogId, Tip>) -> Result<Batch, StoreError> {
+    let mut batch = Batch::new();
+    for (log, tip) in tips {
+        let base = tip.identity.branch.as_ref().map_or(0, |branch| branch.base).max(tip.floor);
+        let (mut whole, mut last) = (base, None);
+        let prefix = keys::records(scope, log);
+        for entry in store.scan(&prefix) {
+            let (key, value) = entry?;
+            let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
+            if seq == whole + 1 {
+                let signed = store.get(&keys::signature(scope, log, seq))?.is_some();
+                whole = seq;
+                if signed {
+                    last = postcard::from_bytes::<LogRecord>(&value).ok();
+                }
+            } else if seq > whole {
+                batch.delete(key);
+                batch.delete(keys::signature(scope, log, seq));
+            }
+        }
+        if whole == tip.len {
+            continue;
+        }
+        tracing::warn!(%scope, %log, from = tip.len, to = whole, "a log is cut back to what a failed write left whole");
+        match last {
+            Some(record) => {
+                let (len, lamport) = (record.transaction.seq, record.transaction.lamport);
+                for seq in len + 1..=whole {
+                    batch.delete(keys::record(scope, log, seq));
+                }
+                let tip =
+                    Tip { identity: tip.identity.clone(), len, head: record.head, lamport, floor: tip.floor };
+                batch.put(keys::tip(scope, log), super::encode(&tip));
+            }
+            None if base == 0 => batch.delete(keys::tip(scope, log)),
+            None => {}
+        }
+    }
+    Ok(batch)
 }
 
 fn position(bytes: &[u8]) -> Option<(LogId, u64)> {
