@@ -3,6 +3,11 @@
 //!
 //! `GOLDEN=write cargo test -p wangge-model --test golden` writes them anew.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test reads its golden files; the model itself reads nothing"
+)]
+
 use std::path::PathBuf;
 
 use wangge_model::clock::Clock;

@@ -84,6 +84,11 @@ impl DocumentView {
     }
 }
 
+/// The order that holds everywhere. Branches of a forked log share positions: their actors differ.
+fn order(origin: &Origin) -> (u64, LogId, u64, [u8; 16]) {
+    (origin.lamport, origin.log, origin.seq, origin.actor)
+}
+
 impl Document {
     /// The document as plain data.
     pub fn view(&self) -> DocumentView {
@@ -158,7 +163,7 @@ impl Document {
                 Some((Scalar::from_automerge(&scalar)?, applied.origin.clone()))
             })
             .collect();
-        claims.sort_by(|(_, a), (_, b)| (b.lamport, b.log, b.seq).cmp(&(a.lamport, a.log, a.seq)));
+        claims.sort_by_key(|(_, origin)| std::cmp::Reverse(order(origin)));
         claims
     }
 
@@ -188,9 +193,7 @@ impl Document {
                     .map(move |(value, origin)| (value, origin, key.clone()))
             })
             .collect();
-        events.sort_by(|(_, a, ka), (_, b, kb)| {
-            (a.lamport, a.log, a.seq, ka).cmp(&(b.lamport, b.log, b.seq, kb))
-        });
+        events.sort_by_cached_key(|(_, origin, key)| (order(origin), key.clone()));
         events
             .into_iter()
             .map(|(value, origin, _)| EventView {

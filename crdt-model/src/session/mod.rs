@@ -358,7 +358,7 @@ impl Session {
                 }
             }
             Input::CheckpointLoaded { start, clock, documents } => {
-                self.handle_checkpoint_loaded(start, clock, documents);
+                self.handle_checkpoint_loaded(start, &clock, documents);
             }
             Input::PageLoaded { scope, end, packed, signature } => {
                 self.send(&Frame::Page { scope: scope.clone(), end, packed, signature });
@@ -698,13 +698,12 @@ impl Session {
         self.push(scope);
     }
 
-    fn handle_checkpoint_loaded(&mut self, start: CheckpointStart, clock: Clock, documents: u64) {
+    fn handle_checkpoint_loaded(&mut self, start: CheckpointStart, clock: &Clock, documents: u64) {
         let scope = start.scope.clone();
         let Some(session) = self.scopes.get_mut(&scope) else { return };
         if documents < PAGES_FROM_DOCUMENTS {
             // The last page at once, and empty: the transactions themselves follow.
             let nothing = session.serving.take().unwrap_or_default();
-            let _ = clock;
             session.peer = nothing;
             let empty =
                 Frame::Page { scope: scope.clone(), end: None, packed: Vec::new(), signature: [0; 64] };
@@ -713,7 +712,7 @@ impl Session {
             return;
         }
         let mut served = session.serving.take().unwrap_or_default();
-        served.merge(&clock);
+        served.merge(clock);
         session.serving = Some(served);
         self.send(&Frame::Checkpoint(start));
         self.out.push_back(Output::LoadPage(scope, None));

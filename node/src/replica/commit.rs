@@ -88,7 +88,7 @@ impl Replica {
         }
         let profile = self.profile();
         let log = self.own_log(scope);
-        let (transaction, record, tip, batch, reported) = {
+        let (record, tip, reported) = {
             let state = lock(&self.state);
             if let Some(reason) = &state.failed {
                 return Err(ReplicaError::Failed { reason: reason.clone() });
@@ -127,28 +127,26 @@ impl Replica {
             );
             let floor = own.map_or(0, |tip| tip.floor);
             let tip = Tip { identity, len: seq, head, lamport: transaction.lamport, floor };
-            let record = LogRecord { head, transaction: transaction.clone() };
-            (transaction, record, tip, Batch::new(), reported)
+            let record = LogRecord { head, transaction };
+            (record, tip, reported)
         };
         let len_bytes = encode(&record).len();
         if len_bytes > LEN_BYTES_MAX {
             return Err(ReplicaError::TooLarge { len_bytes, max_bytes: LEN_BYTES_MAX });
         }
-        self.store_commit(scope, worker, transaction, &record, tip, documents, reported, batch)
+        self.store_commit(scope, worker, &record, tip, documents, reported)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the parts of one batch")]
     fn store_commit(
         &self,
         scope: &Scope,
         worker: DocId,
-        transaction: Transaction,
         record: &LogRecord,
         tip: Tip,
         mut documents: Vec<Document>,
         reported: Clock,
-        mut batch: Batch,
     ) -> Result<Option<Committed>, ReplicaError> {
+        let transaction = &record.transaction;
         let (log, seq) = (transaction.log, transaction.seq);
         let my_actor = actor(&log, self.actor_nonce);
         let origin = wangge_model::document::Origin {
@@ -160,6 +158,7 @@ impl Replica {
             observed_ms: if self.is_centre() { now_ms() } else { 0 },
             actor: my_actor,
         };
+        let mut batch = Batch::new();
         for (document, change) in documents.iter_mut().zip(&transaction.changes) {
             document.apply(change, &origin).map_err(|e| ReplicaError::Form(e.to_string()))?;
             self.put_document(scope, document, &mut batch);

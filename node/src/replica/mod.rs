@@ -16,6 +16,7 @@ mod profile;
 mod scope;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -237,9 +238,9 @@ impl Replica {
         let mut state = lock(&self.state);
         for scope in profile.scopes() {
             let Some(secret) = secrets.get(&scope) else { continue };
-            if !state.scopes.contains_key(&scope) {
-                let loaded = ScopeState::load(&self.store, &self.dir, &scope, secret.clone())?;
-                state.scopes.insert(scope, loaded);
+            if let Entry::Vacant(vacant) = state.scopes.entry(scope) {
+                let loaded = ScopeState::load(&self.store, &self.dir, vacant.key(), secret.clone())?;
+                vacant.insert(loaded);
             }
         }
         Ok(())
