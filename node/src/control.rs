@@ -1,7 +1,9 @@
 //! The control socket: one JSON line asks, JSON lines answer. The command line uses it while a daemon
 //! holds the store.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 const REQUEST_LEN_BYTES_MAX: u64 = 1024 * 1024;
 /// Longest path of a Unix socket, in bytes (`sun_path`, with its closing zero).
 const PATH_LEN_BYTES_MAX: usize = 107;
+/// Name of the socket in its directory.
+const NAME: &str = "control.sock";
 
 /// One line of an answer.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -30,22 +34,22 @@ pub enum Line {
     Error(serde_json::Value),
 }
 
-/// Where the control socket of a directory is.
-pub fn path(dir: &Path) -> PathBuf {
-    let plain = dir.join("control.sock");
+/// Where the control socket of a directory is, by a name short enough for a socket. The file keeps that
+/// name valid.
+fn path(dir: &Path) -> std::io::Result<(PathBuf, Option<File>)> {
+    let plain = dir.join(NAME);
     if plain.as_os_str().len() <= PATH_LEN_BYTES_MAX {
-        return plain;
+        return Ok((plain, None));
     }
-    // Too long for a socket: a short name derived from the directory.
-    let whole = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
-    let hash = blake3::hash(whole.as_os_str().as_encoded_bytes()).to_hex();
-    std::env::temp_dir().join(format!("wangge-{}.sock", &hash[..16]))
+    let open = File::open(dir)?;
+    Ok((PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd())).join(NAME), Some(open)))
 }
 
 /// A bound control socket: requests wait until it is served.
 #[derive(Debug)]
 pub struct Control {
     path: PathBuf,
+    _dir: Option<File>,
     listener: UnixListener,
 }
 
@@ -55,12 +59,12 @@ impl Control {
     /// # Errors
     /// If the socket cannot be made.
     pub fn bind(dir: &Path) -> std::io::Result<Self> {
-        let path = path(dir);
+        let (path, dir) = path(dir)?;
         // Left behind by a process that was killed: whoever holds the store's lock owns the socket.
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self { path, listener })
+        Ok(Self { path, _dir: dir, listener })
     }
 }
 
@@ -70,7 +74,7 @@ pub async fn serve<Request: DeserializeOwned + Send + 'static>(
     stop: impl Future<Output = ()>,
     handle: impl Fn(Request, UnboundedSender<Line>) + Send + Sync + 'static,
 ) {
-    let Control { path, listener } = control;
+    let Control { path, _dir, listener } = control;
     let handle = Arc::new(handle);
     tokio::pin!(stop);
     loop {
@@ -126,7 +130,8 @@ pub fn ask<Request: Serialize>(
     request: &Request,
     mut progress: impl FnMut(&str, u64, u64),
 ) -> std::io::Result<Option<Line>> {
-    let Ok(mut stream) = UnixStream::connect(path(dir)) else { return Ok(None) };
+    let Ok((path, _dir)) = path(dir) else { return Ok(None) };
+    let Ok(mut stream) = UnixStream::connect(path) else { return Ok(None) };
     let mut text = serde_json::to_string(request)?;
     text.push('\n');
     stream.write_all(text.as_bytes())?;

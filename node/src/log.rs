@@ -1,8 +1,14 @@
 //! Tracing logs: English, on standard error.
 
+use std::io::IsTerminal;
+
 /// Starts logging; `RUST_LOG` overrides `default`. Does nothing if logging has been started.
 pub fn start(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
 }

@@ -34,9 +34,15 @@ impl Gate for Roster {
     }
 
     fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant> {
-        self.take_changed(peer).unwrap_or_else(|error| {
+        self.changed(peer).unwrap_or_else(|error| {
             tracing::error!(%peer, %error, "a changed enrolment cannot be read");
             None
         })
+    }
+
+    fn grant_kept(&self, peer: &ReplicaId) {
+        if let Err(error) = self.kept(peer) {
+            tracing::error!(%peer, %error, "a kept enrolment cannot be noted");
+        }
     }
 }

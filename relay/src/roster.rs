@@ -313,20 +313,34 @@ impl Roster {
         })
     }
 
-    /// A changed enrolment that has not been handed over yet.
+    /// A changed enrolment that the replica has not kept yet. One whose lease is half over is renewed.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn take_changed(&self, replica: &ReplicaId) -> Result<Option<Grant>, RelayError> {
+    pub fn changed(&self, replica: &ReplicaId) -> Result<Option<Grant>, RelayError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut enrolled) = self.enrolled(replica)? else { return Ok(None) };
+        let now = now_ms();
+        if enrolled.enrolment.lease_until_ms < now + LEASE_MS / 2 {
+            enrolled.enrolment.lease_until_ms = now + LEASE_MS;
+            enrolled.changed = true;
+            self.write(enrolled_key(replica), &enrolled)?;
+        }
+        if enrolled.changed { Ok(Some(self.grant(&enrolled)?)) } else { Ok(None) }
+    }
+
+    /// Notes that a replica has kept its changed enrolment.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn kept(&self, replica: &ReplicaId) -> Result<(), RelayError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         match self.enrolled(replica)? {
             Some(mut enrolled) if enrolled.changed => {
-                let grant = self.grant(&enrolled)?;
                 enrolled.changed = false;
-                self.write(enrolled_key(replica), &enrolled)?;
-                Ok(Some(grant))
+                self.write(enrolled_key(replica), &enrolled)
             }
-            _ => Ok(None),
+            _ => Ok(()),
         }
     }
 

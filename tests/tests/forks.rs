@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use wangge_model::identity::{Role, Scope};
-use wangge_model::schema::Kind;
-use wangge_tests::street::{Relay, Worker, area, assert_equal, grid};
+use wangge_model::identity::Role;
+use wangge_tests::street::{Relay, Worker, assert_equal, grid};
 
 const NUMBER: &str = "990101199001010019";
 
@@ -90,50 +89,4 @@ async fn a_phone_put_back_to_last_week_takes_its_work_back() {
     restored.sync().await;
     assert_equal(&relay, &[&restored]);
     assert_eq!(restored.view(&grid(0), doc).expect("there").conflicts().count(), 0);
-}
-
-/// Without the relay: a phone gives its work to the area point, which carries it to the centre.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_area_point_carries_work_to_the_centre() {
-    use std::sync::Arc;
-    use wangge_node::net::{Listener, NeighbourGate, SyncOptions, sync};
-    use wangge_node::replica::Delivery;
-
-    let dir = tempfile::tempdir().expect("dir");
-    let relay = Relay::start(&dir.path().join("relay")).await;
-    let point = Worker::join(&dir.path().join("point"), &relay.invite("曹", Role::AreaClerk, &area())).await;
-    let phone =
-        Worker::join(&dir.path().join("phone"), &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
-    point.sync().await;
-    let doc = phone.person(&grid(0), NUMBER, &[("name", "张三")]);
-    let delivery = |worker: &Worker| worker.replica.delivery(&grid(0), Kind::PERSON, &doc).expect("known");
-    assert_eq!(delivery(&phone), Delivery::Here);
-
-    let listener = Listener::bind(&point.replica, ([127, 0, 0, 1], 0).into()).expect("binds");
-    let addr = listener.addr().expect("addr");
-    let gate = Arc::new(NeighbourGate { replica: Arc::clone(&point.replica) });
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(listener.serve(Arc::clone(&point.replica), gate, async {
-        let _ = stopped.await;
-    }));
-    let options = || SyncOptions { peer: Some(addr.to_string()), ..SyncOptions::default() };
-    let report = sync(&phone.replica, options()).await.expect("meets");
-    assert!(report.in_sync, "{report:?}");
-    assert_eq!(delivery(&phone), Delivery::Area);
-    assert_eq!(delivery(&point), Delivery::Here);
-    point.sync().await;
-    assert_eq!(delivery(&point), Delivery::Centre);
-    assert_equal(&relay, &[&point]);
-
-    // The receipt travels back the same way.
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    while delivery(&phone) != Delivery::Centre {
-        assert!(tokio::time::Instant::now() < deadline, "no receipt came");
-        point.sync().await;
-        let _ = sync(&phone.replica, options()).await.expect("meets");
-    }
-    let _ = stop.send(());
-    serving.await.expect("stops");
-    let scopes: Vec<Scope> = phone.replica.scopes();
-    assert_eq!(scopes, [Scope::Street, grid(0)]);
 }

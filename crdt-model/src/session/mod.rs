@@ -136,8 +136,8 @@ pub enum Output {
     LoadPage(Scope, Option<Cursor>),
     /// Check and store these runs; durable logs come back as [`Input::Durable`].
     Ingest(Scope, Vec<Run>),
-    /// Remember that pages are coming.
-    StartPages(Checkpoint),
+    /// Remember that pages are coming, and the signed start for others who need them.
+    StartPages(Checkpoint, CheckpointStart),
     /// Store a page; after the last one comes [`Input::Completed`].
     StorePage {
         /// The scope.
@@ -146,9 +146,13 @@ pub enum Output {
         end: Option<Cursor>,
         /// The documents.
         packed: Vec<u8>,
+        /// The centre's signature.
+        signature: [u8; 64],
     },
-    /// The centre changed this replica's enrolment.
+    /// The centre changed this replica's enrolment: keep it, then say [`Session::grant_kept`].
     Granted(Box<Grant>),
+    /// The peer has kept its changed enrolment.
+    GrantKept,
     /// The peer has this much on its disk.
     PeerHas {
         /// The scope.
@@ -316,6 +320,11 @@ impl Session {
         self.send(&Frame::Granted(Box::new(grant)));
     }
 
+    /// Tells the centre that the changed enrolment is kept.
+    pub fn grant_kept(&mut self) {
+        self.send_quietly(&Frame::GrantKept);
+    }
+
     // ---- inputs
 
     /// Takes one input in.
@@ -414,6 +423,10 @@ impl Session {
             }
             (Phase::Open, Frame::Granted(grant)) => {
                 self.out.push_back(Output::Granted(grant));
+                Ok(())
+            }
+            (Phase::Open, Frame::GrantKept) => {
+                self.out.push_back(Output::GrantKept);
                 Ok(())
             }
             (Phase::Open, Frame::Bye(theirs)) => {
@@ -632,10 +645,10 @@ impl Session {
         let Some(session) = self.scopes.get_mut(&scope) else {
             return Err(SessionError::NotShared { scope });
         };
+        let mut documents = BTreeSet::new();
         for run in &runs {
             self.traffic.transactions_received += run.transactions.len() as u64;
-            self.traffic.documents_received +=
-                run.transactions.iter().map(|t| t.changes.len() as u64).sum::<u64>();
+            documents.extend(run.transactions.iter().flat_map(|t| &t.changes).map(|change| change.doc));
             if let Some(last) = run.transactions.last() {
                 let owed = session.owed.entry(run.log).or_default();
                 *owed = (*owed).max(last.seq);
@@ -643,6 +656,7 @@ impl Session {
                 *sent = (*sent).max(last.seq);
             }
         }
+        self.traffic.documents_received += documents.len() as u64;
         self.out.push_back(Output::Ingest(scope.clone(), runs));
         self.acknowledge(&scope);
         Ok(())
@@ -665,7 +679,9 @@ impl Session {
                 Acknowledged { scope: scope.clone(), log, len: extent.len, head: extent.head }
             })
             .collect();
+        let clock = session.peer.clone();
         self.send_quietly(&Frame::Acknowledged(acks));
+        self.out.push_back(Output::PeerHas { scope: scope.clone(), clock });
     }
 
     fn handle_acknowledged(&mut self, acks: Vec<Acknowledged>) -> Result<(), SessionError> {
@@ -744,7 +760,7 @@ impl Session {
             return Ok(());
         }
         session.taking = true;
-        self.out.push_back(Output::StartPages(checkpoint));
+        self.out.push_back(Output::StartPages(checkpoint, start.clone()));
         Ok(())
     }
 
@@ -764,7 +780,7 @@ impl Session {
         if end.is_none() && packed.is_empty() {
             // So few documents that the transactions themselves follow.
             session.completeness = Completeness::Whole;
-            self.out.push_back(Output::StorePage { scope, end, packed });
+            self.out.push_back(Output::StorePage { scope, end, packed, signature: *signature });
             return Ok(());
         }
         if !verify_part(&self.config.centre, &scope, b"page", &packed, signature) {
@@ -772,7 +788,7 @@ impl Session {
         }
         session.taking = true;
         session.completeness = Completeness::Partial(end);
-        self.out.push_back(Output::StorePage { scope, end, packed });
+        self.out.push_back(Output::StorePage { scope, end, packed, signature: *signature });
         Ok(())
     }
 
@@ -869,6 +885,7 @@ fn name(frame: &Frame) -> &'static str {
         Frame::Ping(_) => "a ping",
         Frame::Pong(_) => "a pong",
         Frame::Granted(_) => "an enrolment",
+        Frame::GrantKept => "a receipt for an enrolment",
         Frame::Bye(_) => "a farewell",
         Frame::Refused(_) => "a refusal",
     }

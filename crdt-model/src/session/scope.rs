@@ -90,11 +90,13 @@ impl ScopeSession {
             && (peer.len == mine.len || self.mine.0.values().any(|branch| *branch == peer))
     }
 
-    /// Takes the peer's word for what it has, even where that is less than what was believed.
+    /// Takes the peer's word for what it has, even where that is less than what was believed. What is on
+    /// its way already is sent again only where the peer turns out to have less than that built on.
     pub(super) fn peer_tells(&mut self, clock: Clock) {
-        self.sent.clear();
+        let believed = std::mem::replace(&mut self.peer, clock);
+        let told = &self.peer;
+        self.sent.retain(|log, _| told.len_of(log) >= believed.len_of(log));
         self.rewound.clear();
-        self.peer = clock;
         self.told = true;
     }
 

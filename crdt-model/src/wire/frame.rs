@@ -49,6 +49,8 @@ pub enum Frame {
     Pong([u8; 8]),
     /// A changed enrolment.
     Granted(Box<Grant>),
+    /// The changed enrolment is kept.
+    GrantKept,
     /// The session ends in order, with the sender's digest over all shared clocks.
     Bye([u8; 8]),
     /// The sender will not go on, and why.
@@ -162,6 +164,7 @@ const PONG: u8 = 10;
 const GRANTED: u8 = 11;
 const BYE: u8 = 12;
 const REFUSED: u8 = 13;
+const GRANT_KEPT: u8 = 14;
 
 fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).unwrap_or_default()
@@ -195,6 +198,7 @@ impl Frame {
             Self::Ping(digest) => (PING, digest.to_vec()),
             Self::Pong(digest) => (PONG, digest.to_vec()),
             Self::Granted(grant) => (GRANTED, to_bytes(grant)),
+            Self::GrantKept => (GRANT_KEPT, Vec::new()),
             Self::Bye(digest) => (BYE, digest.to_vec()),
             Self::Refused(reason) => (REFUSED, reason.as_bytes().to_vec()),
         };
@@ -233,6 +237,10 @@ impl Frame {
             PING => Self::Ping(digest("a ping")?),
             PONG => Self::Pong(digest("a pong")?),
             GRANTED => Self::Granted(from_bytes(body, "an enrolment")?),
+            GRANT_KEPT => {
+                Reader::new(body).end("a receipt for an enrolment")?;
+                Self::GrantKept
+            }
             BYE => Self::Bye(digest("a farewell")?),
             REFUSED => Self::Refused(String::from_utf8_lossy(&body[..body.len().min(1_000)]).into_owned()),
             tag => return Err(WireError::Tag { what: "a frame", tag: tag.into() }),

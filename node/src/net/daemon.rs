@@ -115,7 +115,7 @@ async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) {
             () = &mut stop => break,
             ended = live(&dialler, &replica) => match ended {
                 Ok(()) => tracing::info!("the session with the relay ended"),
-                Err(error) => tracing::info!(%error, "the session with the relay ended"),
+                Err(error) => tracing::info!(error = error.in_english(), "the session with the relay ended"),
             },
         }
         // A session that lasted was no failure.

@@ -34,6 +34,9 @@ pub(super) trait Admission: Send + Sync {
 
     /// A changed enrolment to hand over.
     fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant>;
+
+    /// The peer has kept it.
+    fn grant_kept(&self, peer: &ReplicaId);
 }
 
 /// Who is at the other end and what for.
@@ -185,6 +188,9 @@ impl Driver<'_> {
                 }
             }
             self.pump()?;
+            if self.in_sync && !self.peer_has.is_empty() {
+                self.remember()?;
+            }
         }
     }
 
@@ -236,7 +242,10 @@ impl Driver<'_> {
             }
             Output::LoadPage(scope, after) => {
                 let page = blocking(|| replica.load_page(&scope, after))?;
-                let (end, packed, signature) = (page.end, page.packed, page.signature);
+                let (end, packed) = (page.end, page.packed);
+                let mut signature = [0; 64];
+                signature[..32].copy_from_slice(&page.signature.0);
+                signature[32..].copy_from_slice(&page.signature.1);
                 self.session.handle(Input::PageLoaded { scope, end, packed, signature })?;
             }
             Output::Ingest(scope, runs) => {
@@ -252,9 +261,9 @@ impl Driver<'_> {
                     Err(IntakeError::Replica(error)) => return Err(error.into()),
                 }
             }
-            Output::StartPages(checkpoint) => blocking(|| replica.start_pages(checkpoint))?,
-            Output::StorePage { scope, end, packed } => {
-                let (count, whole) = blocking(|| replica.store_page(&scope, end, &packed))?;
+            Output::StartPages(checkpoint, start) => blocking(|| replica.start_pages(checkpoint, &start))?,
+            Output::StorePage { scope, end, packed, signature } => {
+                let (count, whole) = blocking(|| replica.store_page(&scope, end, &packed, &signature))?;
                 self.session.count_documents(count);
                 if let Some(clock) = whole {
                     self.session.handle(Input::Completed { scope, clock })?;
@@ -264,6 +273,12 @@ impl Driver<'_> {
                 let mut profile = replica.profile();
                 profile.set_grant(*grant);
                 blocking(|| replica.set_profile(profile))?;
+                self.session.grant_kept();
+            }
+            Output::GrantKept => {
+                if let Some(admission) = self.purpose.admission {
+                    admission.grant_kept(&self.purpose.peer);
+                }
             }
             Output::PeerHas { scope, clock } => {
                 self.peer_has.insert(scope, clock);
@@ -290,7 +305,8 @@ impl Driver<'_> {
 
     fn remember(&mut self) -> Result<(), NetError> {
         let known = std::mem::take(&mut self.peer_has);
-        if !known.is_empty() {
+        // The centre dials nobody and its own disk is what counts as arrived.
+        if !known.is_empty() && !self.replica.is_centre() {
             blocking(|| self.replica.remember(&self.purpose.peer, &known))?;
         }
         Ok(())

@@ -4,7 +4,11 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{ClientConfig, Connection, Endpoint, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use quinn::{
+    ClientConfig, Connection, Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime,
+    TransportConfig, VarInt,
+};
+use quinn_proto::HashedConnectionIdGenerator;
 use rustls::pki_types::CertificateDer;
 
 use wangge_model::identity::ReplicaId;
@@ -113,11 +117,21 @@ pub(super) fn resolve(address: &str) -> Result<SocketAddr, NetError> {
 }
 
 /// An endpoint that listens on `addr`.
+///
+/// Its connection ids and reset tokens follow from the replica's key, so that after a restart it can tell
+/// peers at once that their sessions are gone (RFC 9000, section 10.3).
 pub(super) fn listen(addr: SocketAddr, key: &SigningKey) -> Result<Endpoint, NetError> {
     let mut config = ServerConfig::with_crypto(Arc::new(tls::server(key)?));
     config.transport_config(transport());
     config.migration(true);
-    Endpoint::server(config, addr).map_err(|source| NetError::Bind { addr, source })
+    let reset = blake3::derive_key("wangge 2026 quic stateless reset", &key.to_bytes());
+    let ids = blake3::derive_key("wangge 2026 quic connection ids", &key.to_bytes());
+    let ids = u64::from_le_bytes(ids[..8].try_into().unwrap_or_default());
+    let mut endpoint = EndpointConfig::new(Arc::new(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &reset)));
+    endpoint.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(ids)));
+    let bind = |source| NetError::Bind { addr, source };
+    let socket = std::net::UdpSocket::bind(addr).map_err(bind)?;
+    Endpoint::new(endpoint, Some(config), socket, Arc::new(TokioRuntime)).map_err(bind)
 }
 
 /// The replica at the other end, known once its handshake is complete or was resumed.

@@ -151,7 +151,10 @@ async fn finish(replica: &Arc<Replica>) -> Result<Joined, NetError> {
     let roster = match sync(replica, options).await {
         Ok(report) => report.in_sync,
         Err(error) => {
-            tracing::warn!(%error, "joined, but the roster is not here yet: sync fetches it");
+            tracing::warn!(
+                error = error.in_english(),
+                "joined, but the roster is not here yet: sync fetches it"
+            );
             false
         }
     };

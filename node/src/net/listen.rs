@@ -29,6 +29,9 @@ pub trait Gate: Send + Sync + 'static {
 
     /// A changed enrolment that waits for `peer`.
     fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant>;
+
+    /// `peer` has kept it.
+    fn grant_kept(&self, peer: &ReplicaId);
 }
 
 /// Lets in whoever shows an enrolment that the centre signed and whose lease has not lapsed.
@@ -60,6 +63,8 @@ impl Gate for NeighbourGate {
     fn changed_grant(&self, _: &ReplicaId) -> Option<Grant> {
         None
     }
+
+    fn grant_kept(&self, _: &ReplicaId) {}
 }
 
 struct GateAdmission<'a>(&'a dyn Gate);
@@ -71,6 +76,10 @@ impl Admission for GateAdmission<'_> {
 
     fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant> {
         blocking(|| self.0.changed_grant(peer))
+    }
+
+    fn grant_kept(&self, peer: &ReplicaId) {
+        blocking(|| self.0.grant_kept(peer));
     }
 }
 
@@ -110,7 +119,7 @@ impl Listener {
                     let (replica, gate) = (Arc::clone(&replica), Arc::clone(&gate));
                     tasks.spawn(async move {
                         if let Err(error) = serve_one(&replica, &*gate, incoming).await {
-                            tracing::info!(%error, "a session ended");
+                            tracing::info!(error = error.in_english(), "a session ended");
                         }
                     });
                 }

@@ -99,6 +99,11 @@ pub enum NetError {
 }
 
 impl NetError {
+    /// The English half of the message, for logs.
+    pub fn in_english(&self) -> String {
+        self.to_string().lines().last().unwrap_or_default().to_owned()
+    }
+
     fn connecting(address: &str, pinned: Option<ReplicaId>, error: &quinn::ConnectionError) -> Self {
         if let (quinn::ConnectionError::TransportError(transport), Some(pinned)) = (error, pinned) {
             // CRYPTO_ERROR + the TLS alert of a certificate that was not accepted (RFC 9001, 4.8).

@@ -115,6 +115,29 @@ pub(crate) fn cursor_of(key: &[u8]) -> Option<Cursor> {
     Some(Cursor { class: *key.get(at)?, doc: DocId::from_slice(&key[at + 1..])? })
 }
 
+/// The signed start of the checkpoint that this replica began from, kept for others who need it.
+pub(crate) fn kept_start(scope: &Scope) -> Vec<u8> {
+    scoped(b'Y', scope)
+}
+
+/// Its pages.
+pub(crate) fn kept_pages(scope: &Scope) -> Vec<u8> {
+    scoped(b'y', scope)
+}
+
+/// One of its pages, by its end; the last one has none.
+pub(crate) fn kept_page(scope: &Scope, end: Option<&Cursor>) -> Vec<u8> {
+    let mut key = kept_pages(scope);
+    match end {
+        Some(cursor) => {
+            key.push(cursor.class);
+            key.extend_from_slice(&cursor.doc.0);
+        }
+        None => key.push(0xff),
+    }
+    key
+}
+
 /// The document that holds a natural key now.
 pub(crate) fn natural(scope: &Scope, kind: Kind, number: &str) -> Vec<u8> {
     let mut key = scoped(b'N', scope);

@@ -1,5 +1,7 @@
 //! Checkpoints: giving a new replica the documents as they are, and taking them.
 
+use serde::{Deserialize, Serialize};
+
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, sign_part};
 use wangge_model::clock::Clock;
 use wangge_model::document::{Document, stored_page};
@@ -15,25 +17,45 @@ use super::scope::{Arrival, HeldScope, extent_of};
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// A page ready to be sent.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Page {
     /// The end of the page; `None` in the last one.
     pub end: Option<Cursor>,
     /// The documents.
     pub packed: Vec<u8>,
-    /// The centre's signature.
-    pub signature: [u8; 64],
+    /// The centre's signature, in two halves.
+    pub signature: ([u8; 32], [u8; 32]),
+}
+
+fn halves(signature: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
+    let (mut first, mut second) = ([0; 32], [0; 32]);
+    first.copy_from_slice(&signature[..32]);
+    second.copy_from_slice(&signature[32..]);
+    (first, second)
 }
 
 impl Replica {
-    /// The start of a checkpoint of a scope: where its logs stand, and how many documents there are.
-    /// Only the centre's own replica has something to sign it with; others say that there are none.
+    /// The start of a checkpoint of a scope: where its logs stand, and how many documents there are. The
+    /// centre signs one as things are now; another replica passes on the one that it began from, or says
+    /// that there are none if it holds the logs themselves.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub fn load_checkpoint(&self, scope: &Scope) -> Result<(CheckpointStart, Clock, u64), ReplicaError> {
         let turn = lock(&self.documents);
         self.apply_all(&turn)?;
+        if !self.is_centre()
+            && let Some(start) = self.store.get(&keys::kept_start(scope))?
+        {
+            let damaged = || ReplicaError::Damaged {
+                what: format!("the checkpoint of {scope}"),
+                dir: self.dir.clone(),
+            };
+            let start: CheckpointStart = postcard::from_bytes(&start).map_err(|_| damaged())?;
+            let checkpoint: Checkpoint = postcard::from_bytes(&start.bytes).map_err(|_| damaged())?;
+            let clock = checkpoint.logs.iter().map(|entry| (entry.log, extent_of(&entry.tip))).collect();
+            return Ok((start, Clock(clock), checkpoint.documents));
+        }
         let mut documents = 0;
         if self.is_centre() {
             for entry in self.store.scan(&keys::documents(scope)) {
@@ -70,10 +92,8 @@ impl Replica {
         let checkpoint = Checkpoint { scope: scope.clone(), logs, documents };
         let bytes = encode(&checkpoint);
         let signature = sign_part(&self.signing_key(), scope, b"start", &bytes);
-        let (mut r, mut s) = ([0; 32], [0; 32]);
-        r.copy_from_slice(&signature[..32]);
-        s.copy_from_slice(&signature[32..]);
-        Ok((CheckpointStart { scope: scope.clone(), bytes, signature: (r, s) }, clock, documents))
+        let start = CheckpointStart { scope: scope.clone(), bytes, signature: halves(&signature) };
+        Ok((start, clock, documents))
     }
 
     /// The page after a cursor.
@@ -85,6 +105,9 @@ impl Replica {
             Some(scoped) => scoped.secret.clone(),
             None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
         };
+        if !self.is_centre() {
+            return self.load_kept_page(scope, after);
+        }
         let prefix = keys::documents(scope);
         let start = after.map_or_else(|| prefix.clone(), |cursor| keys::document_at(scope, &cursor));
         let mut pages = Vec::with_capacity(PAGE_DOCUMENTS_MAX);
@@ -105,16 +128,39 @@ impl Replica {
         }
         let packed = encode_page(&pages, &secret);
         let signature = sign_part(&self.signing_key(), scope, b"page", &packed);
-        Ok(Page { end: if more { end } else { None }, packed, signature })
+        Ok(Page { end: if more { end } else { None }, packed, signature: halves(&signature) })
+    }
+
+    /// The page that the centre signed for this replica's own beginning. It may hold documents up to the
+    /// cursor too: those are known and stay.
+    fn load_kept_page(&self, scope: &Scope, after: Option<Cursor>) -> Result<Page, ReplicaError> {
+        let prefix = keys::kept_pages(scope);
+        let start = after.map_or_else(|| prefix.clone(), |cursor| keys::kept_page(scope, Some(&cursor)));
+        let damaged = || ReplicaError::Damaged {
+            what: format!("a page of the checkpoint of {scope}"),
+            dir: self.dir.clone(),
+        };
+        for entry in self.store.scan_from(&prefix, &start) {
+            let (key, value) = entry?;
+            if after.is_some() && key == start {
+                continue;
+            }
+            return postcard::from_bytes(&value).map_err(|_| damaged());
+        }
+        Err(damaged())
     }
 
     /// Notes that pages of a checkpoint are coming.
     ///
     /// # Errors
     /// If it cannot be stored.
-    pub fn start_pages(&self, checkpoint: Checkpoint) -> Result<(), ReplicaError> {
+    pub fn start_pages(&self, checkpoint: Checkpoint, start: &CheckpointStart) -> Result<(), ReplicaError> {
         let scope = checkpoint.scope.clone();
         let mut batch = Batch::new();
+        for entry in self.store.scan(&keys::kept_pages(&scope)) {
+            batch.delete(entry?.0);
+        }
+        batch.put(keys::kept_start(&scope), encode(start));
         batch.put(keys::completeness(&scope), encode(&Arrival::Pages(checkpoint.clone(), None)));
         self.store.commit(batch)?;
         if let Some(scoped) = lock(&self.state).scopes.get_mut(&scope) {
@@ -134,6 +180,7 @@ impl Replica {
         scope: &Scope,
         end: Option<Cursor>,
         packed: &[u8],
+        signature: &[u8; 64],
     ) -> Result<(u64, Option<Clock>), ReplicaError> {
         let _turn = lock(&self.documents);
         let (secret, arriving) = match lock(&self.state).scopes.get(scope) {
@@ -153,6 +200,8 @@ impl Replica {
         };
         let pages = decode_page(packed, &secret).map_err(|e| ReplicaError::Form(e.to_string()))?;
         let count = pages.len() as u64;
+        let kept = Page { end, packed: packed.to_vec(), signature: halves(signature) };
+        batch.put(keys::kept_page(scope, end.as_ref()), encode(&kept));
         for page in &pages {
             if page.kind.spec().is_none() {
                 continue;
