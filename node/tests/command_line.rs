@@ -61,7 +61,7 @@ fn commands_work_without_a_daemon() {
 async fn commands_go_through_a_daemon_that_holds_the_store() {
     let ana = Station::of_grid("张三", 1);
     // What a daemon that was killed leaves behind.
-    drop(std::os::unix::net::UnixListener::bind(wangge_node::control::path(ana.dir())).expect("binds"));
+    drop(std::os::unix::net::UnixListener::bind(ana.dir().join("control.sock")).expect("binds"));
     let dir = ana.dir().to_owned();
     let control = Control::bind(&dir).expect("binds");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -99,7 +99,7 @@ async fn commands_go_through_a_daemon_that_holds_the_store() {
     .expect("passes");
     drop(stop);
     serving.await.expect("stops");
-    assert!(!wangge_node::control::path(ana.dir()).exists(), "the socket is still there");
+    assert!(!ana.dir().join("control.sock").exists(), "the socket is still there");
     let dir = ana.close();
     json(&wangge(dir.path(), &["status", "--json"]));
 }

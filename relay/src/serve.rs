@@ -38,7 +38,7 @@ pub async fn serve(
 ) -> Result<(), RelayError> {
     let replica = Arc::new(Replica::open(dir, Options { cache_bytes: CACHE_BYTES, ..Options::default() })?);
     let roster = Arc::new(Roster::new(Arc::clone(&replica))?);
-    replica.set_judge(Arc::new(ScopeJudge { roster: Arc::clone(&roster) }));
+    replica.set_judge(Some(Arc::new(ScopeJudge { roster: Arc::clone(&roster) })));
     let listener = Listener::bind(&replica, options.listen)?;
     let addr = listener.addr()?;
     roster.set_address(&options.address.unwrap_or_else(|| reachable(addr).to_string()))?;
@@ -56,6 +56,8 @@ pub async fn serve(
     let _ = serving.await;
     let _ = deciding.await;
     let _ = control.await;
+    // The judge holds the roster and so the replica: without it the store is given up.
+    replica.set_judge(None);
     Ok(())
 }
 

@@ -92,6 +92,12 @@ impl Relay {
         if let Some(task) = self.task.take() {
             task.await.expect("stops");
         }
+        // Tasks that end may hold the store for a moment more.
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+        while let Err(error) = Replica::open(&self.dir, Options::default()) {
+            assert!(tokio::time::Instant::now() < deadline, "{error}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         (self.dir.clone(), self.addr)
     }
 

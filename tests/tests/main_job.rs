@@ -1,6 +1,7 @@
 //! The main job: what was collected offline reconciles through the relay.
 
 use wangge_model::identity::Role;
+use wangge_node::net::{SyncOptions, sync};
 use wangge_tests::street::{Relay, Worker, area, assert_equal, grid};
 
 const NUMBER: &str = "990101199001010019";
@@ -130,5 +131,26 @@ async fn a_first_sync_of_an_empty_grid_ends() {
     for _ in 0..2 {
         ana.sync().await;
     }
+    assert_equal(&relay, &[&ana]);
+}
+
+/// The relay moves to another address: told once, a device finds it there from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_learns_where_the_relay_has_moved() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = Worker::join(&dir.path().join("ana"), &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    let (at, before) = relay.stop().await;
+    let relay = loop {
+        let moved = Relay::serve(&at, ([127, 0, 0, 1], 0).into()).await;
+        if moved.addr != before {
+            break moved;
+        }
+        moved.stop().await;
+    };
+    ana.person(&grid(0), NUMBER, &[("name", "张三")]);
+    let options = SyncOptions { relay: Some(relay.addr.to_string()), ..SyncOptions::default() };
+    assert!(sync(&ana.replica, options).await.expect("syncs").in_sync);
+    ana.sync().await;
     assert_equal(&relay, &[&ana]);
 }

@@ -19,8 +19,11 @@ pub struct SyncArgs {
     #[arg(long = "timeout", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout_s: u64,
     /// A neighbour instead of the relay, `HOST:PORT`.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", conflicts_with = "relay")]
     pub peer: Option<String>,
+    /// Where the relay is reached now, `HOST:PORT`; kept once it has answered with its key.
+    #[arg(long, value_name = "ADDR")]
+    pub relay: Option<String>,
 }
 
 /// Syncs. Needs a Tokio runtime of several threads.
@@ -40,6 +43,7 @@ pub async fn sync(
     let options = SyncOptions {
         timeout: Some(Duration::from_secs(args.timeout_s)),
         peer: args.peer.clone(),
+        relay: args.relay.clone(),
         progress: Some(&told),
         ..SyncOptions::default()
     };

@@ -21,6 +21,8 @@ pub struct SyncOptions<'a> {
     pub timeout: Option<Duration>,
     /// A neighbour's address; by default the relay's.
     pub peer: Option<String>,
+    /// Where the relay is reached now, if it has moved; kept once it has answered with its key.
+    pub relay: Option<String>,
     /// Only these scopes.
     pub only: Option<BTreeSet<Scope>>,
     /// Told what has come and gone so far.
@@ -105,7 +107,8 @@ async fn attempt(
     // What was saved before must be in the documents before it is compared.
     blocking(|| replica.apply())?;
     let profile = replica.profile();
-    let address = options.peer.clone().unwrap_or_else(|| profile.address().to_owned());
+    let known = || profile.address().to_owned();
+    let address = options.peer.clone().or_else(|| options.relay.clone()).unwrap_or_else(known);
     let dialled = dialler.dial(&address).await?;
     let connection = dialled.connection;
     let broken = |reason: String| NetError::Broken { reason };
@@ -131,6 +134,11 @@ async fn attempt(
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     connection.close(quinn::VarInt::from_u32(0), b"");
     let ended = ended?;
+    if let Some(relay) = options.relay.as_deref().filter(|relay| *relay != profile.address()) {
+        let mut moved = replica.profile();
+        moved.set_address(relay);
+        blocking(|| replica.set_profile(moved))?;
+    }
     let stats = connection.stats();
     blocking(|| replica.apply())?;
     Ok(SyncReport {

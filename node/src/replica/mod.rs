@@ -273,9 +273,9 @@ impl Replica {
         Ok(())
     }
 
-    /// Lets `judge` decide on positions before they take effect.
-    pub fn set_judge(&self, judge: Arc<dyn Judge>) {
-        *self.judge.write().unwrap_or_else(PoisonError::into_inner) = Some(judge);
+    /// Lets `judge` decide on positions before they take effect; `None` leaves that to the relay.
+    pub fn set_judge(&self, judge: Option<Arc<dyn Judge>>) {
+        *self.judge.write().unwrap_or_else(PoisonError::into_inner) = judge;
     }
 
     // ---- who it is

@@ -205,6 +205,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":listen", "listen for neighbours here"),
     (":timeout_s", "longest time to try, in seconds"),
     (":peer", "a neighbour instead of the centre, HOST:PORT"),
+    (":relay", "the centre has moved: its HOST:PORT now, kept once it has shown its key"),
     (":fields", "FIELD=VALUE; an empty value deletes"),
     (":key", "id (at least 6 digits), ID number, credit code or case number"),
     (":unit", "grid: grid:CODE, the code or the village's name"),
