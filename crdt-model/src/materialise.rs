@@ -200,7 +200,9 @@ impl Applied {
             state.ended = Some(seq);
         }
         state.len = seq;
-        state.lamport = state.lamport.max(transaction.lamport);
+        if state.ended.is_none() {
+            state.lamport = transaction.lamport;
+        }
         self.0.insert(*log, state);
         Ok((effect, Some(record)))
     }
@@ -214,7 +216,13 @@ impl Applied {
             if self.len_of(&log) < seen.len {
                 return None;
             }
-            match held.record(&log, seen.len) {
+            // What a log holds from where it broke the rules orders nothing.
+            let ended = self.0.get(&log).and_then(|state| state.ended);
+            let upto = ended.map_or(seen.len, |ended| seen.len.min(ended - 1));
+            if upto == 0 {
+                continue;
+            }
+            match held.record(&log, upto) {
                 Some(record) => greatest.lamport = greatest.lamport.max(record.transaction.lamport),
                 // Below the floor: the number is not held here.
                 None => greatest.exact = false,

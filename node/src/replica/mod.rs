@@ -17,6 +17,7 @@ mod scope;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -187,6 +188,11 @@ impl Replica {
         let store = Store::open(dir, options)?;
         if store.get(keys::PROFILE)?.is_some() {
             return Err(ReplicaError::Occupied { dir: dir.to_owned(), what: "wangge".to_owned() });
+        }
+        // Residents' data and this replica's key: for its owner's eyes only.
+        let private = std::fs::Permissions::from_mode(0o700);
+        if let Err(error) = std::fs::set_permissions(dir, private) {
+            tracing::warn!(dir = %dir.display(), %error, "the directory cannot be closed to other users");
         }
         let mut batch = Batch::new();
         batch.put(keys::PROFILE, encode(&profile));
