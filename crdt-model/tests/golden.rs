@@ -10,7 +10,7 @@
 
 use std::path::PathBuf;
 
-use wangge_model::clock::Clock;
+use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::{Document, Op, Origin, Scalar, Target, stored_heads, stored_page};
 use wangge_model::enrolment::StreetId;
 use wangge_model::identity::{DocId, Epoch, Hash, LogId, ReplicaId, Scope};
@@ -170,17 +170,19 @@ fn frames_travel_as_ever() {
         digest: [5; 8],
         summary: Summary::Clocks(vec![entry.clone()]),
     };
-    let ack = Acknowledged { scope: scope(), log: LogId([1; 8]), len: 9, head: [1, 2, 3, 4] };
+    let ack =
+        Acknowledged { scope: scope(), logs: vec![(LogId([1; 8]), Extent { len: 9, head: [1, 2, 3, 4] })] };
     let page = Frame::Page { scope: scope(), end: None, packed: vec![1, 2], signature: [3; 64] };
     let frames = [
         Frame::Hello(Box::new(hello)),
         Frame::Clocks(vec![entry]),
         Frame::Batch(vec![1, 2, 3]),
-        Frame::Acknowledged(vec![ack]),
+        Frame::Acknowledged(ack),
         page,
         Frame::Ping([1; 8]),
         Frame::Pong([1; 8]),
         Frame::Bye([1; 8]),
+        Frame::GrantKept,
         Frame::Refused("why".to_owned()),
     ];
     let lines: Vec<String> = frames.iter().map(|frame| hex(&frame.encode())).collect();

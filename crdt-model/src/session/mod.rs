@@ -668,38 +668,27 @@ impl Session {
         if due.is_empty() {
             return;
         }
-        let acks = due
-            .into_iter()
-            .map(|(log, extent)| {
-                // What it sent and we now hold, it holds too.
-                session.peer.0.entry(log).or_insert(extent);
-                if session.peer.len_of(&log) <= extent.len {
-                    session.peer.0.insert(log, extent);
-                }
-                Acknowledged { scope: scope.clone(), log, len: extent.len, head: extent.head }
-            })
-            .collect();
+        for (log, extent) in &due {
+            // What it sent and we now hold, it holds too.
+            if session.peer.len_of(log) <= extent.len {
+                session.peer.0.insert(*log, *extent);
+            }
+        }
+        let acks = Acknowledged { scope: scope.clone(), logs: due };
         let clock = session.peer.clone();
         self.send_quietly(&Frame::Acknowledged(acks));
         self.out.push_back(Output::PeerHas { scope: scope.clone(), clock });
     }
 
-    fn handle_acknowledged(&mut self, acks: Vec<Acknowledged>) -> Result<(), SessionError> {
-        let mut grown = BTreeSet::new();
-        for ack in acks {
-            let Some(session) = self.scopes.get_mut(&ack.scope) else {
-                return Err(SessionError::NotShared { scope: ack.scope });
-            };
-            // The latest word counts, even where a fork made it less.
-            session.peer.0.insert(ack.log, Extent { len: ack.len, head: ack.head });
-            grown.insert(ack.scope);
-        }
-        for scope in grown {
-            if let Some(session) = self.scopes.get(&scope) {
-                let clock = session.peer.clone();
-                self.out.push_back(Output::PeerHas { scope, clock });
-            }
-        }
+    fn handle_acknowledged(&mut self, acks: Acknowledged) -> Result<(), SessionError> {
+        let scope = acks.scope;
+        let Some(session) = self.scopes.get_mut(&scope) else {
+            return Err(SessionError::NotShared { scope });
+        };
+        // The latest word counts, even where a fork made it less.
+        session.peer.0.extend(acks.logs);
+        let clock = session.peer.clone();
+        self.out.push_back(Output::PeerHas { scope, clock });
         Ok(())
     }
 

@@ -24,12 +24,29 @@ const SEEN: u8 = 16;
 const VERDICTS: u8 = 32;
 const CHANGES: u8 = 64;
 
+/// What the next transaction of a run is written relative to.
+struct Last {
+    lamport: u64,
+    wall_ms: u64,
+    worker: Option<DocId>,
+    kind: Option<Kind>,
+}
+
+impl Last {
+    fn before(lamport: u64, wall_ms: u64) -> Self {
+        Self { lamport: lamport.wrapping_sub(1), wall_ms, worker: None, kind: None }
+    }
+}
+
+/// Workers whom both sides know without saying: nobody, as whom the relay decides.
+const KNOWN_WORKERS: [DocId; 1] = [DocId([0; 16])];
+
 /// Runs of one scope as they travel.
 pub fn encode_batch(scope: &Scope, runs: &[Run]) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.bytes(scope.to_string().as_bytes());
     writer.uint(runs.len() as u64);
-    let mut workers: Vec<DocId> = Vec::new();
+    let mut workers = KNOWN_WORKERS.to_vec();
     for run in runs {
         write_run(&mut writer, run, &mut workers);
     }
@@ -45,7 +62,7 @@ pub fn decode_batch(bytes: &[u8]) -> Result<(Scope, Vec<Run>), WireError> {
     let mut reader = Reader::new(&block);
     let scope = read_scope(&mut reader)?;
     let count = reader.count("a count of runs", 1_024)?;
-    let mut workers = Vec::new();
+    let mut workers = KNOWN_WORKERS.to_vec();
     let mut runs = Vec::new();
     for _ in 0..count {
         runs.push(read_run(&mut reader, &mut workers)?);
@@ -78,7 +95,7 @@ fn write_run(writer: &mut Writer, run: &Run, workers: &mut Vec<DocId>) {
     writer.uint(first.lamport);
     writer.uint(first.wall_ms);
     writer.uint(run.transactions.len() as u64);
-    let mut last = (first.lamport.wrapping_sub(1), first.wall_ms, None);
+    let mut last = Last::before(first.lamport, first.wall_ms);
     for transaction in &run.transactions {
         write_transaction(writer, transaction, &mut last, workers);
     }
@@ -88,11 +105,11 @@ fn write_run(writer: &mut Writer, run: &Run, workers: &mut Vec<DocId>) {
 fn write_transaction(
     writer: &mut Writer,
     transaction: &Transaction,
-    last: &mut (u64, u64, Option<DocId>),
+    last: &mut Last,
     workers: &mut Vec<DocId>,
 ) {
-    let lamport_step = transaction.lamport.wrapping_sub(last.0);
-    let same_worker = last.2 == Some(transaction.worker);
+    let lamport_step = transaction.lamport.wrapping_sub(last.lamport);
+    let same_worker = last.worker == Some(transaction.worker);
     let mut flags = 0;
     for (flag, on) in [
         (LAMPORT, lamport_step != 1),
@@ -108,7 +125,7 @@ fn write_transaction(
         }
     }
     writer.u8(flags);
-    writer.int(transaction.wall_ms.wrapping_sub(last.1) as i64);
+    writer.int(transaction.wall_ms.wrapping_sub(last.wall_ms) as i64);
     if lamport_step != 1 {
         writer.uint(lamport_step);
     }
@@ -151,19 +168,38 @@ fn write_transaction(
         writer.uint(transaction.changes.len() as u64);
     }
     for change in &transaction.changes {
-        write_change(writer, change);
+        write_change(writer, change, &mut last.kind);
     }
-    *last = (transaction.lamport, transaction.wall_ms, Some(transaction.worker));
+    last.lamport = transaction.lamport;
+    last.wall_ms = transaction.wall_ms;
+    last.worker = Some(transaction.worker);
 }
 
-fn write_change(writer: &mut Writer, change: &Change) {
+/// Head of a change: how many dependencies (3 stands for "a number follows"), whether there is exactly
+/// one operation, whether the kind is that of the change before.
+const DEPS_INLINE: u8 = 3;
+const ONE_OP: u8 = 4;
+const SAME_KIND: u8 = 8;
+
+fn write_change(writer: &mut Writer, change: &Change, last_kind: &mut Option<Kind>) {
     writer.raw(&change.doc.0);
-    writer.u8(change.kind.0);
-    writer.uint(change.deps.len() as u64);
+    let deps = change.deps.len().min(usize::from(DEPS_INLINE)) as u8;
+    let one_op = change.ops.len() == 1;
+    let same_kind = *last_kind == Some(change.kind);
+    writer.u8(deps | if one_op { ONE_OP } else { 0 } | if same_kind { SAME_KIND } else { 0 });
+    if !same_kind {
+        writer.u8(change.kind.0);
+        *last_kind = Some(change.kind);
+    }
+    if deps == DEPS_INLINE {
+        writer.uint(change.deps.len() as u64);
+    }
     for dep in &change.deps {
         writer.raw(&dep.0);
     }
-    writer.uint(change.ops.len() as u64);
+    if !one_op {
+        writer.uint(change.ops.len() as u64);
+    }
     for op in &change.ops {
         write_target(writer, &op.target, tag_of(op.value.as_ref()));
         write_scalar(writer, op.value.as_ref());
@@ -220,7 +256,7 @@ fn read_run(reader: &mut Reader<'_>, workers: &mut Vec<DocId>) -> Result<Run, Wi
     let lamport = reader.uint(what)?;
     let wall_ms = reader.uint(what)?;
     let count = reader.count("a count of transactions", RUN_TRANSACTIONS_MAX)?;
-    let mut last = (lamport.wrapping_sub(1), wall_ms, None);
+    let mut last = Last::before(lamport, wall_ms);
     let mut transactions = Vec::new();
     for step in 0..count as u64 {
         let seq = first.checked_add(step).ok_or(WireError::Unsound { what: "a position" })?;
@@ -233,7 +269,7 @@ fn read_transaction(
     reader: &mut Reader<'_>,
     log: LogId,
     seq: u64,
-    last: &mut (u64, u64, Option<DocId>),
+    last: &mut Last,
     workers: &mut Vec<DocId>,
 ) -> Result<Transaction, WireError> {
     let what = "a transaction";
@@ -242,8 +278,8 @@ fn read_transaction(
     if flags & 128 != 0 {
         return Err(WireError::Tag { what, tag: flags.into() });
     }
-    let wall_ms = last.1.wrapping_add(reader.int(what)? as u64);
-    let lamport = last.0.wrapping_add(if has(LAMPORT) { reader.uint(what)? } else { 1 });
+    let wall_ms = last.wall_ms.wrapping_add(reader.int(what)? as u64);
+    let lamport = last.lamport.wrapping_add(if has(LAMPORT) { reader.uint(what)? } else { 1 });
     let worker = if has(WORKER) {
         match reader.count("a worker", workers.len())? {
             0 => {
@@ -254,7 +290,7 @@ fn read_transaction(
             at => workers[at - 1],
         }
     } else {
-        last.2.ok_or(WireError::Unsound { what: "a worker" })?
+        last.worker.ok_or(WireError::Unsound { what: "a worker" })?
     };
     let actor_nonce = if has(ACTOR) { Some(u64::from_le_bytes(reader.array(what)?)) } else { None };
     let opening = if has(OPENING) {
@@ -285,22 +321,38 @@ fn read_transaction(
     let count = if has(CHANGES) { reader.count("a count of changes", CHANGES_MAX)? } else { 1 };
     let mut changes = Vec::new();
     for _ in 0..count {
-        changes.push(read_change(reader)?);
+        changes.push(read_change(reader, &mut last.kind)?);
     }
-    *last = (lamport, wall_ms, Some(worker));
+    last.lamport = lamport;
+    last.wall_ms = wall_ms;
+    last.worker = Some(worker);
     Ok(Transaction { log, seq, lamport, wall_ms, worker, actor_nonce, opening, seen, changes, verdicts })
 }
 
-fn read_change(reader: &mut Reader<'_>) -> Result<Change, WireError> {
+fn read_change(reader: &mut Reader<'_>, last_kind: &mut Option<Kind>) -> Result<Change, WireError> {
     let what = "a change";
     let doc = DocId(reader.array(what)?);
-    let kind = Kind(reader.u8(what)?);
-    let mut deps = Vec::new();
-    for _ in 0..reader.count("a count of dependencies", DEPS_MAX)? {
+    let head = reader.u8(what)?;
+    if head > (DEPS_INLINE | ONE_OP | SAME_KIND) {
+        return Err(WireError::Tag { what, tag: head.into() });
+    }
+    let kind = match *last_kind {
+        Some(kind) if head & SAME_KIND != 0 => kind,
+        _ if head & SAME_KIND != 0 => return Err(WireError::Unsound { what: "a kind" }),
+        _ => Kind(reader.u8(what)?),
+    };
+    *last_kind = Some(kind);
+    let count = match head & DEPS_INLINE {
+        DEPS_INLINE => reader.count("a count of dependencies", DEPS_MAX)?,
+        few => usize::from(few),
+    };
+    let mut deps = Vec::with_capacity(count);
+    for _ in 0..count {
         deps.push(Dep(reader.array(what)?));
     }
+    let count = if head & ONE_OP != 0 { 1 } else { reader.count("a count of operations", OPS_MAX)? };
     let mut ops = Vec::new();
-    for _ in 0..reader.count("a count of operations", OPS_MAX)? {
+    for _ in 0..count {
         let (target, tag) = read_target(reader)?;
         ops.push(Op { target, value: read_scalar(reader, tag)? });
     }

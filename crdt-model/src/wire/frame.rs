@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes::{Reader, WireError, Writer};
 use crate::checkpoint::Cursor;
-use crate::clock::Clock;
+use crate::clock::{Clock, Extent};
 use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::identity::{Epoch, LogId, Scope};
 
@@ -29,7 +29,7 @@ pub enum Frame {
     /// Transactions: [`super::encode_batch`].
     Batch(Vec<u8>),
     /// What is durable at the sender of this frame.
-    Acknowledged(Vec<Acknowledged>),
+    Acknowledged(Acknowledged),
     /// Pages follow for this scope.
     Checkpoint(CheckpointStart),
     /// Documents: [`super::encode_page`], with the end of the page and the centre's signature.
@@ -117,17 +117,13 @@ pub struct ScopeClock {
     pub believes: Option<[u8; 8]>,
 }
 
-/// One log that is durable at the sender up to `len`.
+/// Logs that are durable at the sender.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Acknowledged {
     /// The scope.
     pub scope: Scope,
-    /// The log.
-    pub log: LogId,
-    /// How many of its transactions.
-    pub len: u64,
-    /// The first bytes of the head there.
-    pub head: [u8; 4],
+    /// The logs, each with how much of it.
+    pub logs: Vec<(LogId, Extent)>,
 }
 
 /// Pages follow.

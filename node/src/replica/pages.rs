@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, sign_part};
 use wangge_model::clock::Clock;
-use wangge_model::document::{Document, stored_page};
+use wangge_model::document::{Document, FormError, stored_page};
 use wangge_model::identity::Scope;
 use wangge_model::ingest::Held;
 use wangge_model::log::Tip;
 use wangge_model::materialise::AppliedLog;
 use wangge_model::session::Completeness;
-use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, decode_page, encode_page};
+use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, PageDocument, decode_page, encode_page};
 use wangge_store::Batch;
 
 use super::scope::{Arrival, HeldScope, extent_of};
@@ -202,16 +202,7 @@ impl Replica {
         let count = pages.len() as u64;
         let kept = Page { end, packed: packed.to_vec(), signature: halves(signature) };
         batch.put(keys::kept_page(scope, end.as_ref()), encode(&kept));
-        for page in &pages {
-            if page.kind.spec().is_none() {
-                continue;
-            }
-            let form = |e: wangge_model::document::FormError| ReplicaError::Form(e.to_string());
-            let mut document = match self.load_document(scope, page.kind, &page.id)? {
-                Some(document) => document,
-                None => Document::new(page.id, page.kind).map_err(form)?,
-            };
-            document.apply_page(page).map_err(form)?;
+        for document in self.take_pages(scope, &pages)? {
             self.put_document(scope, &document, &mut batch);
         }
         if end.is_some() {
@@ -257,6 +248,36 @@ impl Replica {
             clock.merge(&scoped.durable);
         }
         Ok((count, Some(clock)))
+    }
+
+    /// The documents that a page leads to. They do not depend on each other, so all cores share the work.
+    fn take_pages(&self, scope: &Scope, pages: &[PageDocument]) -> Result<Vec<Document>, ReplicaError> {
+        let take = |page: &PageDocument| {
+            let form = |e: FormError| ReplicaError::Form(e.to_string());
+            let mut document = match self.load_document(scope, page.kind, &page.id)? {
+                Some(document) => document,
+                None => Document::new(page.id, page.kind).map_err(form)?,
+            };
+            document.apply_page(page).map_err(form)?;
+            Ok(document)
+        };
+        // What a newer version wrote waits for the update of this program.
+        let known: Vec<&PageDocument> = pages.iter().filter(|page| page.kind.spec().is_some()).collect();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+        let share = known.len().div_ceil(cores).max(1);
+        std::thread::scope(|threads| {
+            let parts: Vec<_> = known
+                .chunks(share)
+                .map(|part| threads.spawn(move || part.iter().map(|page| take(page)).collect::<Vec<_>>()))
+                .collect();
+            parts
+                .into_iter()
+                .flat_map(|part| match part.join() {
+                    Ok(documents) => documents,
+                    Err(_) => vec![Err(ReplicaError::Form("a page cannot be applied".to_owned()))],
+                })
+                .collect()
+        })
     }
 
     /// Declares that all there is of the scopes is here: for the centre that founds them.
