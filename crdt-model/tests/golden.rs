@@ -162,7 +162,7 @@ fn pages_travel_as_ever() {
 fn frames_travel_as_ever() {
     let mut clock = Clock::default();
     clock.advance(LogId([1; 8]), 300, &Hash([2; 32]));
-    let entry = ScopeClock { scope: scope(), clock, pages: Some(None), believes: Some([4; 8]) };
+    let entry = ScopeClock { scope: scope(), clock, pages: Some(None), believes: Some([4; 8]), again: false };
     let hello = Hello {
         version: PROTOCOL_VERSION,
         street: StreetId([6; 8]),

@@ -164,7 +164,7 @@ impl Worker {
     /// # Errors
     /// What the sync says.
     pub async fn try_sync(&self) -> Result<SyncReport, wangge_node::net::NetError> {
-        let timeout = Some(Duration::from_secs(60));
+        let timeout = Some(Duration::from_secs(30));
         sync(&self.replica, SyncOptions { timeout, ..SyncOptions::default() }).await
     }
 

@@ -41,7 +41,7 @@ async fn both_branches_of_a_cloned_disk_are_kept() {
     twin.set(&grid(0), doc, &[("note", "克隆盘上写的")]);
     for _ in 0..3 {
         for worker in [&ana, &twin, &ben] {
-            let _ = worker.try_sync().await;
+            worker.sync().await;
         }
     }
     for worker in [&ana, &twin, &ben] {

@@ -62,6 +62,9 @@ pub enum Input<'a> {
         /// How far.
         extent: Extent,
     },
+    /// The answer to [`Output::Ingest`]: the runs were checked, and all news of durable data until then
+    /// has gone in. What was held already is acknowledged now, the rest when it is durable.
+    Ingested(Scope),
     /// The answer to [`Output::Load`]; no run means that there is nothing to send.
     Loaded {
         /// The scope.
@@ -134,7 +137,8 @@ pub enum Output {
     LoadCheckpoint(Scope),
     /// Load the page after this cursor.
     LoadPage(Scope, Option<Cursor>),
-    /// Check and store these runs; durable logs come back as [`Input::Durable`].
+    /// Check and store these runs; durable logs come back as [`Input::Durable`], and then
+    /// [`Input::Ingested`].
     Ingest(Scope, Vec<Run>),
     /// Remember that pages are coming, and the signed start for others who need them.
     StartPages(Checkpoint, CheckpointStart),
@@ -351,6 +355,7 @@ impl Session {
                     self.push(&scope);
                 }
             }
+            Input::Ingested(scope) => self.acknowledge(&scope),
             Input::Loaded { scope, log, runs } => self.handle_loaded(&scope, log, &runs),
             Input::Misfit { scope, log, held } => {
                 if let Some(session) = self.scopes.get_mut(&scope) {
@@ -362,7 +367,7 @@ impl Session {
                     }
                     session.owed.remove(&log);
                     let believes = Some(session.peer.digest());
-                    let entry = ScopeClock { scope, clock, pages: None, believes };
+                    let entry = ScopeClock { scope, clock, pages: None, believes, again: true };
                     self.send(&Frame::Clocks(vec![entry]));
                 }
             }
@@ -509,7 +514,10 @@ impl Session {
     fn tell(&mut self, scope: &Scope) -> ScopeClock {
         let remembers = self.config.remembered.contains_key(scope);
         match self.scopes.get_mut(scope) {
-            None => ScopeClock { scope: scope.clone(), clock: Clock::default(), pages: None, believes: None },
+            None => {
+                let (scope, clock) = (scope.clone(), Clock::default());
+                ScopeClock { scope, clock, pages: None, believes: None, again: false }
+            }
             Some(session) => {
                 session.told_peer = true;
                 ScopeClock {
@@ -520,6 +528,7 @@ impl Session {
                         Completeness::Partial(cursor) => Some(cursor),
                     },
                     believes: (session.told || remembers).then(|| session.peer.digest()),
+                    again: false,
                 }
             }
         }
@@ -540,7 +549,7 @@ impl Session {
         let whole = self.scopes.values().all(|s| s.completeness == Completeness::Whole);
         if hello.digest == self.digest() && peer_is_whole && whole {
             for session in self.scopes.values_mut() {
-                session.peer_tells(session.mine.clone());
+                session.peer_tells(session.mine.clone(), false);
             }
             self.announce_peer();
             if !self.config.dialler {
@@ -560,7 +569,7 @@ impl Session {
             Summary::Clocks(clocks) => {
                 for entry in &clocks {
                     if let Some(session) = self.scopes.get_mut(&entry.scope) {
-                        session.peer_tells(entry.clock.clone());
+                        session.peer_tells(entry.clock.clone(), entry.again);
                     }
                 }
                 let answer: Vec<Scope> = clocks
@@ -582,7 +591,7 @@ impl Session {
                 let mut differ = Vec::new();
                 for (scope, session) in &mut self.scopes {
                     if digests.get(scope) == Some(&session.mine.digest()) {
-                        session.peer_tells(session.mine.clone());
+                        session.peer_tells(session.mine.clone(), false);
                     } else {
                         differ.push(scope.clone());
                     }
@@ -620,7 +629,7 @@ impl Session {
     /// The peer says what it has of a scope: send what it lacks.
     fn peer_clock(&mut self, entry: ScopeClock) {
         let Some(session) = self.scopes.get_mut(&entry.scope) else { return };
-        session.peer_tells(entry.clock.clone());
+        session.peer_tells(entry.clock.clone(), entry.again);
         self.out.push_back(Output::PeerHas { scope: entry.scope.clone(), clock: entry.clock.clone() });
         match entry.pages {
             Some(after) if session.serving.is_none() && session.completeness == Completeness::Whole => {
@@ -657,8 +666,7 @@ impl Session {
             }
         }
         self.traffic.documents_received += documents.len() as u64;
-        self.out.push_back(Output::Ingest(scope.clone(), runs));
-        self.acknowledge(&scope);
+        self.out.push_back(Output::Ingest(scope, runs));
         Ok(())
     }
 

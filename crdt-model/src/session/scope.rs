@@ -91,11 +91,12 @@ impl ScopeSession {
     }
 
     /// Takes the peer's word for what it has, even where that is less than what was believed. What is on
-    /// its way already is sent again only where the peer turns out to have less than that built on.
-    pub(super) fn peer_tells(&mut self, clock: Clock) {
+    /// its way already is sent again only where the peer turns out to have less than that built on, or
+    /// asks for it.
+    pub(super) fn peer_tells(&mut self, clock: Clock, again: bool) {
         let believed = std::mem::replace(&mut self.peer, clock);
         let told = &self.peer;
-        self.sent.retain(|log, _| told.len_of(log) >= believed.len_of(log));
+        self.sent.retain(|log, _| !again && told.len_of(log) >= believed.len_of(log));
         self.rewound.clear();
         self.told = true;
     }

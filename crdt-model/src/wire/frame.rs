@@ -115,6 +115,8 @@ pub struct ScopeClock {
     /// Digest of what the sender believes the receiver's clock to be, `None` if it does not know: the
     /// receiver tells its clock unless this is right.
     pub believes: Option<[u8; 8]>,
+    /// Something that the receiver sent did not fit: it sends again what the clock lacks.
+    pub again: bool,
 }
 
 /// Logs that are durable at the sender.

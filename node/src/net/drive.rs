@@ -84,6 +84,7 @@ struct Driver<'a> {
     replica: &'a Arc<Replica>,
     purpose: Purpose<'a>,
     session: Session,
+    news: UnboundedReceiver<Durable>,
     backlog: Vec<u8>,
     sent: usize,
     peer_has: BTreeMap<Scope, Clock>,
@@ -100,19 +101,20 @@ pub(super) async fn drive(
     mut recv: RecvStream,
 ) -> Result<Ended, NetError> {
     // Before the clocks are read, or news would be missed in between.
-    let mut news = replica.subscribe();
+    let news = replica.subscribe();
     let session = session(replica, &purpose)?;
     let mut driver = Driver {
         replica,
         purpose,
         session,
+        news,
         backlog: Vec::new(),
         sent: 0,
         peer_has: BTreeMap::new(),
         over: false,
         in_sync: false,
     };
-    let result = driver.run(&mut send, &mut recv, &mut news).await;
+    let result = driver.run(&mut send, &mut recv).await;
     let remembered = driver.remember();
     let ended = Ended { in_sync: driver.in_sync, traffic: driver.session.traffic() };
     match result {
@@ -149,12 +151,7 @@ fn told_to_peer(error: &NetError) -> Option<String> {
 }
 
 impl Driver<'_> {
-    async fn run(
-        &mut self,
-        send: &mut SendStream,
-        recv: &mut RecvStream,
-        news: &mut UnboundedReceiver<Durable>,
-    ) -> Result<(), NetError> {
+    async fn run(&mut self, send: &mut SendStream, recv: &mut RecvStream) -> Result<(), NetError> {
         let broken = |reason: String| NetError::Broken { reason };
         self.pump()?;
         loop {
@@ -170,14 +167,12 @@ impl Driver<'_> {
                         self.sent = 0;
                     }
                 }
-                durable = news.recv() => {
+                durable = self.news.recv() => {
                     let Some(durable) = durable else {
                         return Err(broken("this replica can no longer write to its disk".to_owned()));
                     };
                     self.durable(durable)?;
-                    while let Ok(durable) = news.try_recv() {
-                        self.durable(durable)?;
-                    }
+                    self.hear()?;
                 }
                 chunk = recv.read_chunk(256 * 1024, true), if !self.over => {
                     match chunk.map_err(|e| broken(e.to_string()))? {
@@ -192,6 +187,14 @@ impl Driver<'_> {
                 self.remember()?;
             }
         }
+    }
+
+    /// Passes on what has become durable meanwhile.
+    fn hear(&mut self) -> Result<(), NetError> {
+        while let Ok(durable) = self.news.try_recv() {
+            self.durable(durable)?;
+        }
+        Ok(())
     }
 
     fn durable(&mut self, durable: Durable) -> Result<(), NetError> {
@@ -256,6 +259,8 @@ impl Driver<'_> {
                             let (log, held) = (misfit.log, misfit.held);
                             self.session.handle(Input::Misfit { scope: scope.clone(), log, held })?;
                         }
+                        self.hear()?;
+                        self.session.handle(Input::Ingested(scope))?;
                     }
                     Err(IntakeError::Log(error)) => return Err(NetError::Rules(error.to_string())),
                     Err(IntakeError::Replica(error)) => return Err(error.into()),
