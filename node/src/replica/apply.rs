@@ -257,7 +257,11 @@ impl Replica {
         batch.put(key, document.encode());
         if let Some(natural) = document.kind().spec().and_then(|spec| spec.natural_key) {
             for number in document.texts(natural) {
-                batch.put(keys::natural(scope, document.kind(), &number), document.id().0.to_vec());
+                let key = keys::natural(scope, document.kind(), &number);
+                // Nearly always there already, and reading costs less than writing.
+                if !matches!(self.store.get(&key), Ok(Some(id)) if id == document.id().0) {
+                    batch.put(key, document.id().0.to_vec());
+                }
             }
         }
     }

@@ -167,7 +167,9 @@ impl Replica {
         batch.put(keys::record(scope, &log, seq), encode(record));
         batch.put(keys::signature(scope, &log, seq), signature.0.to_vec());
         batch.put(keys::tip(scope, &log), encode(&tip));
-        batch.put(keys::reported(scope), encode(&reported));
+        if !record.transaction.seen.is_empty() {
+            batch.put(keys::reported(scope), encode(&reported));
+        }
         let mut applied = match lock(&self.state).scopes.get(scope) {
             Some(scoped) => scoped.applied.clone(),
             None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),

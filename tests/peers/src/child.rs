@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::arguments::Arguments;
-use crate::scenario::Value;
+use crate::scenario::{Preparation, Scenario, Setting, Value};
 
-/// Longest run before it counts as not finished.
-const DEADLINE: Duration = Duration::from_secs(180);
+/// Longest preparation.
+const PREPARATION_DEADLINE: Duration = Duration::from_secs(3_600);
 
 /// What became of a run.
 #[derive(Debug)]
@@ -23,12 +23,34 @@ pub(crate) struct Outcome {
 }
 
 /// Runs a scenario once in a process of its own.
-pub(crate) fn run(id: &str, arguments: &Arguments) -> anyhow::Result<Outcome> {
+pub(crate) fn run(scenario: &Scenario, arguments: &Arguments) -> anyhow::Result<Outcome> {
+    run_as("--child", &scenario.id(), &scenario.setting(arguments), scenario.deadline)
+}
+
+/// Makes what a scenario needs in a process of its own, unless it lies ready.
+pub(crate) fn prepare(
+    preparation: Preparation,
+    scenario: &Scenario,
+    arguments: &Arguments,
+) -> anyhow::Result<()> {
+    let setting = scenario.setting(arguments);
+    if preparation.dir(&setting).exists() {
+        return Ok(());
+    }
+    let outcome = run_as("--prepare", &scenario.id(), &setting, PREPARATION_DEADLINE)?;
+    outcome.failure.map_or(Ok(()), |reason| Err(anyhow::anyhow!("the preparation {reason}")))
+}
+
+fn run_as(role: &str, id: &str, setting: &Setting, deadline: Duration) -> anyhow::Result<Outcome> {
     // Ours, so that nothing is left of a process that had to be killed.
-    let folder = tempfile::tempdir_in(&arguments.dir)?;
+    let folder = tempfile::tempdir_in(&setting.dir)?;
     let mut process = Command::new(std::env::current_exe()?)
-        .args(["--child", id, "--documents"])
-        .arg(arguments.documents.to_string())
+        .args([role, id, "--documents"])
+        .arg(setting.documents.to_string())
+        .arg("--runs")
+        .arg(setting.runs.to_string())
+        .arg("--prepared")
+        .arg(&setting.prepared)
         .arg("--dir")
         .arg(folder.path())
         .stdin(Stdio::null())
@@ -43,7 +65,7 @@ pub(crate) fn run(id: &str, arguments: &Arguments) -> anyhow::Result<Outcome> {
             }
         }
     });
-    let ends_at = Instant::now() + DEADLINE;
+    let ends_at = Instant::now() + deadline;
     let mut values = Vec::new();
     let failure = loop {
         match lines.recv_timeout(ends_at.saturating_duration_since(Instant::now())) {
@@ -52,7 +74,7 @@ pub(crate) fn run(id: &str, arguments: &Arguments) -> anyhow::Result<Outcome> {
             Err(RecvTimeoutError::Timeout) => {
                 process.kill()?;
                 process.wait()?;
-                break Some(format!("did not finish within {} s", DEADLINE.as_secs()));
+                break Some(format!("did not finish within {} s", deadline.as_secs()));
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let status = process.wait()?;

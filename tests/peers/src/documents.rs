@@ -81,17 +81,26 @@ pub(crate) fn person(i: u64) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The three later edits of an aged person.
+/// The three later edits of an aged person, each to a value that was not there.
 pub(crate) fn edits(i: u64) -> [Edit; 3] {
     // Another stream than the one the person was drawn from.
     let mut rng = ChaCha8Rng::seed_from_u64(i);
     rng.set_stream(1);
     let first = (i % u64::from(REPLICAS)) as u8;
-    let edit = |nth: u8, column, value| Edit { replica: (first + nth) % REPLICAS, column, value };
+    let entered = person(i);
+    let mut edit = |nth: u8, column, draw: fn(&mut ChaCha8Rng) -> String| {
+        let value = loop {
+            let value = draw(&mut rng);
+            if !entered.contains(&(column, value.clone())) {
+                break value;
+            }
+        };
+        Edit { replica: (first + nth) % REPLICAS, column, value }
+    };
     [
-        edit(1, "phone", phone(&mut rng)),
-        edit(2, "employer", pick(&mut rng, &EMPLOYERS).into()),
-        edit(3, "current_address", address(&mut rng)),
+        edit(1, "phone", phone),
+        edit(2, "employer", |rng| pick(rng, &EMPLOYERS).into()),
+        edit(3, "current_address", address),
     ]
 }
 

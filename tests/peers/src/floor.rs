@@ -20,18 +20,9 @@ const APPENDS: usize = 200;
 
 /// The floor of this machine.
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    let carry = |age| Scenario {
-        system: "floor",
-        name: "carry",
-        age: Some(age),
-        measures: &[LOOPBACK, SAVED],
-        run: run_carry,
-    };
-    vec![
-        Scenario { system: "floor", name: "append", age: None, measures: &[DURABLE_APPEND], run: run_append },
-        carry(Age::Fresh),
-        carry(Age::Aged),
-    ]
+    let carry =
+        |age| Scenario { age: Some(age), ..Scenario::new("floor", "carry", &[LOOPBACK, SAVED], run_carry) };
+    vec![Scenario::new("floor", "append", &[DURABLE_APPEND], run_append), carry(Age::Fresh), carry(Age::Aged)]
 }
 
 fn run_append(setting: &Setting, report: &mut Report) -> anyhow::Result<()> {

@@ -55,3 +55,76 @@ pub(crate) const DURABLE_APPEND: Measure = measure("4 KB append + fdatasync", "m
 pub(crate) const LOOPBACK: Measure = measure("loopback TCP, all documents", "ms");
 /// All documents as Automerge saves them.
 pub(crate) const SAVED: Measure = measure("all documents as saved", "B");
+
+/// Bytes both ways of an idle reconnection.
+pub(crate) const IDLE_RECONNECT_BYTES: Measure = measure("no-op reconnect, both ways", "B");
+/// Bytes both ways of proving on an open session that both sides are equal.
+pub(crate) const IDLE_OPEN_BYTES: Measure = measure("no-op on an open session, both ways", "B");
+/// Bytes both ways beyond the idle reconnection, for each document that changed at the client.
+pub(crate) const CHANGE_HERE_BYTES: Measure = measure("document changed here", "B each");
+/// Bytes both ways beyond the idle reconnection, for each document that changed at the server.
+pub(crate) const CHANGE_THERE_BYTES: Measure = measure("document changed there", "B each");
+
+/// Bytes both ways of getting in with an invitation, before the first sync.
+pub(crate) const JOIN_BYTES: Measure = measure("join, both ways", "B");
+/// Bytes both ways of the first sync.
+pub(crate) const FIRST_SYNC_DOCUMENT_BYTES: Measure = measure("first sync, a document, both ways", "B each");
+/// Time of the first sync.
+pub(crate) const FIRST_SYNC_DOCUMENT_TIME: Measure = measure("first sync, a document", "us each");
+
+/// How often a replica waits for an answer when nothing is new.
+pub(crate) const COLD_WAITS: Measure = measure("300 ms, no-op, cold, waits", "round trips");
+/// How long that takes.
+pub(crate) const COLD_TRIPS: Measure = measure("300 ms, no-op, cold, time", "round trips");
+/// The part of it that passes until the connection stands.
+pub(crate) const HANDSHAKE_TRIPS: Measure = measure("300 ms, handshake alone, time", "round trips");
+/// How long it takes with 20 documents changed.
+pub(crate) const COLD_EDITED_TRIPS: Measure = measure("300 ms, 20 edits, cold, time", "round trips");
+/// How often a replica waits that has met the peer since it started.
+pub(crate) const RESUMED_WAITS: Measure = measure("300 ms, no-op, resumed, waits", "round trips");
+/// How long that takes.
+pub(crate) const RESUMED_TRIPS: Measure = measure("300 ms, no-op, resumed, time", "round trips");
+/// How long it takes with 20 documents changed.
+pub(crate) const RESUMED_EDITED_TRIPS: Measure = measure("300 ms, 20 edits, resumed, time", "round trips");
+/// Bytes both ways of the resumed one.
+pub(crate) const RESUMED_BYTES: Measure = measure("300 ms, no-op, resumed, both ways", "B");
+
+/// A day's transactions over a bad link.
+pub(crate) const DAY: Measure = measure("a worker's day", "s");
+/// What its bytes and one round trip take at least.
+pub(crate) const DAY_FLOOR: Measure = measure("a worker's day, floor", "s");
+/// The one over the other.
+pub(crate) const DAY_FACTOR: Measure = measure("a worker's day over its floor", "times");
+/// The same over a link that loses nothing.
+pub(crate) const DAY_FACTOR_WITHOUT_LOSS: Measure =
+    measure("a worker's day over its floor, no loss", "times");
+/// Bytes that the replica sends for it over a link that loses nothing.
+pub(crate) const DAY_UP: Measure = measure("a worker's day, up", "B");
+
+/// Transactions per second that the relay takes from 8 replicas, until each knows that all of its
+/// own are on the relay's disk.
+pub(crate) const TRANSACTION_INTAKE: Measure = measure("intake from 8 replicas", "transactions/s");
+/// Time that the relay computes meanwhile, both cores together.
+pub(crate) const TRANSACTION_INTAKE_CPU: Measure =
+    measure("intake from 8 replicas, relay's computing", "us each");
+
+/// Memory of a replica over that of an empty one, opened.
+pub(crate) const REOPENED_MEMORY: Measure = measure("memory over an empty one, reopened", "kB each");
+/// The same right after the first sync.
+pub(crate) const FETCHED_MEMORY: Measure = measure("memory over an empty one, first sync", "kB each");
+/// The same for all documents together.
+pub(crate) const FETCHED_MEMORY_MB: Measure = measure("memory over an empty one, first sync, all", "MB");
+/// Memory of an empty one, opened.
+pub(crate) const EMPTY_MEMORY_MB: Measure = measure("memory, empty replica reopened", "MB");
+
+/// One durable commit of one field.
+pub(crate) const COMMIT: Measure = measure("durable commit", "ms");
+/// Appends in the same directory, between the commits.
+pub(crate) const APPEND_BESIDE: Measure = measure("4 KB append + fdatasync beside it", "ms");
+/// The one over the other.
+pub(crate) const COMMIT_FACTOR: Measure = measure("durable commit over an append", "times");
+/// The same through the socket of a daemon that holds a session.
+pub(crate) const DAEMON_COMMIT: Measure = measure("durable commit through a daemon", "ms");
+/// The same over an append.
+pub(crate) const DAEMON_COMMIT_FACTOR: Measure =
+    measure("durable commit through a daemon over an append", "times");

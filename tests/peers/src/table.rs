@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::bound::Bound;
+use crate::ratio::{Ratio, Side};
 use crate::scenario::{Scenario, Value};
 
 /// All rows, in the order in which they were first added.
@@ -26,6 +28,22 @@ struct Row {
     median: Option<f64>,
     /// Runs that did not get as far as this measure.
     unfinished: usize,
+    /// What the median must keep.
+    bound: Option<Bound>,
+    /// Whether it does.
+    kept: Option<bool>,
+}
+
+impl Row {
+    fn new(name: String, system: &'static str, documents: usize, unit: &'static str) -> Self {
+        let (values, median, unfinished, bound, kept) = (Vec::new(), None, 0, None, None);
+        Self { name, system, documents, unit, values, median, unfinished, bound, kept }
+    }
+
+    fn settle(&mut self) {
+        self.median = median(&self.values);
+        self.kept = self.bound.map(|bound| self.median.is_some_and(|median| bound.is_kept_by(median)));
+    }
 }
 
 impl Table {
@@ -36,26 +54,39 @@ impl Table {
                 Some(age) => format!("{age}, {}", measure.name),
                 None => measure.name.into(),
             };
-            let known = self.rows.iter().position(|row| row.system == scenario.system && row.name == name);
+            let known = self.rows.iter().position(|row| {
+                row.system == scenario.system && row.documents == documents && row.name == name
+            });
             let at = known.unwrap_or_else(|| {
-                self.rows.push(Row {
-                    name,
-                    system: scenario.system,
-                    documents,
-                    unit: measure.unit,
-                    values: Vec::new(),
-                    median: None,
-                    unfinished: 0,
-                });
+                self.rows.push(Row::new(name, scenario.system, documents, measure.unit));
                 self.rows.len() - 1
             });
             let row = &mut self.rows[at];
-            match values.iter().find(|value| value.measure == measure.name) {
-                Some(value) => row.values.push(value.value),
-                None => row.unfinished += 1,
-            }
-            row.median = median(&row.values);
+            let before = row.values.len();
+            row.values.extend(values.iter().filter(|v| v.measure == measure.name).map(|v| v.value));
+            row.unfinished += usize::from(row.values.len() == before);
+            row.bound =
+                scenario.bounds.iter().find(|(bounded, _)| bounded == measure).map(|(_, bound)| *bound);
+            row.settle();
         }
+    }
+
+    /// Adds the quotient of two medians, if both are known.
+    pub(crate) fn add_ratio(&mut self, ratio: &Ratio) {
+        let village = self.rows.iter().filter(|row| row.system == "wangge").map(|row| row.documents).min();
+        let Some(village) = village else { return };
+        let median = |side: &Side| {
+            let documents = village * if side.tenfold { 10 } else { 1 };
+            let is_it =
+                |row: &&Row| row.system == side.system && row.name == side.name && row.documents == documents;
+            self.rows.iter().find(is_it)?.median
+        };
+        let (Some(of), Some(to)) = (median(&ratio.of), median(&ratio.to)) else { return };
+        let mut row = Row::new(ratio.name.into(), "wangge", village, "times");
+        row.values.push(of / to);
+        row.bound = Some(ratio.bound);
+        row.settle();
+        self.rows.push(row);
     }
 
     /// Writes every row with all of its values.
@@ -72,8 +103,8 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<42} {:<8} {:>9} {:>14} {:<11}  least to most",
-            "measure", "system", "documents", "median", "unit"
+            "{:<48} {:<8} {:>9} {:>14} {:<14} {:<11} {:<5} least to most",
+            "measure", "system", "documents", "median", "unit", "bound", ""
         )?;
         // Stable: systems stand side by side under each measure, in the order of the first.
         let mut names: Vec<&str> = Vec::new();
@@ -93,14 +124,21 @@ impl fmt::Display for Table {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<42} {:<8} {:>9} ", self.name, self.system, self.documents)?;
+        write!(f, "{:<48} {:<8} {:>9} ", self.name, self.system, self.documents)?;
         let Some(median) = self.median else {
-            return write!(f, "{:>14}", "did not finish");
+            let bound = self.bound.map_or_else(String::new, |bound| format!("{:15}{bound:<11} FAIL", ""));
+            return write!(f, "{:>14} {bound}", "did not finish");
         };
         let least = self.values.iter().copied().fold(f64::INFINITY, f64::min);
         let most = self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let places = if self.unit == "B" { 0 } else { 2 };
-        write!(f, "{median:>14.places$} {:<11}  ", self.unit)?;
+        let bound = self.bound.map_or_else(String::new, |bound| bound.to_string());
+        let verdict = match self.kept {
+            Some(true) => "pass",
+            Some(false) => "FAIL",
+            None => "",
+        };
+        write!(f, "{median:>14.places$} {:<14} {bound:<11} {verdict:<5} ", self.unit)?;
         write!(f, "{least:.places$} to {most:.places$}")?;
         if self.unfinished > 0 {
             write!(f, " ({} did not finish)", self.unfinished)?;

@@ -17,9 +17,23 @@ mod sync;
 use crate::documents::Age;
 use crate::measure::{
     CLIENT_MEMORY, EDITED_RECONNECT, EDITED_RECONNECT_DOWN, EDITED_RECONNECT_UP, FIRST_SYNC, FIRST_SYNC_DOWN,
-    FIRST_SYNC_UP, IDLE_RECONNECT, IDLE_RECONNECT_DOWN, IDLE_RECONNECT_UP, INTAKE, SERVER_MEMORY,
+    FIRST_SYNC_UP, IDLE_RECONNECT, IDLE_RECONNECT_DOWN, IDLE_RECONNECT_UP, INTAKE, Measure, SERVER_MEMORY,
 };
 use crate::scenario::Scenario;
+
+const SYNC: &[Measure] = &[
+    FIRST_SYNC,
+    FIRST_SYNC_UP,
+    FIRST_SYNC_DOWN,
+    IDLE_RECONNECT,
+    IDLE_RECONNECT_UP,
+    IDLE_RECONNECT_DOWN,
+    EDITED_RECONNECT,
+    EDITED_RECONNECT_UP,
+    EDITED_RECONNECT_DOWN,
+    SERVER_MEMORY,
+    CLIENT_MEMORY,
+];
 
 /// What samod is measured by.
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -27,32 +41,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         .into_iter()
         .flat_map(|age| {
             [
-                Scenario {
-                    system: "samod",
-                    name: "sync",
-                    age: Some(age),
-                    measures: &[
-                        FIRST_SYNC,
-                        FIRST_SYNC_UP,
-                        FIRST_SYNC_DOWN,
-                        IDLE_RECONNECT,
-                        IDLE_RECONNECT_UP,
-                        IDLE_RECONNECT_DOWN,
-                        EDITED_RECONNECT,
-                        EDITED_RECONNECT_UP,
-                        EDITED_RECONNECT_DOWN,
-                        SERVER_MEMORY,
-                        CLIENT_MEMORY,
-                    ],
-                    run: sync::run,
-                },
-                Scenario {
-                    system: "samod",
-                    name: "intake",
-                    age: Some(age),
-                    measures: &[INTAKE],
-                    run: intake::run,
-                },
+                Scenario { age: Some(age), ..Scenario::new("samod", "sync", SYNC, sync::run) },
+                Scenario { age: Some(age), ..Scenario::new("samod", "intake", &[INTAKE], intake::run) },
             ]
         })
         .collect()
