@@ -110,11 +110,33 @@ pub fn verify_head(
     key.verify(&head_message(log, seq, head), &Signature::from_bytes(&signature.0)).map_err(|_| wrong())
 }
 
+impl Serialize for HeadSignature {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (mut first, mut second) = ([0; 32], [0; 32]);
+        first.copy_from_slice(&self.0[..32]);
+        second.copy_from_slice(&self.0[32..]);
+        (first, second).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for HeadSignature {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (first, second) = <([u8; 32], [u8; 32])>::deserialize(deserializer)?;
+        let mut whole = [0; 64];
+        whole[..32].copy_from_slice(&first);
+        whole[32..].copy_from_slice(&second);
+        Ok(Self(whole))
+    }
+}
+
 /// One transaction as it is held: with the chain's value after it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct LogRecord {
     /// The chain's value after the transaction.
     pub head: Hash,
+    /// The author's signature over that value, where there is one: at the end of what was committed or
+    /// arrived together.
+    pub signature: Option<HeadSignature>,
     /// The transaction.
     pub transaction: Transaction,
 }
@@ -201,12 +223,15 @@ impl Run {
             }
             lamport = transaction.lamport;
             head = next_head(&head, &transaction.hash(secret));
-            records.push(LogRecord { head, transaction });
+            records.push(LogRecord { head, signature: None, transaction });
         }
         verify_head(&identity.replica, &named, seq, &head, &self.signature).map_err(|error| {
             // With a known beginning, a signature that fails over our chain may be good over another.
             if held > floor { LogError::Fork { log, base: held } } else { error }
         })?;
+        if let Some(last) = records.last_mut() {
+            last.signature = Some(self.signature);
+        }
         Ok(Checked {
             log,
             tip: Tip { identity, len: seq, head, lamport, floor },

@@ -32,7 +32,7 @@ async fn a_first_sync_that_breaks_off_resumes_where_it_was() {
     ben.replica.set_profile(profile).expect("stored");
     // Narrow enough that pages come one by one, with a queue so short that the cut is near.
     let narrow =
-        LinkConfig { down_bits_per_s: Some(600_000), queue_bytes_max: 4_000, ..LinkConfig::default() };
+        LinkConfig { down_bits_per_s: Some(200_000), queue_bytes_max: 4_000, ..LinkConfig::default() };
     link.set(narrow);
     let held = |ben: &Worker| {
         let digests = ben.replica.digests().expect("digests");
@@ -61,6 +61,7 @@ async fn a_first_sync_that_breaks_off_resumes_where_it_was() {
         documents.push(held(&ben));
     }
     assert!(documents.windows(2).all(|pair| pair[0] <= pair[1]), "something was thrown away: {documents:?}");
+    link.set(LinkConfig::default());
     let held = documents[3];
     assert!(held > 0 && held < 1_500, "the cuts did not fall within the pages: {documents:?}");
     let report = ben.sync().await;

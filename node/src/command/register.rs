@@ -223,9 +223,9 @@ fn likely(
 
 fn set(replica: &Replica, kind: Kind, args: &SetArgs) -> Result<Answer, CommandError> {
     let mut edits = Edits::parse(kind, &args.fields)?;
-    let units = Units::load(replica)?;
     let target = key::resolve(replica, &[kind], &args.key, args.unit.as_deref())?;
     if let Some(unit) = edits.take("unit") {
+        let units = Units::load(replica)?;
         // A record lives where its unit is; moving it is a hand-over.
         let typed = unit.map(|unit| unit.to_text()).unwrap_or_default();
         let unit = units.named(&typed)?;
@@ -239,7 +239,7 @@ fn set(replica: &Replica, kind: Kind, args: &SetArgs) -> Result<Answer, CommandE
     }
     edits.check_together(kind, Some(&target.view))?;
     if let Some(number) = edits.text(natural_key(kind)) {
-        check_free(replica, &units, &target, &number)?;
+        check_free(replica, &Units::load(replica)?, &target, &number)?;
     }
     save(replica, &target, edits)
 }

@@ -23,6 +23,8 @@ const BACKLOG_LEN_BYTES: usize = 512 * 1024;
 pub struct Ended {
     /// Whether both sides held the same.
     pub in_sync: bool,
+    /// When both sides first held the same.
+    pub in_sync_at: Option<std::time::Instant>,
     /// What it carried.
     pub traffic: Traffic,
 }
@@ -90,6 +92,7 @@ struct Driver<'a> {
     peer_has: BTreeMap<Scope, Clock>,
     over: bool,
     in_sync: bool,
+    in_sync_at: Option<std::time::Instant>,
 }
 
 /// Runs a session until it ends. `first` is what has been read from the stream already.
@@ -113,14 +116,16 @@ pub(super) async fn drive(
         peer_has: BTreeMap::new(),
         over: false,
         in_sync: false,
+        in_sync_at: None,
     };
     let result = driver.run(&mut send, &mut recv).await;
     let remembered = driver.remember();
-    let ended = Ended { in_sync: driver.in_sync, traffic: driver.session.traffic() };
+    let (in_sync, in_sync_at) = (driver.in_sync, driver.in_sync_at);
+    let ended = Ended { in_sync, in_sync_at, traffic: driver.session.traffic() };
     match result {
         Ok(()) => {
-            let idle = ended.traffic.transactions_sent + ended.traffic.documents_received == 0;
-            if !idle && send.finish().is_ok() {
+            let received = ended.traffic.transactions_received + ended.traffic.documents_received;
+            if received > 0 && send.finish().is_ok() {
                 // The last acknowledgements are worth waiting for, a little.
                 let wait = connection.rtt() * 2 + std::time::Duration::from_millis(50);
                 let _ = tokio::time::timeout(wait, send.stopped()).await;
@@ -290,6 +295,7 @@ impl Driver<'_> {
             }
             Output::InSync => {
                 self.in_sync = true;
+                self.in_sync_at.get_or_insert_with(std::time::Instant::now);
                 self.remember()?;
                 if self.purpose.once {
                     let traffic = self.session.traffic();

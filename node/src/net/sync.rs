@@ -131,7 +131,8 @@ async fn attempt(
         Some(accepted) if ended.is_ok() => accepted.await,
         _ => false,
     };
-    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let until = ended.as_ref().ok().and_then(|ended| ended.in_sync_at).unwrap_or_else(Instant::now);
+    let elapsed_ms = u64::try_from(until.duration_since(started).as_millis()).unwrap_or(u64::MAX);
     connection.close(quinn::VarInt::from_u32(0), b"");
     let ended = ended?;
     if let Some(relay) = options.relay.as_deref().filter(|relay| *relay != profile.address()) {

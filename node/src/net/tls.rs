@@ -197,7 +197,8 @@ pub(super) fn server(key: &SigningKey) -> Result<QuicServerConfig, Error> {
     // Replays are harmless, see `client`.
     config.max_early_data_size = u32::MAX;
     config.send_half_rtt_data = false;
-    config.send_tls13_tickets = 1;
+    // A resumed session may end before its own ticket arrives: one to spare.
+    config.send_tls13_tickets = 2;
     config.session_storage = rustls::server::ServerSessionMemoryCache::new(4_096);
     QuicServerConfig::try_from(config).map_err(|e| Error::General(e.to_string()))
 }

@@ -249,20 +249,30 @@ impl Replica {
 
     /// Stores a document and what finds it.
     pub(super) fn put_document(&self, scope: &Scope, document: &Document, batch: &mut Batch) {
+        for (key, value) in self.writes_of(scope, document) {
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.delete(key),
+            }
+        }
+    }
+
+    /// What storing a document writes.
+    pub(super) fn writes_of(&self, scope: &Scope, document: &Document) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let key = keys::document(scope, document.kind(), &document.id());
         if document.is_blank() {
-            batch.delete(key);
-            return;
+            return vec![(key, None)];
         }
-        batch.put(key, document.encode());
+        let mut writes = vec![(key, Some(document.encode()))];
         if let Some(natural) = document.kind().spec().and_then(|spec| spec.natural_key) {
             for number in document.texts(natural) {
                 let key = keys::natural(scope, document.kind(), &number);
                 // Nearly always there already, and reading costs less than writing.
                 if !matches!(self.store.get(&key), Ok(Some(id)) if id == document.id().0) {
-                    batch.put(key, document.id().0.to_vec());
+                    writes.push((key, Some(document.id().0.to_vec())));
                 }
             }
         }
+        writes
     }
 }

@@ -127,7 +127,8 @@ impl Replica {
             );
             let floor = own.map_or(0, |tip| tip.floor);
             let tip = Tip { identity, len: seq, head, lamport: transaction.lamport, floor };
-            let record = LogRecord { head, transaction };
+            let signature = Some(sign_head(&profile.signing_key(), &log, seq, &head));
+            let record = LogRecord { head, signature, transaction };
             (record, tip, reported)
         };
         let len_bytes = encode(&record).len();
@@ -163,9 +164,7 @@ impl Replica {
             document.apply(change, &origin).map_err(|e| ReplicaError::Form(e.to_string()))?;
             self.put_document(scope, document, &mut batch);
         }
-        let signature = sign_head(&self.signing_key(), &log, seq, &record.head);
         batch.put(keys::record(scope, &log, seq), encode(record));
-        batch.put(keys::signature(scope, &log, seq), signature.0.to_vec());
         batch.put(keys::tip(scope, &log), encode(&tip));
         if !record.transaction.seen.is_empty() {
             batch.put(keys::reported(scope), encode(&reported));

@@ -158,19 +158,13 @@ impl Replica {
             let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
             Applied::at(&held, &log, base)
         };
-        for prefix in [keys::records(scope, &log), keys::signatures(scope, &log)] {
-            let start = [prefix.as_slice(), &(base + 1).to_be_bytes()].concat();
-            for entry in self.store.scan_from(&prefix, &start) {
-                let (key, value) = entry?;
-                let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
-                let moved = if key[0] == b'L' {
-                    keys::record(scope, &to, seq)
-                } else {
-                    keys::signature(scope, &to, seq)
-                };
-                batch.delete(key);
-                batch.put(moved, value);
-            }
+        let prefix = keys::records(scope, &log);
+        let start = [prefix.as_slice(), &(base + 1).to_be_bytes()].concat();
+        for entry in self.store.scan_from(&prefix, &start) {
+            let (key, value) = entry?;
+            let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
+            batch.delete(key);
+            batch.put(keys::record(scope, &to, seq), value);
         }
         tip.identity.branch = Some(Branch { of: log, base });
         tip.floor = tip.floor.min(base);
@@ -215,11 +209,10 @@ fn append(
     batch: &mut Batch,
     news: &mut Vec<(LogId, Extent)>,
 ) {
-    let Checked { log, records, tip, signature } = checked;
+    let Checked { log, records, tip, .. } = checked;
     for record in &records {
         batch.put(keys::record(scope, &log, record.transaction.seq), encode(record));
     }
-    batch.put(keys::signature(scope, &log, tip.len), signature.0.to_vec());
     batch.put(keys::tip(scope, &log), encode(&tip));
     news.push((log, extent_of(&tip)));
     scoped.tips.insert(log, tip);

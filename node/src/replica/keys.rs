@@ -46,16 +46,6 @@ pub(crate) fn records(scope: &Scope, log: &LogId) -> Vec<u8> {
     logged(b'L', scope, log)
 }
 
-/// A signature over the head at a position.
-pub(crate) fn signature(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
-    positioned(b'G', scope, log, seq)
-}
-
-/// Signatures over the heads of one log.
-pub(crate) fn signatures(scope: &Scope, log: &LogId) -> Vec<u8> {
-    logged(b'G', scope, log)
-}
-
 /// How far each log has taken effect.
 pub(crate) fn applied(scope: &Scope) -> Vec<u8> {
     scoped(b'A', scope)

@@ -6,7 +6,7 @@ use wangge_model::ingest::Held;
 use wangge_model::log::{HeadSignature, Run};
 
 use super::scope::HeldScope;
-use super::{Replica, ReplicaError, keys, lock};
+use super::{Replica, ReplicaError, lock};
 
 /// Transactions that one batch carries at most, unless their author signed less often.
 const RUN_TRANSACTIONS: u64 = 512;
@@ -54,37 +54,25 @@ impl Replica {
             return Ok(Vec::new());
         }
         let mut transactions = Vec::new();
-        let mut signed: Option<(u64, HeadSignature)> = None;
+        let mut signed: Option<(usize, HeadSignature)> = None;
         let mut len_bytes = 0;
-        let prefix = keys::signatures(scope, log);
-        let start = [prefix.as_slice(), &from.to_be_bytes()].concat();
-        for entry in self.store.scan_from(&prefix, &start) {
-            let (key, value) = entry?;
-            let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
-            let Ok(bytes) = <[u8; 64]>::try_from(value.as_slice()) else { continue };
-            if seq > durable {
-                break;
-            }
-            let mut next = Vec::new();
-            for at in from + transactions.len() as u64..=seq {
-                let Some(record) = held.record(log, at) else { break };
-                len_bytes += record.transaction.to_bytes().len();
-                next.push(record.transaction);
-            }
-            if from + (transactions.len() + next.len()) as u64 != seq + 1 {
-                break;
-            }
-            let full = len_bytes > RUN_LEN_BYTES || seq - from >= RUN_TRANSACTIONS;
-            if full && signed.is_some() {
-                break;
-            }
-            transactions.extend(next);
-            signed = Some((seq, HeadSignature(bytes)));
-            if full {
-                break;
+        for seq in from..=durable {
+            let Some(record) = held.record(log, seq) else { break };
+            len_bytes += record.transaction.to_bytes().len();
+            transactions.push(record.transaction);
+            let full = len_bytes > RUN_LEN_BYTES || seq - from + 1 >= RUN_TRANSACTIONS;
+            if let Some(signature) = record.signature {
+                if full && signed.is_some() {
+                    break;
+                }
+                signed = Some((transactions.len(), signature));
+                if full {
+                    break;
+                }
             }
         }
-        let Some((_, signature)) = signed else { return Ok(Vec::new()) };
+        let Some((count, signature)) = signed else { return Ok(Vec::new()) };
+        transactions.truncate(count);
         Ok(vec![Run { log: *log, branch: tip.identity.branch.clone(), transactions, signature }])
     }
 }

@@ -123,14 +123,14 @@ pub(super) fn mend(store: &Store, scope: &Scope, tips: &BTreeMap<LogId, Tip>) ->
             let (key, value) = entry?;
             let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
             if seq == whole + 1 {
-                let signed = store.get(&keys::signature(scope, log, seq))?.is_some();
                 whole = seq;
-                if signed {
-                    last = postcard::from_bytes::<LogRecord>(&value).ok();
+                if let Ok(record) = postcard::from_bytes::<LogRecord>(&value)
+                    && record.signature.is_some()
+                {
+                    last = Some(record);
                 }
             } else if seq > whole {
                 batch.delete(key);
-                batch.delete(keys::signature(scope, log, seq));
             }
         }
         if whole == tip.len {
