@@ -214,3 +214,10 @@ pub fn assert_equal(relay: &Relay, workers: &[&Worker]) {
         }
     }
 }
+
+/// A valid ID number of the unassigned region 990101 (GB 11643), another for each `order` below 90,000.
+pub fn number(order: u32) -> String {
+    let body = format!("990101{:04}0101{:03}", 1950 + order / 900, order % 900 + 1);
+    let check = wangge_model::checks::id_number::check_character(&body).expect("17 digits");
+    format!("{body}{check}")
+}

@@ -4,14 +4,7 @@ use std::time::Duration;
 
 use wangge_link::{Link, LinkConfig};
 use wangge_model::identity::Role;
-use wangge_tests::street::{Relay, Worker, assert_equal, grid};
-
-fn number(order: u32) -> String {
-    let body = format!("990101{:04}0101{:03}", 1950 + order / 900, order % 900 + 1);
-    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    let sum: u32 = body.bytes().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
-    format!("{body}{}", char::from(b"10X98765432"[(sum % 11) as usize]))
-}
+use wangge_tests::street::{Relay, Worker, assert_equal, grid, number};
 
 /// Ben's first sync breaks again and again, at another point each time.
 #[tokio::test(flavor = "multi_thread")]

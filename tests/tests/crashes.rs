@@ -9,19 +9,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use wangge_tests::process::{Programs, text};
+use wangge_tests::street::number;
 
 const DIVISIONS: &str = "code,name\n330881121200,溪淤村委会\n330881121201,友爱村委会\n";
 const GRID: &str = "grid:330881121200";
 
 fn programs() -> Programs {
     Programs(PathBuf::from(env!("CARGO_BIN_EXE_under-test")))
-}
-
-fn number(order: u32) -> String {
-    let body = format!("990101{:04}0101{:03}", 1950 + order / 900, order % 900 + 1);
-    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    let sum: u32 = body.bytes().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
-    format!("{body}{}", char::from(b"10X98765432"[(sum % 11) as usize]))
 }
 
 /// What a device was told is saved: (ID number, note).

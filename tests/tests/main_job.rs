@@ -2,7 +2,7 @@
 
 use wangge_model::identity::Role;
 use wangge_node::net::{SyncOptions, sync};
-use wangge_tests::street::{Relay, Worker, area, assert_equal, grid};
+use wangge_tests::street::{Relay, Worker, area, assert_equal, grid, number};
 
 const NUMBER: &str = "990101199001010019";
 
@@ -113,13 +113,6 @@ async fn a_first_sync_brings_everything_in_pages() {
     ben.sync().await;
     ana.sync().await;
     assert_equal(&relay, &[&ana, &ben]);
-}
-
-fn number(order: u32) -> String {
-    let body = format!("99010119900101{:03}", order % 1000);
-    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    let sum: u32 = body.bytes().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
-    format!("{body}{}", char::from(b"10X98765432"[(sum % 11) as usize]))
 }
 
 /// Nothing to bring and nothing to fetch is in sync too.
