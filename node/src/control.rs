@@ -45,6 +45,11 @@ fn path(dir: &Path) -> std::io::Result<(PathBuf, Option<File>)> {
     Ok((PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd())).join(NAME), Some(open)))
 }
 
+/// Whether somebody serves the control socket of `dir`.
+pub fn is_served(dir: &Path) -> bool {
+    path(dir).is_ok_and(|(path, _dir)| UnixStream::connect(path).is_ok())
+}
+
 /// A bound control socket: requests wait until it is served.
 #[derive(Debug)]
 pub struct Control {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -239,9 +238,8 @@ impl Street {
         }
         let until = listen.then_some("listening on ");
         let (mut server, rest) = Server::start(Role::Node, &args, &log, until).await?;
-        let socket = wangge_node::control::path(Path::new(&dir));
         let deadline = Instant::now() + WAIT_MAX;
-        while UnixStream::connect(&socket).is_err() {
+        while !wangge_node::control::is_served(Path::new(&dir)) {
             if !server.runs() || Instant::now() > deadline {
                 bail!("{} 没有就绪 / {} is not ready\n{}", who.zh(), who.en(), server.log_tail());
             }
