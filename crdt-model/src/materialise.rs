@@ -51,6 +51,9 @@ pub trait Documents {
 pub enum Effect {
     /// It waits for something that its author had seen.
     Waits,
+    /// A newer version wrote it: it waits, with all that its log holds after it, for the update of this
+    /// program. It is stored and forwarded meanwhile.
+    NeedsUpdate,
     /// It took effect.
     Applied,
     /// It is void.
@@ -170,6 +173,9 @@ impl Applied {
         };
         let Some(record) = held.record(log, state.len + 1) else { return Ok((Effect::Waits, None)) };
         let transaction = &record.transaction;
+        if transaction.changes.iter().any(|change| !change.is_known()) {
+            return Ok((Effect::NeedsUpdate, None));
+        }
         let seq = transaction.seq;
         let effect = if state.ended.is_some() {
             Effect::Void(VoidReason::Form)
@@ -294,10 +300,6 @@ fn apply(
     let origin = origin(docs, log, transaction, actor);
     let mut undo: Vec<(DocId, (Document, bool))> = Vec::new();
     for change in &transaction.changes {
-        if change.kind.spec().is_none() {
-            // A newer version wrote it: it stays in the log until this program is updated.
-            continue;
-        }
         let done = (|| {
             let entry = open.get(docs, &change.doc, change.kind)?;
             if transaction.changes.len() > 1 {

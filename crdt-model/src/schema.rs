@@ -76,6 +76,8 @@ pub struct KindSpec {
     pub name: &'static str,
     /// Containers in the order in which the genesis makes them; never changed once released.
     pub containers: &'static [ContainerSpec],
+    /// Containers that later versions added, an extension change each; append only.
+    pub extensions: &'static [&'static [ContainerSpec]],
     /// Known fields, in the order in which they are shown.
     pub fields: &'static [FieldSpec],
     /// The field whose value names the document within its scope: an ID number, a credit code.
@@ -83,9 +85,14 @@ pub struct KindSpec {
 }
 
 impl KindSpec {
-    /// The container of that name, with its place in the genesis.
-    pub fn container(&self, name: &str) -> Option<(usize, &'static ContainerSpec)> {
-        self.containers.iter().enumerate().find(|(_, container)| container.name == name)
+    /// The container of that name, with its place among all of them and the extension that makes it (0 for
+    /// the genesis).
+    pub fn container(&self, name: &str) -> Option<(usize, u8, &'static ContainerSpec)> {
+        let levels = std::iter::once(&self.containers).chain(self.extensions);
+        let all =
+            levels.zip(0u8..).flat_map(|(containers, level)| containers.iter().map(move |c| (level, c)));
+        let mut placed = all.enumerate().map(|(at, (level, container))| (at, level, container));
+        placed.find(|(_, _, container)| container.name == name)
     }
 
     /// The field of that name or of that Chinese label.
@@ -122,6 +129,7 @@ pub const KINDS: &[KindSpec] = &[
         kind: Kind::PERSON,
         name: "person",
         containers: &[set("links"), set("extra"), history("events")],
+        extensions: &[],
         fields: &[
             field("id_number", "公民身份号码"),
             field("name", "姓名"),
@@ -149,6 +157,7 @@ pub const KINDS: &[KindSpec] = &[
         kind: Kind::PLACE,
         name: "place",
         containers: &[set("links"), set("extra"), history("events")],
+        extensions: &[],
         fields: &[
             field("credit_code", "统一社会信用代码"),
             field("name", "名称"),
@@ -171,6 +180,7 @@ pub const KINDS: &[KindSpec] = &[
         kind: Kind::CASE,
         name: "case",
         containers: &[history("events"), set("links"), set("extra")],
+        extensions: &[],
         fields: &[
             field("number", "编号"),
             field("category", "类别"),
@@ -187,6 +197,7 @@ pub const KINDS: &[KindSpec] = &[
         kind: Kind::UNIT,
         name: "unit",
         containers: &[set("members"), set("extra"), history("events")],
+        extensions: &[],
         fields: &[
             field("scope", "单位"),
             field("name", "名称"),
@@ -199,6 +210,7 @@ pub const KINDS: &[KindSpec] = &[
         kind: Kind::WORKER,
         name: "worker",
         containers: &[set("posts"), set("extra"), history("events")],
+        extensions: &[],
         fields: &[field("name", "姓名"), field("status", "状态")],
         natural_key: None,
     },
@@ -206,6 +218,7 @@ pub const KINDS: &[KindSpec] = &[
         kind: Kind::REPLICA,
         name: "replica",
         containers: &[set("epochs"), set("extra"), history("events")],
+        extensions: &[],
         fields: &[
             field("key", "公钥"),
             field("worker", "人员"),
@@ -213,6 +226,15 @@ pub const KINDS: &[KindSpec] = &[
             field("role", "岗位"),
             field("unit", "单位"),
         ],
+        natural_key: None,
+    },
+    #[cfg(test)]
+    KindSpec {
+        kind: Kind(250),
+        name: "extended",
+        containers: &[set("links")],
+        extensions: &[&[history("events")], &[set("extra"), set("members")]],
+        fields: &[field("name", "名称")],
         natural_key: None,
     },
 ];
@@ -286,7 +308,9 @@ mod tests {
     fn names_are_unique_within_a_kind_and_in_the_dictionary() {
         for spec in KINDS {
             let mut keys: Vec<&str> = spec.fields.iter().map(|f| f.name).collect();
-            keys.extend(spec.containers.iter().map(|c| c.name));
+            keys.extend(
+                spec.containers.iter().chain(spec.extensions.iter().copied().flatten()).map(|c| c.name),
+            );
             keys.push(ID_KEY);
             let count = keys.len();
             keys.sort_unstable();

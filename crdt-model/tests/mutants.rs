@@ -92,8 +92,9 @@ fn any_change(deps: Vec<Dep>) -> impl Strategy<Value = Change> {
     ];
     let op = (any_target(), any_scalar()).prop_map(|(target, value)| Op { target, value });
     let kind = prop_oneof![9 => Just(Kind::PERSON), 1 => any::<u8>().prop_map(Kind)];
-    (proptest::collection::vec(op, 0..6), proptest::collection::vec(dep, 0..4), kind)
-        .prop_map(|(ops, deps, kind)| Change { doc: DocId([1; 16]), kind, deps, ops })
+    let base = prop_oneof![9 => Just(0u8), 1 => any::<u8>()];
+    (proptest::collection::vec(op, 0..6), proptest::collection::vec(dep, 0..4), kind, base)
+        .prop_map(|(ops, deps, kind, base)| Change { doc: DocId([1; 16]), kind, base, deps, ops })
 }
 
 fn runner(cases: u32) -> TestRunner {

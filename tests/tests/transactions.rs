@@ -118,3 +118,33 @@ async fn what_its_author_did_not_sign_is_refused() {
     assert!(ben.replica.clocks()[&grid(0)].0.0.is_empty());
     ben.replica.ingest(&grid(0), vec![honest]).expect("honest");
 }
+
+/// A newer version wrote a kind of document that this one does not know: it is stored, acknowledged and
+/// forwarded, takes no effect, and stops nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_version_wrote_waits_and_travels_on() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = Worker::join(&dir.path().join("ana"), &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    let ben = Worker::join(&dir.path().join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
+    let mut unknown_kind = creation(1, "甲");
+    unknown_kind.kind = Kind(200);
+    let mut unknown_extension = creation(2, "乙");
+    unknown_extension.base = 7;
+    let runs = vec![
+        run_of(&ana, &grid(0), 77, 1, vec![unknown_kind]),
+        run_of(&ana, &grid(0), 78, 1, vec![unknown_extension]),
+    ];
+    let logs: Vec<LogId> = runs.iter().map(|run| run.log).collect();
+    ben.replica.ingest(&grid(0), runs).expect("stored");
+    let known = ben.person(&grid(0), "990101199001010019", &[("name", "丁")]);
+    ben.sync().await;
+    ana.sync().await;
+    for log in &logs {
+        assert_eq!(ana.replica.clocks()[&grid(0)].0.len_of(log), 1, "it did not travel");
+    }
+    assert_eq!(ana.view(&grid(0), known).expect("there").text("name"), "丁");
+    assert_eq!(ana.view(&grid(0), DocId([2; 16])), None);
+    ben.sync().await;
+    assert_equal(&relay, &[&ana, &ben]);
+}

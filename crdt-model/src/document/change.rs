@@ -158,10 +158,17 @@ pub struct Change {
     pub doc: DocId,
     /// Its kind, from which the genesis follows.
     pub kind: Kind,
+    /// The last extension of the kind that it builds on; 0 for the genesis alone.
+    pub base: u8,
     /// The changes it builds on; empty means the genesis alone.
     pub deps: Vec<Dep>,
     /// What it does, each target at most once.
     pub ops: Vec<Op>,
+}
+
+/// Whether this version knows a kind up to an extension.
+pub fn is_known(kind: Kind, base: u8) -> bool {
+    kind.spec().is_some_and(|spec| usize::from(base) <= spec.extensions.len())
 }
 
 /// The key of event number `index` of the transaction at (`log`, `seq`).
@@ -170,6 +177,11 @@ pub fn event_key(log: &LogId, seq: u64, index: usize) -> String {
 }
 
 impl Change {
+    /// Whether this version knows the kind and the extension that it builds on.
+    pub fn is_known(&self) -> bool {
+        is_known(self.kind, self.base)
+    }
+
     /// Checks everything that can be checked without the document.
     ///
     /// # Errors
@@ -183,7 +195,8 @@ impl Change {
         }
         let mut targets: Vec<&Target> = Vec::with_capacity(self.ops.len());
         for op in &self.ops {
-            let spec = self.kind.spec();
+            // A newer version's containers are not known here.
+            let spec = self.kind.spec().filter(|spec| usize::from(self.base) <= spec.extensions.len());
             let (key, expected) = match &op.target {
                 Target::Field(key) => (key, None),
                 Target::Entry { container, key } => {
@@ -205,7 +218,8 @@ impl Change {
                     (None, None) if key == ID_KEY => {
                         return Err(FormError::Overwrite { doc: self.doc, key: key.clone() });
                     }
-                    (Some(shape), Some((_, container))) if container.shape == shape => {}
+                    (Some(shape), Some((_, level, container)))
+                        if container.shape == shape && level <= self.base => {}
                     (Some(_), _) => {
                         return Err(FormError::Container { doc: self.doc, container: key.clone() });
                     }
@@ -248,6 +262,40 @@ fn genesis_actor() -> ActorId {
 /// The object that the genesis made for the container at `index`.
 pub(super) fn container_id(index: usize) -> legacy::OpId {
     legacy::OpId(index as u64 + 2, genesis_actor())
+}
+
+/// The change that adds the containers of extension `level` (from 1) after the one before, whose hash
+/// is `before` and whose last operation is `last_op`.
+pub(super) fn extension(
+    spec: &KindSpec,
+    level: u8,
+    before: ChangeHash,
+    last_op: u64,
+) -> Option<automerge::Change> {
+    let containers = spec.extensions.get(usize::from(level).checked_sub(1)?)?;
+    let operations = containers
+        .iter()
+        .map(|container| legacy::Op {
+            action: legacy::OpType::Make(ObjType::Map),
+            obj: legacy::ObjectId::Root,
+            key: legacy::Key::Map(container.name.into()),
+            pred: Vec::new().into(),
+            insert: false,
+        })
+        .collect();
+    let extension = ExpandedChange {
+        operations,
+        actor_id: genesis_actor(),
+        hash: None,
+        seq: u64::from(level) + 1,
+        start_op: NonZeroU64::new(last_op + 1)?,
+        time: 0,
+        message: None,
+        deps: vec![before],
+        extra_bytes: Vec::new(),
+        author: None,
+    };
+    Some(extension.into())
 }
 
 /// The change that makes a document: its id and its containers, with a fixed actor and zero time, so

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use change::{
     Change, DEPS_MAX, Dep, KEY_LEN_BYTES_MAX, OPS_MAX, Op, Scalar, Target, VALUE_LEN_BYTES_MAX, event_key,
+    is_known,
 };
 pub use view::{Claim, DocumentView, EventView, Register};
 
@@ -55,6 +56,8 @@ struct Applied {
     hash: [u8; 32],
     /// Indexes of earlier changes of this document.
     deps: Vec<u32>,
+    /// The extension that it builds on.
+    base: u8,
     /// What it does, as it travels; pages are made of it without opening the document.
     ops: Vec<Op>,
 }
@@ -64,6 +67,8 @@ struct Stored {
     kind: Kind,
     heads: Vec<[u8; 32]>,
     applied: Vec<Applied>,
+    /// How many extensions are in.
+    level: u8,
     saved: Vec<u8>,
 }
 
@@ -73,8 +78,8 @@ pub struct Document {
     id: DocId,
     kind: Kind,
     spec: &'static KindSpec,
-    genesis: ChangeHash,
-    genesis_ops: u64,
+    /// The genesis and the extensions that are in, each with its last operation.
+    bases: Vec<(ChangeHash, u64)>,
     applied: Vec<Applied>,
     automerge: Automerge,
 }
@@ -120,6 +125,10 @@ pub enum FormError {
     KindDiffers { doc: DocId, found: Kind, said: Kind },
     #[error("document {doc} is of {kind}, which this version does not know")]
     UnknownKind { doc: DocId, kind: Kind },
+    #[error(
+        "a change to document {doc} builds on extension {base} of its kind, which this version does not know"
+    )]
+    Newer { doc: DocId, base: u8 },
     #[error("document {doc} already has {CHANGES_MAX} changes")]
     TooManyChanges { doc: DocId },
     #[error("automerge refuses a change to document {doc}: {reason}")]
@@ -156,12 +165,12 @@ impl Document {
     pub fn new(id: DocId, kind: Kind) -> Result<Self, FormError> {
         let spec = kind.spec().ok_or(FormError::UnknownKind { doc: id, kind })?;
         let genesis = change::genesis(&id, spec);
-        let (hash, ops) = (genesis.hash(), genesis.len() as u64);
+        let bases = vec![(genesis.hash(), genesis.len() as u64)];
         let mut automerge = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
         automerge
             .apply_changes([genesis])
             .map_err(|e| FormError::Automerge { doc: id, reason: e.to_string() })?;
-        Ok(Self { id, kind, spec, genesis: hash, genesis_ops: ops, applied: Vec::new(), automerge })
+        Ok(Self { id, kind, spec, bases, applied: Vec::new(), automerge })
     }
 
     /// Reads back what [`Document::encode`] wrote.
@@ -174,6 +183,13 @@ impl Document {
         let kind = stored.kind;
         let spec = kind.spec().ok_or(DocumentError::UnknownKind { doc: id, kind })?;
         let genesis = change::genesis(&id, spec);
+        let mut bases = vec![(genesis.hash(), genesis.len() as u64)];
+        for level in 1..=stored.level {
+            let extension = next_extension(spec, &bases, level);
+            let extension =
+                extension.ok_or_else(|| damaged(format!("it has an unknown extension {level}")))?;
+            bases.push((extension.hash(), extension.max_op()));
+        }
         let options = LoadOptions::new()
             .on_partial_load(OnPartialLoad::Error)
             .verification_mode(VerificationMode::DontCheck)
@@ -185,15 +201,7 @@ impl Document {
         if heads != stored.heads {
             return Err(damaged("its heads are not those noted beside it".to_owned()));
         }
-        Ok(Self {
-            id,
-            kind,
-            spec,
-            genesis: genesis.hash(),
-            genesis_ops: genesis.len() as u64,
-            applied: stored.applied,
-            automerge,
-        })
+        Ok(Self { id, kind, spec, bases, applied: stored.applied, automerge })
     }
 
     /// The document as it is stored: kind, heads, where each change came from, Automerge's own bytes.
@@ -202,6 +210,7 @@ impl Document {
             kind: self.kind,
             heads: self.heads(),
             applied: self.applied.clone(),
+            level: self.level(),
             saved: self.automerge.save_nocompress(),
         };
         postcard::to_stdvec(&stored).unwrap_or_default()
@@ -294,10 +303,42 @@ impl Document {
 
     /// A change of `ops` that builds on all that the document holds now.
     pub fn draft(&self, ops: Vec<Op>) -> Change {
-        let mut deps: Vec<Dep> =
-            self.automerge.get_heads().iter().filter(|hash| **hash != self.genesis).map(Dep::of).collect();
+        let mut deps: Vec<Dep> = self
+            .automerge
+            .get_heads()
+            .iter()
+            .filter(|hash| !self.bases.iter().any(|(base, _)| base == *hash))
+            .map(Dep::of)
+            .collect();
         deps.sort_unstable();
-        Change { doc: self.id, kind: self.kind, deps, ops }
+        let needed = ops.iter().filter_map(|op| match &op.target {
+            Target::Field(_) => None,
+            Target::Entry { container, .. } | Target::Event { container } => {
+                self.spec.container(container).map(|(_, level, _)| level)
+            }
+        });
+        let base = needed.max().unwrap_or(0).max(self.level());
+        Change { doc: self.id, kind: self.kind, base, deps, ops }
+    }
+
+    /// How many extensions of its kind are in.
+    fn level(&self) -> u8 {
+        (self.bases.len() - 1) as u8
+    }
+
+    /// Brings extensions in, up to `level`. Each has a fixed actor and place, so all replicas make the same.
+    fn extend_to(&mut self, level: u8) -> Result<(), FormError> {
+        while self.level() < level {
+            let next = self.level() + 1;
+            let newer = FormError::Newer { doc: self.id, base: level };
+            let extension = next_extension(self.spec, &self.bases, next).ok_or(newer)?;
+            let base = (extension.hash(), extension.max_op());
+            self.automerge
+                .apply_changes([extension])
+                .map_err(|e| FormError::Automerge { doc: self.id, reason: e.to_string() })?;
+            self.bases.push(base);
+        }
+        Ok(())
     }
 
     /// Applies a change, derived in full from `change`, its origin and the document at the change's
@@ -315,6 +356,14 @@ impl Document {
         }
         if self.applied.len() >= CHANGES_MAX {
             return Err(FormError::TooManyChanges { doc: self.id });
+        }
+        if change.base > self.level() {
+            // On a copy, as the extension must not stay if the change does not.
+            let mut extended = self.clone();
+            extended.extend_to(change.base)?;
+            extended.apply(change, origin)?;
+            *self = extended;
+            return Ok(());
         }
         let deps = self.resolve(&change.deps)?;
         let (derived, applied) = self.derive(change, origin, deps)?;
@@ -370,14 +419,14 @@ impl Document {
         deps: Vec<u32>,
     ) -> Result<(automerge::Change, Applied), FormError> {
         let history = self.history(&deps);
-        let greatest = self
-            .applied
-            .iter()
-            .zip(&history)
-            .filter(|(_, within)| **within)
-            .map(|(applied, _)| applied.start_op + u64::from(applied.op_count) - 1)
+        let within = || self.applied.iter().zip(&history).filter(|(_, within)| **within).map(|(a, _)| a);
+        let (base_hash, base_op) = self.bases[usize::from(change.base)];
+        let seen_base = within().map(|applied| applied.base).max().unwrap_or(0);
+        let greatest = within()
+            .map(|applied| applied.start_op + u64::from(applied.op_count) - 1)
             .max()
-            .unwrap_or(self.genesis_ops);
+            .unwrap_or(0)
+            .max(base_op);
         let actor_seq = self.applied.iter().filter(|a| a.origin.actor == origin.actor).count() as u64 + 1;
         let mut hashes: Vec<ChangeHash> =
             deps.iter().map(|at| ChangeHash(self.applied[*at as usize].hash)).collect();
@@ -389,8 +438,8 @@ impl Document {
         {
             return Err(FormError::UnknownDep { doc: self.id });
         }
-        if hashes.is_empty() {
-            hashes.push(self.genesis);
+        if hashes.is_empty() || change.base > seen_base {
+            hashes.push(base_hash);
         }
         hashes.sort_unstable();
         hashes.dedup();
@@ -405,7 +454,7 @@ impl Document {
             let obj = match container {
                 None => legacy::ObjectId::Root,
                 Some(name) => {
-                    let (at, _) = self
+                    let (at, _, _) = self
                         .spec
                         .container(name)
                         .ok_or_else(|| FormError::Container { doc: self.id, container: name.clone() })?;
@@ -449,6 +498,7 @@ impl Document {
             actor_seq,
             hash: derived.hash().0,
             deps,
+            base: change.base,
             ops: change.ops.clone(),
         };
         Ok((derived, applied))
@@ -521,6 +571,7 @@ impl Document {
         }
         let mut again = Self::new(self.id, self.kind)?;
         for (_, applied) in self.applied.iter().enumerate().filter(|(at, _)| needed[*at]) {
+            again.extend_to(applied.base)?;
             let change = self
                 .automerge
                 .get_change_by_hash(&ChangeHash(applied.hash))
@@ -542,6 +593,12 @@ impl Document {
         }
         Ok(again)
     }
+}
+
+/// Extension `level` of a document that has these bases.
+fn next_extension(spec: &KindSpec, bases: &[(ChangeHash, u64)], level: u8) -> Option<automerge::Change> {
+    let (before, last_op) = *bases.last()?;
+    change::extension(spec, level, before, last_op)
 }
 
 /// The heads of a stored document, without opening it: its kind and the hash that a digest takes in.
@@ -580,7 +637,12 @@ pub fn stored_page(id: DocId, bytes: &[u8]) -> Result<PageDocument, DocumentErro
     let changes = front
         .applied
         .into_iter()
-        .map(|applied| PageChange { origin: applied.origin, deps: applied.deps, ops: applied.ops })
+        .map(|applied| PageChange {
+            origin: applied.origin,
+            base: applied.base,
+            deps: applied.deps,
+            ops: applied.ops,
+        })
         .collect();
     Ok(PageDocument { id, kind: front.kind, changes })
 }

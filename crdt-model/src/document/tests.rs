@@ -156,3 +156,47 @@ fn a_void_change_goes_unless_another_builds_on_it() {
     let kept = a.without(|origin| origin.log == LogId([2; 8])).expect("rebuilds");
     assert_eq!(kept.heads(), a.heads());
 }
+
+/// A later version's container comes with its extension, which is the same change wherever it is made;
+/// documents that do not need it stay as they are.
+#[test]
+fn extensions_come_when_a_change_needs_them_and_merge() {
+    let event =
+        |text: &str| Op { target: Target::Event { container: "events".into() }, value: Some(text.into()) };
+    let member = Op {
+        target: Target::Entry { container: "members".into(), key: "k".into() },
+        value: Some("m".into()),
+    };
+    let mut a = Document::new(DocId([6; 16]), Kind(250)).expect("known in tests");
+    let first = a.draft(vec![put("name", "甲")]);
+    assert_eq!(first.base, 0);
+    a.apply(&first, &origin(1, 1, 1)).expect("applies");
+    let mut b = Document::decode(a.id(), &a.encode()).expect("decodes");
+    let (from_a, from_b) = (a.draft(vec![event("a")]), b.draft(vec![event("b"), member]));
+    assert_eq!((from_a.base, from_b.base), (1, 2));
+    a.apply(&from_a, &origin(1, 2, 2)).expect("applies");
+    b.apply(&from_b, &origin(2, 1, 2)).expect("applies");
+    a.apply(&from_b, &origin(2, 1, 2)).expect("applies");
+    b.apply(&from_a, &origin(1, 2, 2)).expect("applies");
+    assert_eq!(a.heads(), b.heads());
+    assert_eq!(a.view(), b.view());
+    assert_eq!(a.view().histories["events"].len(), 2);
+    assert_eq!(a.view().sets["members"].len(), 1);
+    // It reads back, travels in pages, and goes on.
+    let mut again = Document::decode(a.id(), &a.encode()).expect("decodes");
+    let mut paged = Document::new(a.id(), a.kind()).expect("known");
+    paged.apply_page(&stored_page(a.id(), &a.encode()).expect("reads")).expect("applies");
+    assert_eq!(paged.heads(), a.heads());
+    let next = again.draft(vec![put("name", "乙")]);
+    for document in [&mut a, &mut b, &mut again, &mut paged] {
+        document.apply(&next, &origin(1, 3, 3)).expect("applies");
+    }
+    assert_eq!(again.heads(), b.heads());
+    assert_eq!(paged.heads(), b.heads());
+    // An extension of a later version still is named, and changes nothing.
+    let mut newer = again.draft(vec![put("name", "丙")]);
+    newer.base = 9;
+    let before = again.heads();
+    assert!(matches!(again.apply(&newer, &origin(1, 4, 4)), Err(FormError::Newer { base: 9, .. })));
+    assert_eq!(again.heads(), before);
+}

@@ -106,7 +106,7 @@ impl Document {
                         fields.insert(key, register);
                     }
                 }
-                Some((_, container)) => {
+                Some((_, _, container)) => {
                     let Some(obj) = self.container(container.name) else {
                         continue;
                     };

@@ -176,20 +176,31 @@ fn write_transaction(
 }
 
 /// Head of a change: how many dependencies (3 stands for "a number follows"), whether there is exactly
-/// one operation, whether the kind is that of the change before.
+/// one operation, whether the kind is that of the change before, whether it builds on an
+/// extension.
 const DEPS_INLINE: u8 = 3;
 const ONE_OP: u8 = 4;
 const SAME_KIND: u8 = 8;
+const BASE: u8 = 16;
 
 fn write_change(writer: &mut Writer, change: &Change, last_kind: &mut Option<Kind>) {
     writer.raw(&change.doc.0);
     let deps = change.deps.len().min(usize::from(DEPS_INLINE)) as u8;
     let one_op = change.ops.len() == 1;
     let same_kind = *last_kind == Some(change.kind);
-    writer.u8(deps | if one_op { ONE_OP } else { 0 } | if same_kind { SAME_KIND } else { 0 });
+    let mut head = deps;
+    for (flag, on) in [(ONE_OP, one_op), (SAME_KIND, same_kind), (BASE, change.base > 0)] {
+        if on {
+            head |= flag;
+        }
+    }
+    writer.u8(head);
     if !same_kind {
         writer.u8(change.kind.0);
         *last_kind = Some(change.kind);
+    }
+    if change.base > 0 {
+        writer.u8(change.base);
     }
     if deps == DEPS_INLINE {
         writer.uint(change.deps.len() as u64);
@@ -333,7 +344,7 @@ fn read_change(reader: &mut Reader<'_>, last_kind: &mut Option<Kind>) -> Result<
     let what = "a change";
     let doc = DocId(reader.array(what)?);
     let head = reader.u8(what)?;
-    if head > (DEPS_INLINE | ONE_OP | SAME_KIND) {
+    if head > (DEPS_INLINE | ONE_OP | SAME_KIND | BASE) {
         return Err(WireError::Tag { what, tag: head.into() });
     }
     let kind = match *last_kind {
@@ -342,6 +353,7 @@ fn read_change(reader: &mut Reader<'_>, last_kind: &mut Option<Kind>) -> Result<
         _ => Kind(reader.u8(what)?),
     };
     *last_kind = Some(kind);
+    let base = if head & BASE != 0 { reader.u8(what)? } else { 0 };
     let count = match head & DEPS_INLINE {
         DEPS_INLINE => reader.count("a count of dependencies", DEPS_MAX)?,
         few => usize::from(few),
@@ -356,5 +368,5 @@ fn read_change(reader: &mut Reader<'_>, last_kind: &mut Option<Kind>) -> Result<
         let (target, tag) = read_target(reader)?;
         ops.push(Op { target, value: read_scalar(reader, tag)? });
     }
-    Ok(Change { doc, kind, deps, ops })
+    Ok(Change { doc, kind, base, deps, ops })
 }

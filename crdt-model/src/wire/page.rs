@@ -38,6 +38,8 @@ pub struct PageDocument {
 pub struct PageChange {
     /// Where it came from.
     pub origin: Origin,
+    /// The extension of the kind that it builds on.
+    pub base: u8,
     /// Indexes of earlier changes of the same document that it builds on.
     pub deps: Vec<u32>,
     /// What it does.
@@ -49,7 +51,7 @@ impl PageChange {
     pub fn to_change(&self, doc: DocId, kind: Kind, hashes: impl Fn(u32) -> Option<Dep>) -> Option<Change> {
         let mut deps: Vec<Dep> = self.deps.iter().map(|at| hashes(*at)).collect::<Option<_>>()?;
         deps.sort_unstable();
-        Some(Change { doc, kind, deps, ops: self.ops.clone() })
+        Some(Change { doc, kind, base: self.base, deps, ops: self.ops.clone() })
     }
 }
 
@@ -117,7 +119,7 @@ pub fn encode_page(documents: &[PageDocument], secret: &ScopeSecret) -> Vec<u8> 
     rows.sort();
     rows.dedup();
     write_rows(&mut columns, &rows);
-    let mut shapes: Table<Vec<Target>> = Table(Vec::new());
+    let mut shapes: Table<(u8, Vec<Target>)> = Table(Vec::new());
     let mut values: BTreeMap<&Target, ValueColumn> = BTreeMap::new();
     columns[HEADS].uint(documents.len() as u64);
     for document in documents {
@@ -145,14 +147,15 @@ pub fn encode_page(documents: &[PageDocument], secret: &ScopeSecret) -> Vec<u8> 
                 }
             }
             let targets: Vec<Target> = change.ops.iter().map(|op| op.target.clone()).collect();
-            columns[SHAPES].uint(shapes.place(&targets) as u64);
+            columns[SHAPES].uint(shapes.place(&(change.base, targets)) as u64);
             for op in &change.ops {
                 values.entry(&op.target).or_default().push(op.value.as_ref());
             }
         }
     }
     columns[SHAPE_TABLE].uint(shapes.0.len() as u64);
-    for shape in &shapes.0 {
+    for (base, shape) in &shapes.0 {
+        columns[SHAPE_TABLE].u8(*base);
         columns[SHAPE_TABLE].uint(shape.len() as u64);
         for target in shape {
             write_target(&mut columns[SHAPE_TABLE], target, 0);
@@ -274,7 +277,7 @@ pub fn decode_page(packed: &[u8], secret: &ScopeSecret) -> Result<Vec<PageDocume
                 .ok()
                 .and_then(|shape| shapes.get(shape))
                 .ok_or(WireError::Unsound { what: "a shape" })?;
-            for target in shape {
+            for target in &shape.1 {
                 *used.entry(target).or_default() += 1;
             }
             outline.push((row, deps, shape));
@@ -292,7 +295,8 @@ pub fn decode_page(packed: &[u8], secret: &ScopeSecret) -> Result<Vec<PageDocume
     for (kind, id, generation, outline) in outlines {
         let mut changes = Vec::with_capacity(outline.len());
         for (row, deps, shape) in outline {
-            let ops = shape
+            let (base, targets) = shape;
+            let ops = targets
                 .iter()
                 .map(|target| {
                     let value = values.get_mut(target).and_then(Iterator::next);
@@ -300,7 +304,7 @@ pub fn decode_page(packed: &[u8], secret: &ScopeSecret) -> Result<Vec<PageDocume
                     Ok(Op { target: target.clone(), value })
                 })
                 .collect::<Result<_, WireError>>()?;
-            changes.push(PageChange { origin: row.clone(), deps, ops });
+            changes.push(PageChange { origin: row.clone(), base: *base, deps, ops });
         }
         let id = match id {
             Some(id) => id,
@@ -353,14 +357,15 @@ fn read_rows(columns: &mut [Reader<'_>]) -> Result<Vec<Origin>, WireError> {
     Ok(rows)
 }
 
-fn read_shapes(reader: &mut Reader<'_>) -> Result<Vec<Vec<Target>>, WireError> {
+fn read_shapes(reader: &mut Reader<'_>) -> Result<Vec<(u8, Vec<Target>)>, WireError> {
     let mut shapes = Vec::new();
     for _ in 0..reader.count("a count of shapes", PAGE_CHANGES_MAX)? {
+        let base = reader.u8("a shape")?;
         let mut shape = Vec::new();
         for _ in 0..reader.count("a count of operations", OPS_MAX)? {
             shape.push(read_target(reader)?.0);
         }
-        shapes.push(shape);
+        shapes.push((base, shape));
     }
     Ok(shapes)
 }

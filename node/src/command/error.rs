@@ -77,6 +77,7 @@ impl From<ReplicaError> for CommandError {
             ReplicaError::NoReplica { .. } => ("no-replica", None),
             ReplicaError::Occupied { .. } => ("occupied", None),
             ReplicaError::NotHeld { .. } => ("not-held", None),
+            ReplicaError::NeedsUpdate { .. } => ("newer-version", None),
             ReplicaError::Newer { .. } => ("newer-version", Some(Message::StoreNewer)),
             ReplicaError::Document(_) | ReplicaError::Damaged { .. } => {
                 ("damaged", Some(Message::StoreDamaged))

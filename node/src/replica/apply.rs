@@ -123,12 +123,15 @@ impl Replica {
                         now_ms: now_ms(),
                     };
                     let (effect, record) = applied.step(&held, &documents, &mut open, log, tip)?;
+                    if effect == Effect::NeedsUpdate {
+                        tracing::warn!(%scope, %log, "a newer version wrote this log: update this program");
+                    }
                     let Some(record) = record else { break };
                     progress = true;
                     taken += 1;
                     let seq = record.transaction.seq;
                     let void = match effect {
-                        Effect::Waits => break,
+                        Effect::Waits | Effect::NeedsUpdate => break,
                         Effect::Applied => None,
                         Effect::Void(reason) => Some(reason),
                         Effect::Ended(error) => {

@@ -134,6 +134,14 @@ pub enum ReplicaError {
         /// The scope.
         scope: Scope,
     },
+    /// A newer version wrote what has come.
+    #[error(
+        "{scope} 的档案由更新的版本写成,请先更新本程序再同步\na newer version wrote what {scope} holds: update this program, then sync"
+    )]
+    NeedsUpdate {
+        /// The scope.
+        scope: Scope,
+    },
     /// A change that breaks a rule of form: a defect of this program.
     #[error("the change is not well formed: {0}")]
     Form(String),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, sign_part};
 use wangge_model::clock::Clock;
-use wangge_model::document::{Document, FormError, stored_page};
+use wangge_model::document::{Document, FormError, is_known, stored_page};
 use wangge_model::identity::Scope;
 use wangge_model::ingest::Held;
 use wangge_model::log::Tip;
@@ -274,8 +274,11 @@ impl Replica {
                 Ok::<_, ReplicaError>(writes)
             })
         };
-        // What a newer version wrote waits for the update of this program.
-        let known: Vec<&PageDocument> = pages.iter().filter(|page| page.kind.spec().is_some()).collect();
+        let known = |page: &PageDocument| page.changes.iter().all(|change| is_known(page.kind, change.base));
+        if !pages.iter().all(known) {
+            return Err(ReplicaError::NeedsUpdate { scope: scope.clone() });
+        }
+        let known: Vec<&PageDocument> = pages.iter().collect();
         let cores = std::thread::available_parallelism().map_or(1, usize::from).min(8);
         let share = known.len().div_ceil(cores).max(1);
         std::thread::scope(|threads| {
