@@ -3,9 +3,18 @@
 //! Containers belong to a kind's genesis and never change. Fields are scalars under a string key of
 //! the root, so a newer version may add some: an older one stores, forwards and shows them.
 
+mod case;
+mod dictionary;
+mod registers;
+mod roster;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use dictionary::DICTIONARY;
+
+use crate::identity::Role;
 
 /// The kind of a document, as a number that never changes its meaning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -27,7 +36,7 @@ impl Kind {
 
     /// What this version knows of the kind; `None` if a newer version wrote it.
     pub fn spec(self) -> Option<&'static KindSpec> {
-        KINDS.iter().find(|spec| spec.kind == self)
+        kinds().find(|spec| spec.kind == self)
     }
 }
 
@@ -82,6 +91,63 @@ pub struct KindSpec {
     pub fields: &'static [FieldSpec],
     /// The field whose value names the document within its scope: an ID number, a credit code.
     pub natural_key: Option<&'static str>,
+    /// Who may write such documents.
+    pub access: Access,
+}
+
+/// Who may write documents of a kind. The one table: commands ask it before they write, admission when
+/// they judge. A role counts where its post reaches the document's scope.
+#[derive(Debug)]
+pub struct Access {
+    /// Roles that may make such a document and write its fields and set entries.
+    pub writers: &'static [Role],
+    /// Events of its histories with the roles that may write each. The state in which an event counts is
+    /// a matter of the fold, not of admission.
+    pub events: &'static [EventSpec],
+}
+
+/// An event of a history, by the `kind` in its JSON.
+#[derive(Debug)]
+pub struct EventSpec {
+    /// The word in the event and on the command line.
+    pub name: &'static str,
+    /// The word people see.
+    pub label: &'static str,
+    /// Who may write it.
+    pub roles: &'static [Role],
+}
+
+/// Who keeps the registers of a grid.
+pub const REGISTRARS: &[Role] = &[
+    Role::GridWorker,
+    Role::GridLeader,
+    Role::AreaClerk,
+    Role::AreaHead,
+    Role::WindowClerk,
+    Role::CentreClerk,
+    Role::CentreAdmin,
+];
+
+/// Who reports cases (art. 9, 10, 22).
+pub const REPORTERS: &[Role] = &[
+    Role::GridWorker,
+    Role::GridLeader,
+    Role::AreaClerk,
+    Role::AreaHead,
+    Role::WindowClerk,
+    Role::CentreClerk,
+    Role::CentreAdmin,
+    Role::StreetLeader,
+];
+
+/// Who keeps the roster.
+pub const ADMINS: &[Role] = &[Role::CentreAdmin];
+
+impl Access {
+    /// Who may write the event of that name, `None` if this version does not know it.
+    pub fn event(&self, name: &str) -> Option<&'static EventSpec> {
+        self.events.iter().find(|event| event.name == name)
+    }
 }
 
 impl KindSpec {
@@ -123,182 +189,29 @@ const fn field(name: &'static str, label: &'static str) -> FieldSpec {
     FieldSpec { name, label }
 }
 
-/// Every kind that this version knows.
-pub const KINDS: &[KindSpec] = &[
-    KindSpec {
-        kind: Kind::PERSON,
-        name: "person",
-        containers: &[set("links"), set("extra"), history("events")],
-        extensions: &[],
-        fields: &[
-            field("id_number", "公民身份号码"),
-            field("name", "姓名"),
-            field("former_name", "曾用名"),
-            field("sex", "性别"),
-            field("birth_date", "出生日期"),
-            field("native_place", "籍贯"),
-            field("marriage", "婚姻状况"),
-            field("education", "学历"),
-            field("occupation", "职业"),
-            field("employer", "服务处所"),
-            field("phone", "联系电话"),
-            field("kind", "人口类型"),
-            field("registered_address", "户籍地详址"),
-            field("current_address", "现住地详址"),
-            field("registered_on", "登记日期"),
-            field("unit", "所属村(居)"),
-            field("note", "备注"),
-            field(CLOSED, "已停用"),
-            field(GENERATION, "代次"),
-        ],
-        natural_key: Some("id_number"),
-    },
-    KindSpec {
-        kind: Kind::PLACE,
-        name: "place",
-        containers: &[set("links"), set("extra"), history("events")],
-        extensions: &[],
-        fields: &[
-            field("credit_code", "统一社会信用代码"),
-            field("name", "名称"),
-            field("category", "类别"),
-            field("address", "地址"),
-            field("manager", "负责人"),
-            field("phone", "联系电话"),
-            field("staff_count", "从业人数"),
-            field("longitude", "经度"),
-            field("latitude", "纬度"),
-            field("datum", "坐标系"),
-            field("unit", "所属村(居)"),
-            field("note", "备注"),
-            field(CLOSED, "已停用"),
-            field(GENERATION, "代次"),
-        ],
-        natural_key: Some("credit_code"),
-    },
-    KindSpec {
-        kind: Kind::CASE,
-        name: "case",
-        containers: &[history("events"), set("links"), set("extra")],
-        extensions: &[],
-        fields: &[
-            field("number", "编号"),
-            field("category", "类别"),
-            field("text", "内容"),
-            field("level", "级别"),
-            field("source", "来源"),
-            field("place", "地点"),
-            field("person", "当事人"),
-            field("location", "位置"),
-        ],
-        natural_key: None,
-    },
-    KindSpec {
-        kind: Kind::UNIT,
-        name: "unit",
-        containers: &[set("members"), set("extra"), history("events")],
-        extensions: &[],
-        fields: &[
-            field("scope", "单位"),
-            field("name", "名称"),
-            field("area", "片区"),
-            field("code", "区划代码"),
-        ],
-        natural_key: None,
-    },
-    KindSpec {
-        kind: Kind::WORKER,
-        name: "worker",
-        containers: &[set("posts"), set("extra"), history("events")],
-        extensions: &[],
-        fields: &[field("name", "姓名"), field("status", "状态")],
-        natural_key: None,
-    },
-    KindSpec {
-        kind: Kind::REPLICA,
-        name: "replica",
-        containers: &[set("epochs"), set("extra"), history("events")],
-        extensions: &[],
-        fields: &[
-            field("key", "公钥"),
-            field("worker", "人员"),
-            field("status", "状态"),
-            field("role", "岗位"),
-            field("unit", "单位"),
-        ],
-        natural_key: None,
-    },
-    #[cfg(test)]
-    KindSpec {
-        kind: Kind(250),
-        name: "extended",
-        containers: &[set("links")],
-        extensions: &[&[history("events")], &[set("extra"), set("members")]],
-        fields: &[field("name", "名称")],
-        natural_key: None,
-    },
-];
+const fn event(name: &'static str, label: &'static str, roles: &'static [Role]) -> EventSpec {
+    EventSpec { name, label, roles }
+}
 
-/// Strings that travel as a number: names of fields and containers and frequent words. Append only:
-/// an entry's place is part of the wire format.
-pub const DICTIONARY: &[&str] = &[
-    "id_number",
-    "name",
-    "former_name",
-    "sex",
-    "birth_date",
-    "native_place",
-    "marriage",
-    "education",
-    "occupation",
-    "employer",
-    "phone",
-    "kind",
-    "registered_address",
-    "current_address",
-    "registered_on",
-    "unit",
-    "note",
-    "closed",
-    "generation",
-    "credit_code",
-    "category",
-    "address",
-    "manager",
-    "staff_count",
-    "longitude",
-    "latitude",
-    "datum",
-    "number",
-    "text",
-    "level",
-    "source",
-    "place",
-    "person",
-    "location",
-    "scope",
-    "area",
-    "code",
-    "status",
-    "key",
-    "worker",
-    "role",
-    "links",
-    "extra",
-    "events",
-    "members",
-    "posts",
-    "epochs",
-    "1",
-    "2",
-    "0",
-    "9",
-    "registered",
-    "floating",
-    "overseas",
-    "active",
-    "WGS-84",
-];
+/// Every kind that this version knows.
+pub fn kinds() -> impl Iterator<Item = &'static KindSpec> {
+    let families = [registers::KINDS, case::KINDS, roster::KINDS];
+    let all = families.into_iter().flatten();
+    #[cfg(test)]
+    let all = all.chain(EXTENDED);
+    all
+}
+
+#[cfg(test)]
+const EXTENDED: &[KindSpec] = &[KindSpec {
+    kind: Kind(250),
+    name: "extended",
+    containers: &[set("links")],
+    extensions: &[&[history("events")], &[set("extra"), set("members")]],
+    fields: &[field("name", "名称")],
+    natural_key: None,
+    access: Access { writers: REGISTRARS, events: &[] },
+}];
 
 #[cfg(test)]
 mod tests {
@@ -306,7 +219,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_within_a_kind_and_in_the_dictionary() {
-        for spec in KINDS {
+        for spec in kinds() {
             let mut keys: Vec<&str> = spec.fields.iter().map(|f| f.name).collect();
             keys.extend(
                 spec.containers.iter().chain(spec.extensions.iter().copied().flatten()).map(|c| c.name),

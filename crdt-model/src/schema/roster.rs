@@ -1,0 +1,44 @@
+//! The roster: units, workers, replicas. Documents of `street`, written by the centre.
+
+use super::{ADMINS, Access, Kind, KindSpec, field, history, set};
+
+pub(super) const KINDS: &[KindSpec] = &[
+    KindSpec {
+        kind: Kind::UNIT,
+        name: "unit",
+        containers: &[set("members"), set("extra"), history("events")],
+        extensions: &[],
+        fields: &[
+            field("scope", "单位"),
+            field("name", "名称"),
+            field("area", "片区"),
+            field("code", "区划代码"),
+        ],
+        natural_key: None,
+        access: Access { writers: ADMINS, events: &[] },
+    },
+    KindSpec {
+        kind: Kind::WORKER,
+        name: "worker",
+        containers: &[set("posts"), set("extra"), history("events")],
+        extensions: &[],
+        fields: &[field("name", "姓名"), field("status", "状态")],
+        natural_key: None,
+        access: Access { writers: ADMINS, events: &[] },
+    },
+    KindSpec {
+        kind: Kind::REPLICA,
+        name: "replica",
+        containers: &[set("epochs"), set("extra"), history("events")],
+        extensions: &[],
+        fields: &[
+            field("key", "公钥"),
+            field("worker", "人员"),
+            field("status", "状态"),
+            field("role", "岗位"),
+            field("unit", "单位"),
+        ],
+        natural_key: None,
+        access: Access { writers: ADMINS, events: &[] },
+    },
+];
