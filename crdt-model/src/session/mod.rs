@@ -5,6 +5,9 @@
 //! what the other lacks, and acknowledges what has become durable. A dialler that remembers the peer's
 //! clock sends what it thinks is missing together with its hello.
 
+mod exchange;
+mod greeting;
+mod pages;
 mod scope;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,15 +16,12 @@ pub use scope::Completeness;
 
 use scope::ScopeSession;
 
-use crate::checkpoint::{Checkpoint, Cursor, verify_part};
+use crate::checkpoint::{Checkpoint, Cursor};
 use crate::clock::{Clock, Extent};
 use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::identity::{LogId, ReplicaId, Scope};
 use crate::log::Run;
-use crate::wire::{
-    Acknowledged, CheckpointStart, Frame, FrameBuffer, Hello, PROTOCOL_VERSION, ScopeClock, Summary,
-    WireError, decode_batch, encode_batch,
-};
+use crate::wire::{CheckpointStart, Frame, FrameBuffer, Hello, PROTOCOL_VERSION, WireError};
 
 /// Clock entries that a hello carries at most; with more it carries digests.
 const HELLO_CLOCK_ENTRIES_MAX: usize = 96;
@@ -357,38 +357,14 @@ impl Session {
             }
             Input::Ingested(scope) => self.acknowledge(&scope),
             Input::Loaded { scope, log, runs } => self.handle_loaded(&scope, log, &runs),
-            Input::Misfit { scope, log, held } => {
-                if let Some(session) = self.scopes.get_mut(&scope) {
-                    let mut clock = session.mine.clone();
-                    if held.len == 0 {
-                        clock.0.remove(&log);
-                    } else {
-                        clock.0.insert(log, held);
-                    }
-                    session.owed.remove(&log);
-                    let believes = Some(session.peer.digest());
-                    let entry = ScopeClock { scope, clock, pages: None, believes, again: true };
-                    self.send(&Frame::Clocks(vec![entry]));
-                }
-            }
+            Input::Misfit { scope, log, held } => self.handle_misfit(scope, log, held),
             Input::CheckpointLoaded { start, clock, documents } => {
                 self.handle_checkpoint_loaded(start, &clock, documents);
             }
             Input::PageLoaded { scope, end, packed, signature } => {
-                self.send(&Frame::Page { scope: scope.clone(), end, packed, signature });
-                match end {
-                    Some(_) => self.out.push_back(Output::LoadPage(scope, end)),
-                    None => self.finish_serving(&scope),
-                }
+                self.handle_page_loaded(scope, end, packed, signature);
             }
-            Input::Completed { scope, clock } => {
-                if let Some(session) = self.scopes.get_mut(&scope) {
-                    session.mine.merge(&clock);
-                    session.peer.merge(&clock);
-                    session.completeness = Completeness::Whole;
-                    session.taking = false;
-                }
-            }
+            Input::Completed { scope, clock } => self.handle_completed(&scope, &clock),
         }
         self.note_sync();
         Ok(())
@@ -445,350 +421,6 @@ impl Session {
         }
     }
 
-    fn handle_hello(&mut self, hello: Box<Hello>) -> Result<(), SessionError> {
-        if hello.version != PROTOCOL_VERSION {
-            return Err(SessionError::Version { theirs: hello.version });
-        }
-        if hello.street != self.config.street {
-            return Err(SessionError::Street);
-        }
-        if self.config.dialler {
-            self.phase = Phase::Open;
-            return self.greet(*hello);
-        }
-        self.phase = Phase::Admitting;
-        self.out.push_back(Output::Admit(hello.enrolment.clone()));
-        self.hello = Some(hello);
-        Ok(())
-    }
-
-    fn handle_admitted(&mut self, theirs: &BTreeSet<Scope>) -> Result<(), SessionError> {
-        let shared = self.config.scopes.keys().filter(|s| theirs.contains(*s)).cloned().collect();
-        self.share(&shared);
-        self.phase = Phase::Open;
-        if let Some(hello) = self.hello.take() {
-            self.greet(*hello)?;
-        }
-        while let Some(frame) = self.early.pop_front() {
-            self.handle_frame(frame)?;
-        }
-        Ok(())
-    }
-
-    fn share(&mut self, shared: &BTreeSet<Scope>) {
-        for scope in shared {
-            if let Some((clock, completeness)) = self.config.scopes.get(scope) {
-                let remembered = self.config.remembered.get(scope);
-                let session = ScopeSession::new(clock.clone(), *completeness, remembered);
-                self.scopes.insert(scope.clone(), session);
-            }
-        }
-    }
-
-    fn say_hello(&mut self) {
-        let entries: usize = self.scopes.values().map(|session| session.mine.0.len()).sum();
-        let summary = if entries <= HELLO_CLOCK_ENTRIES_MAX {
-            Summary::Clocks(
-                self.scopes.keys().cloned().collect::<Vec<_>>().iter().map(|s| self.tell(s)).collect(),
-            )
-        } else {
-            // A scope that is not whole is left out, so that the peer tells its clock.
-            let whole = self.scopes.iter().filter(|(_, s)| s.completeness == Completeness::Whole);
-            Summary::Digests(whole.map(|(scope, s)| (scope.clone(), s.mine.digest())).collect())
-        };
-        self.send_hello(summary);
-    }
-
-    fn send_hello(&mut self, summary: Summary) {
-        let hello = Hello {
-            version: PROTOCOL_VERSION,
-            street: self.config.street,
-            enrolment: self.config.enrolment.clone(),
-            digest: self.digest(),
-            summary,
-        };
-        self.send(&Frame::Hello(Box::new(hello)));
-    }
-
-    /// This side's clock of a scope, to be sent now.
-    fn tell(&mut self, scope: &Scope) -> ScopeClock {
-        let remembers = self.config.remembered.contains_key(scope);
-        match self.scopes.get_mut(scope) {
-            None => {
-                let (scope, clock) = (scope.clone(), Clock::default());
-                ScopeClock { scope, clock, pages: None, believes: None, again: false }
-            }
-            Some(session) => {
-                session.told_peer = true;
-                ScopeClock {
-                    scope: scope.clone(),
-                    clock: session.mine.clone(),
-                    pages: match session.completeness {
-                        Completeness::Whole => None,
-                        Completeness::Partial(cursor) => Some(cursor),
-                    },
-                    believes: (session.told || remembers).then(|| session.peer.digest()),
-                    again: false,
-                }
-            }
-        }
-    }
-
-    fn tell_all(&mut self) {
-        let scopes: Vec<Scope> = self.scopes.keys().cloned().collect();
-        let clocks = scopes.iter().map(|scope| self.tell(scope)).collect();
-        self.send(&Frame::Clocks(clocks));
-    }
-
-    /// The peer's hello has come and it may take part.
-    fn greet(&mut self, hello: Hello) -> Result<(), SessionError> {
-        let peer_is_whole = match &hello.summary {
-            Summary::Clocks(clocks) => clocks.iter().all(|entry| entry.pages.is_none()),
-            Summary::Digests(digests) => digests.len() >= self.scopes.len(),
-        };
-        let whole = self.scopes.values().all(|s| s.completeness == Completeness::Whole);
-        if hello.digest == self.digest() && peer_is_whole && whole {
-            for session in self.scopes.values_mut() {
-                session.peer_tells(session.mine.clone(), false);
-            }
-            self.announce_peer();
-            if !self.config.dialler {
-                self.send_hello(Summary::Clocks(Vec::new()));
-            }
-            return Ok(());
-        }
-        match hello.summary {
-            Summary::Clocks(clocks) if self.config.dialler => {
-                // What the listener does not list is as this side believed.
-                let listed: BTreeSet<Scope> = clocks.iter().map(|entry| entry.scope.clone()).collect();
-                for (_, session) in self.scopes.iter_mut().filter(|(scope, _)| !listed.contains(*scope)) {
-                    session.told = true;
-                }
-                self.handle_clocks(clocks)?;
-            }
-            Summary::Clocks(clocks) => {
-                for entry in &clocks {
-                    if let Some(session) = self.scopes.get_mut(&entry.scope) {
-                        session.peer_tells(entry.clock.clone(), entry.again);
-                    }
-                }
-                let answer: Vec<Scope> = clocks
-                    .iter()
-                    .filter(|entry| {
-                        let mine = self.scopes.get(&entry.scope).map(|s| s.mine.digest());
-                        mine.is_some() && mine != entry.believes
-                    })
-                    .map(|entry| entry.scope.clone())
-                    .collect();
-                let answer = answer.iter().map(|scope| self.tell(scope)).collect();
-                self.send_hello(Summary::Clocks(answer));
-                for entry in clocks {
-                    self.peer_clock(entry);
-                }
-            }
-            Summary::Digests(digests) => {
-                let digests: BTreeMap<Scope, [u8; 8]> = digests.into_iter().collect();
-                let mut differ = Vec::new();
-                for (scope, session) in &mut self.scopes {
-                    if digests.get(scope) == Some(&session.mine.digest()) {
-                        session.peer_tells(session.mine.clone(), false);
-                    } else {
-                        differ.push(scope.clone());
-                    }
-                }
-                let clocks = differ.iter().map(|scope| self.tell(scope)).collect();
-                if self.config.dialler {
-                    self.send(&Frame::Clocks(clocks));
-                } else {
-                    self.send_hello(Summary::Clocks(clocks));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn handle_clocks(&mut self, clocks: Vec<ScopeClock>) -> Result<(), SessionError> {
-        let mut answer = Vec::new();
-        for entry in clocks {
-            let scope = entry.scope.clone();
-            let Some(session) = self.scopes.get(&scope) else { continue };
-            // The peer may lack this side's clock, or want it again.
-            let right = entry.believes == Some(session.mine.digest());
-            if !right && (entry.believes.is_none() || !session.told_peer) {
-                answer.push(scope.clone());
-            }
-            self.peer_clock(entry);
-        }
-        if !answer.is_empty() {
-            let clocks = answer.iter().map(|scope| self.tell(scope)).collect();
-            self.send(&Frame::Clocks(clocks));
-        }
-        Ok(())
-    }
-
-    /// The peer says what it has of a scope: send what it lacks.
-    fn peer_clock(&mut self, entry: ScopeClock) {
-        let Some(session) = self.scopes.get_mut(&entry.scope) else { return };
-        session.peer_tells(entry.clock.clone(), entry.again);
-        self.out.push_back(Output::PeerHas { scope: entry.scope.clone(), clock: entry.clock.clone() });
-        match entry.pages {
-            Some(after) if session.serving.is_none() && session.completeness == Completeness::Whole => {
-                match after {
-                    // It goes on where a checkpoint broke off; its clock is that checkpoint's.
-                    Some(_) => {
-                        session.serving = Some(entry.clock);
-                        self.out.push_back(Output::LoadPage(entry.scope, after));
-                    }
-                    None => {
-                        session.serving = Some(entry.clock);
-                        self.out.push_back(Output::LoadCheckpoint(entry.scope));
-                    }
-                }
-            }
-            _ => self.push(&entry.scope),
-        }
-    }
-
-    fn handle_batch(&mut self, batch: &[u8]) -> Result<(), SessionError> {
-        let (scope, runs) = decode_batch(batch)?;
-        let Some(session) = self.scopes.get_mut(&scope) else {
-            return Err(SessionError::NotShared { scope });
-        };
-        let mut documents = BTreeSet::new();
-        for run in &runs {
-            self.traffic.transactions_received += run.transactions.len() as u64;
-            documents.extend(run.transactions.iter().flat_map(|t| &t.changes).map(|change| change.doc));
-            if let Some(last) = run.transactions.last() {
-                let owed = session.owed.entry(run.log).or_default();
-                *owed = (*owed).max(last.seq);
-                let sent = session.sent.entry(run.log).or_default();
-                *sent = (*sent).max(last.seq);
-            }
-        }
-        self.traffic.documents_received += documents.len() as u64;
-        self.out.push_back(Output::Ingest(scope, runs));
-        Ok(())
-    }
-
-    fn acknowledge(&mut self, scope: &Scope) {
-        let Some(session) = self.scopes.get_mut(scope) else { return };
-        let due = session.payable();
-        if due.is_empty() {
-            return;
-        }
-        for (log, extent) in &due {
-            // What it sent and we now hold, it holds too.
-            if session.peer.len_of(log) <= extent.len {
-                session.peer.0.insert(*log, *extent);
-            }
-        }
-        let acks = Acknowledged { scope: scope.clone(), logs: due };
-        let clock = session.peer.clone();
-        self.send_quietly(&Frame::Acknowledged(acks));
-        self.out.push_back(Output::PeerHas { scope: scope.clone(), clock });
-    }
-
-    fn handle_acknowledged(&mut self, acks: Acknowledged) -> Result<(), SessionError> {
-        let scope = acks.scope;
-        let Some(session) = self.scopes.get_mut(&scope) else {
-            return Err(SessionError::NotShared { scope });
-        };
-        // The latest word counts, even where a fork made it less.
-        session.peer.0.extend(acks.logs);
-        let clock = session.peer.clone();
-        self.out.push_back(Output::PeerHas { scope, clock });
-        Ok(())
-    }
-
-    fn handle_loaded(&mut self, scope: &Scope, log: LogId, runs: &[Run]) {
-        let Some(session) = self.scopes.get_mut(scope) else { return };
-        session.loading.remove(&log);
-        let Some(last) = runs.last().and_then(|run| run.transactions.last()) else { return };
-        session.sent.insert(log, last.seq);
-        self.traffic.transactions_sent += runs.iter().map(|run| run.transactions.len() as u64).sum::<u64>();
-        let batch = encode_batch(scope, runs);
-        self.send(&Frame::Batch(batch));
-        self.push(scope);
-    }
-
-    fn handle_checkpoint_loaded(&mut self, start: CheckpointStart, clock: &Clock, documents: u64) {
-        let scope = start.scope.clone();
-        let Some(session) = self.scopes.get_mut(&scope) else { return };
-        if documents < PAGES_FROM_DOCUMENTS {
-            // The last page at once, and empty: the transactions themselves follow.
-            let nothing = session.serving.take().unwrap_or_default();
-            session.peer = nothing;
-            let empty =
-                Frame::Page { scope: scope.clone(), end: None, packed: Vec::new(), signature: [0; 64] };
-            self.send(&empty);
-            self.push(&scope);
-            return;
-        }
-        let mut served = session.serving.take().unwrap_or_default();
-        served.merge(clock);
-        session.serving = Some(served);
-        self.send(&Frame::Checkpoint(start));
-        self.out.push_back(Output::LoadPage(scope, None));
-    }
-
-    fn finish_serving(&mut self, scope: &Scope) {
-        if let Some(session) = self.scopes.get_mut(scope)
-            && let Some(clock) = session.serving.take()
-        {
-            session.peer.merge(&clock);
-            self.push(scope);
-        }
-    }
-
-    fn handle_checkpoint(&mut self, start: &CheckpointStart) -> Result<(), SessionError> {
-        let scope = start.scope.clone();
-        let Some(session) = self.scopes.get_mut(&scope) else {
-            return Err(SessionError::NotShared { scope });
-        };
-        if !verify_part(&self.config.centre, &scope, b"start", &start.bytes, &start.signature()) {
-            return Err(SessionError::Unsigned { scope });
-        }
-        let checkpoint: Checkpoint =
-            postcard::from_bytes(&start.bytes).map_err(|_| WireError::Unsound { what: "a checkpoint" })?;
-        if checkpoint.scope != scope {
-            return Err(SessionError::Unsigned { scope });
-        }
-        if session.completeness == Completeness::Whole {
-            return Ok(());
-        }
-        session.taking = true;
-        self.out.push_back(Output::StartPages(checkpoint, start.clone()));
-        Ok(())
-    }
-
-    fn handle_page(
-        &mut self,
-        scope: Scope,
-        end: Option<Cursor>,
-        packed: Vec<u8>,
-        signature: &[u8; 64],
-    ) -> Result<(), SessionError> {
-        let Some(session) = self.scopes.get_mut(&scope) else {
-            return Err(SessionError::NotShared { scope });
-        };
-        if session.completeness == Completeness::Whole {
-            return Ok(());
-        }
-        if end.is_none() && packed.is_empty() {
-            // So few documents that the transactions themselves follow.
-            session.completeness = Completeness::Whole;
-            self.out.push_back(Output::StorePage { scope, end, packed, signature: *signature });
-            return Ok(());
-        }
-        if !verify_part(&self.config.centre, &scope, b"page", &packed, signature) {
-            return Err(SessionError::Unsigned { scope });
-        }
-        session.taking = true;
-        session.completeness = Completeness::Partial(end);
-        self.out.push_back(Output::StorePage { scope, end, packed, signature: *signature });
-        Ok(())
-    }
-
     // ---- outputs
 
     /// The next thing to do, in order.
@@ -799,32 +431,6 @@ impl Session {
     /// Counts documents that arrived in a page.
     pub fn count_documents(&mut self, count: u64) {
         self.traffic.documents_received += count;
-    }
-
-    fn push_all(&mut self) {
-        let scopes: Vec<Scope> =
-            self.scopes.keys().filter(|scope| self.config.remembered.contains_key(*scope)).cloned().collect();
-        for scope in scopes {
-            self.push(&scope);
-        }
-    }
-
-    /// Asks for what the peer lacks and has not been sent.
-    fn push(&mut self, scope: &Scope) {
-        let Some(session) = self.scopes.get_mut(scope) else { return };
-        // Without knowing what the peer has, everything would go.
-        if !session.told && !self.config.remembered.contains_key(scope) {
-            return;
-        }
-        for (log, from, at_peer) in session.unsent() {
-            if from == 1 {
-                session.rewound.insert(log);
-            }
-            session.loading.insert(log);
-            // An empty answer must not be asked for again.
-            session.sent.insert(log, session.mine.len_of(&log));
-            self.out.push_back(Output::Load { scope: scope.clone(), log, from, at_peer });
-        }
     }
 
     fn note_sync(&mut self) {

@@ -1,0 +1,205 @@
+//! The beginning of a session: both sides say hello, the listener admits, clocks that differ are told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scope::ScopeSession;
+use super::{Completeness, HELLO_CLOCK_ENTRIES_MAX, Output, Phase, Session, SessionError};
+use crate::clock::Clock;
+use crate::identity::Scope;
+use crate::wire::{Frame, Hello, PROTOCOL_VERSION, ScopeClock, Summary};
+
+impl Session {
+    pub(super) fn handle_hello(&mut self, hello: Box<Hello>) -> Result<(), SessionError> {
+        if hello.version != PROTOCOL_VERSION {
+            return Err(SessionError::Version { theirs: hello.version });
+        }
+        if hello.street != self.config.street {
+            return Err(SessionError::Street);
+        }
+        if self.config.dialler {
+            self.phase = Phase::Open;
+            return self.greet(*hello);
+        }
+        self.phase = Phase::Admitting;
+        self.out.push_back(Output::Admit(hello.enrolment.clone()));
+        self.hello = Some(hello);
+        Ok(())
+    }
+
+    pub(super) fn handle_admitted(&mut self, theirs: &BTreeSet<Scope>) -> Result<(), SessionError> {
+        let shared = self.config.scopes.keys().filter(|s| theirs.contains(*s)).cloned().collect();
+        self.share(&shared);
+        self.phase = Phase::Open;
+        if let Some(hello) = self.hello.take() {
+            self.greet(*hello)?;
+        }
+        while let Some(frame) = self.early.pop_front() {
+            self.handle_frame(frame)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn share(&mut self, shared: &BTreeSet<Scope>) {
+        for scope in shared {
+            if let Some((clock, completeness)) = self.config.scopes.get(scope) {
+                let remembered = self.config.remembered.get(scope);
+                let session = ScopeSession::new(clock.clone(), *completeness, remembered);
+                self.scopes.insert(scope.clone(), session);
+            }
+        }
+    }
+
+    pub(super) fn say_hello(&mut self) {
+        let entries: usize = self.scopes.values().map(|session| session.mine.0.len()).sum();
+        let summary = if entries <= HELLO_CLOCK_ENTRIES_MAX {
+            Summary::Clocks(
+                self.scopes.keys().cloned().collect::<Vec<_>>().iter().map(|s| self.tell(s)).collect(),
+            )
+        } else {
+            // A scope that is not whole is left out, so that the peer tells its clock.
+            let whole = self.scopes.iter().filter(|(_, s)| s.completeness == Completeness::Whole);
+            Summary::Digests(whole.map(|(scope, s)| (scope.clone(), s.mine.digest())).collect())
+        };
+        self.send_hello(summary);
+    }
+
+    pub(super) fn send_hello(&mut self, summary: Summary) {
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            street: self.config.street,
+            enrolment: self.config.enrolment.clone(),
+            digest: self.digest(),
+            summary,
+        };
+        self.send(&Frame::Hello(Box::new(hello)));
+    }
+
+    /// This side's clock of a scope, to be sent now.
+    pub(super) fn tell(&mut self, scope: &Scope) -> ScopeClock {
+        let remembers = self.config.remembered.contains_key(scope);
+        match self.scopes.get_mut(scope) {
+            None => {
+                let (scope, clock) = (scope.clone(), Clock::default());
+                ScopeClock { scope, clock, pages: None, believes: None, again: false }
+            }
+            Some(session) => {
+                session.told_peer = true;
+                ScopeClock {
+                    scope: scope.clone(),
+                    clock: session.mine.clone(),
+                    pages: match session.completeness {
+                        Completeness::Whole => None,
+                        Completeness::Partial(cursor) => Some(cursor),
+                    },
+                    believes: (session.told || remembers).then(|| session.peer.digest()),
+                    again: false,
+                }
+            }
+        }
+    }
+
+    pub(super) fn tell_all(&mut self) {
+        let scopes: Vec<Scope> = self.scopes.keys().cloned().collect();
+        let clocks = scopes.iter().map(|scope| self.tell(scope)).collect();
+        self.send(&Frame::Clocks(clocks));
+    }
+
+    /// The peer's hello has come and it may take part.
+    pub(super) fn greet(&mut self, hello: Hello) -> Result<(), SessionError> {
+        let peer_is_whole = match &hello.summary {
+            Summary::Clocks(clocks) => clocks.iter().all(|entry| entry.pages.is_none()),
+            Summary::Digests(digests) => digests.len() >= self.scopes.len(),
+        };
+        let whole = self.scopes.values().all(|s| s.completeness == Completeness::Whole);
+        if hello.digest == self.digest() && peer_is_whole && whole {
+            for session in self.scopes.values_mut() {
+                session.peer_tells(session.mine.clone(), false);
+            }
+            self.announce_peer();
+            if !self.config.dialler {
+                self.send_hello(Summary::Clocks(Vec::new()));
+            }
+            return Ok(());
+        }
+        match hello.summary {
+            Summary::Clocks(clocks) if self.config.dialler => {
+                // What the listener does not list is as this side believed.
+                let listed: BTreeSet<Scope> = clocks.iter().map(|entry| entry.scope.clone()).collect();
+                for (_, session) in self.scopes.iter_mut().filter(|(scope, _)| !listed.contains(*scope)) {
+                    session.told = true;
+                }
+                self.handle_clocks(clocks)?;
+            }
+            Summary::Clocks(clocks) => {
+                for entry in &clocks {
+                    if let Some(session) = self.scopes.get_mut(&entry.scope) {
+                        session.peer_tells(entry.clock.clone(), entry.again);
+                    }
+                }
+                let answer: Vec<Scope> = clocks
+                    .iter()
+                    .filter(|entry| {
+                        let mine = self.scopes.get(&entry.scope).map(|s| s.mine.digest());
+                        mine.is_some() && mine != entry.believes
+                    })
+                    .map(|entry| entry.scope.clone())
+                    .collect();
+                let answer = answer.iter().map(|scope| self.tell(scope)).collect();
+                self.send_hello(Summary::Clocks(answer));
+                for entry in clocks {
+                    self.peer_clock(entry);
+                }
+            }
+            Summary::Digests(digests) => {
+                let digests: BTreeMap<Scope, [u8; 8]> = digests.into_iter().collect();
+                let mut differ = Vec::new();
+                for (scope, session) in &mut self.scopes {
+                    if digests.get(scope) == Some(&session.mine.digest()) {
+                        session.peer_tells(session.mine.clone(), false);
+                    } else {
+                        differ.push(scope.clone());
+                    }
+                }
+                let clocks = differ.iter().map(|scope| self.tell(scope)).collect();
+                if self.config.dialler {
+                    self.send(&Frame::Clocks(clocks));
+                } else {
+                    self.send_hello(Summary::Clocks(clocks));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_clocks(&mut self, clocks: Vec<ScopeClock>) -> Result<(), SessionError> {
+        let mut answer = Vec::new();
+        for entry in clocks {
+            let scope = entry.scope.clone();
+            let Some(session) = self.scopes.get(&scope) else { continue };
+            // The peer may lack this side's clock, or want it again.
+            let right = entry.believes == Some(session.mine.digest());
+            if !right && (entry.believes.is_none() || !session.told_peer) {
+                answer.push(scope.clone());
+            }
+            self.peer_clock(entry);
+        }
+        if !answer.is_empty() {
+            let clocks = answer.iter().map(|scope| self.tell(scope)).collect();
+            self.send(&Frame::Clocks(clocks));
+        }
+        Ok(())
+    }
+
+    /// The peer says what it has of a scope: send what it lacks.
+    pub(super) fn peer_clock(&mut self, entry: ScopeClock) {
+        let Some(session) = self.scopes.get_mut(&entry.scope) else { return };
+        session.peer_tells(entry.clock.clone(), entry.again);
+        self.out.push_back(Output::PeerHas { scope: entry.scope.clone(), clock: entry.clock.clone() });
+        match entry.pages {
+            Some(after) if session.serving.is_none() && session.completeness == Completeness::Whole => {
+                self.serve(entry.scope, entry.clock, after);
+            }
+            _ => self.push(&entry.scope),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Pages: a side that never had a scope whole takes its documents as they are, in a signed checkpoint.
+
+use super::{Completeness, Output, PAGES_FROM_DOCUMENTS, Session, SessionError};
+use crate::checkpoint::{Checkpoint, Cursor, verify_part};
+use crate::clock::Clock;
+use crate::identity::Scope;
+use crate::wire::{CheckpointStart, Frame, WireError};
+
+impl Session {
+    /// Begins to send pages of a scope to a peer that stands at `clock`.
+    pub(super) fn serve(&mut self, scope: Scope, clock: Clock, after: Option<Cursor>) {
+        let Some(session) = self.scopes.get_mut(&scope) else { return };
+        session.serving = Some(clock);
+        self.out.push_back(match after {
+            // It goes on where a checkpoint broke off; its clock is that checkpoint's.
+            Some(_) => Output::LoadPage(scope, after),
+            None => Output::LoadCheckpoint(scope),
+        });
+    }
+
+    pub(super) fn handle_page_loaded(
+        &mut self,
+        scope: Scope,
+        end: Option<Cursor>,
+        packed: Vec<u8>,
+        signature: [u8; 64],
+    ) {
+        self.send(&Frame::Page { scope: scope.clone(), end, packed, signature });
+        match end {
+            Some(_) => self.out.push_back(Output::LoadPage(scope, end)),
+            None => self.finish_serving(&scope),
+        }
+    }
+
+    pub(super) fn handle_completed(&mut self, scope: &Scope, clock: &Clock) {
+        let Some(session) = self.scopes.get_mut(scope) else { return };
+        session.mine.merge(clock);
+        session.peer.merge(clock);
+        session.completeness = Completeness::Whole;
+        session.taking = false;
+    }
+
+    pub(super) fn handle_checkpoint_loaded(&mut self, start: CheckpointStart, clock: &Clock, documents: u64) {
+        let scope = start.scope.clone();
+        let Some(session) = self.scopes.get_mut(&scope) else { return };
+        if documents < PAGES_FROM_DOCUMENTS {
+            // The last page at once, and empty: the transactions themselves follow.
+            let nothing = session.serving.take().unwrap_or_default();
+            session.peer = nothing;
+            let empty =
+                Frame::Page { scope: scope.clone(), end: None, packed: Vec::new(), signature: [0; 64] };
+            self.send(&empty);
+            self.push(&scope);
+            return;
+        }
+        let mut served = session.serving.take().unwrap_or_default();
+        served.merge(clock);
+        session.serving = Some(served);
+        self.send(&Frame::Checkpoint(start));
+        self.out.push_back(Output::LoadPage(scope, None));
+    }
+
+    fn finish_serving(&mut self, scope: &Scope) {
+        if let Some(session) = self.scopes.get_mut(scope)
+            && let Some(clock) = session.serving.take()
+        {
+            session.peer.merge(&clock);
+            self.push(scope);
+        }
+    }
+
+    pub(super) fn handle_checkpoint(&mut self, start: &CheckpointStart) -> Result<(), SessionError> {
+        let scope = start.scope.clone();
+        let Some(session) = self.scopes.get_mut(&scope) else {
+            return Err(SessionError::NotShared { scope });
+        };
+        if !verify_part(&self.config.centre, &scope, b"start", &start.bytes, &start.signature()) {
+            return Err(SessionError::Unsigned { scope });
+        }
+        let checkpoint: Checkpoint =
+            postcard::from_bytes(&start.bytes).map_err(|_| WireError::Unsound { what: "a checkpoint" })?;
+        if checkpoint.scope != scope {
+            return Err(SessionError::Unsigned { scope });
+        }
+        if session.completeness == Completeness::Whole {
+            return Ok(());
+        }
+        session.taking = true;
+        self.out.push_back(Output::StartPages(checkpoint, start.clone()));
+        Ok(())
+    }
+
+    pub(super) fn handle_page(
+        &mut self,
+        scope: Scope,
+        end: Option<Cursor>,
+        packed: Vec<u8>,
+        signature: &[u8; 64],
+    ) -> Result<(), SessionError> {
+        let Some(session) = self.scopes.get_mut(&scope) else {
+            return Err(SessionError::NotShared { scope });
+        };
+        if session.completeness == Completeness::Whole {
+            return Ok(());
+        }
+        if end.is_none() && packed.is_empty() {
+            // So few documents that the transactions themselves follow.
+            session.completeness = Completeness::Whole;
+            self.out.push_back(Output::StorePage { scope, end, packed, signature: *signature });
+            return Ok(());
+        }
+        if !verify_part(&self.config.centre, &scope, b"page", &packed, signature) {
+            return Err(SessionError::Unsigned { scope });
+        }
+        session.taking = true;
+        session.completeness = Completeness::Partial(end);
+        self.out.push_back(Output::StorePage { scope, end, packed, signature: *signature });
+        Ok(())
+    }
+}
