@@ -7,8 +7,7 @@ use wangge_model::enrolment::{Enrolment, Grant};
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
-use wangge_node::replica::{Edit, Profile, Replica, ReplicaError, random};
-use wangge_store::Options;
+use wangge_node::replica::{Edit, Machine, Profile, Replica, ReplicaError};
 
 use crate::divisions::{Division, areas};
 use crate::roster::RelayError;
@@ -32,6 +31,15 @@ const FOR_EVER_MS: u64 = u64::MAX;
 /// # Errors
 /// [`RelayError`] if the code is wrong or the directory is taken.
 pub fn found(dir: &Path, founding: &Founding) -> Result<Replica, RelayError> {
+    found_on(&Machine::default(), dir, founding)
+}
+
+/// Founds a street in `dir` on another machine than this one.
+///
+/// # Errors
+/// [`RelayError`], as [`found`].
+pub fn found_on(machine: &Machine, dir: &Path, founding: &Founding) -> Result<Replica, RelayError> {
+    let world = machine.world.as_ref();
     let code = &founding.street_code;
     if code.len() != 9 || !code.bytes().all(|b| b.is_ascii_digit()) {
         return Err(RelayError::StreetCode { found: code.clone() });
@@ -40,22 +48,22 @@ pub fn found(dir: &Path, founding: &Founding) -> Result<Replica, RelayError> {
         return Err(RelayError::StreetName);
     }
     if dir.join("FORMAT").exists() {
-        let what = match Replica::open(dir, Options::default()) {
+        let what = match Replica::open(dir, machine.clone()) {
             Ok(replica) => replica.profile().grant().map(|g| g.street_name.clone()).unwrap_or_default(),
             Err(error @ ReplicaError::Store(_)) => return Err(error.into()),
             Err(_) => String::new(),
         };
         return Err(ReplicaError::Occupied { dir: dir.to_owned(), what }.into());
     }
-    let mut profile = Profile::create(None, "")?;
+    let mut profile = Profile::create(world, None, "")?;
     let mut scopes = vec![Scope::Street, Scope::Centre];
     scopes.extend(areas(&founding.divisions).into_iter().map(Scope::Area));
     scopes.extend(founding.divisions.iter().map(|division| Scope::Grid(division.code.clone())));
     scopes.sort();
-    let worker = DocId(random()?);
+    let worker = DocId(world.random()?);
     let secrets = scopes
         .iter()
-        .map(|scope| Ok((scope.clone(), ScopeSecret(random()?))))
+        .map(|scope| Ok((scope.clone(), ScopeSecret(world.random()?))))
         .collect::<Result<Vec<_>, ReplicaError>>()?;
     let enrolment = Enrolment {
         street: profile.street(),
@@ -74,7 +82,7 @@ pub fn found(dir: &Path, founding: &Founding) -> Result<Replica, RelayError> {
         street_name: founding.street_name.clone(),
         worker_name: "社管中心".to_owned(),
     });
-    let replica = Replica::create(dir, profile, Options::default())?;
+    let replica = Replica::create(dir, profile, machine.clone())?;
     replica.declare_whole(&scopes)?;
     let mut edits = vec![
         unit(&replica, &Scope::Street, &founding.street_name, "", code)?,

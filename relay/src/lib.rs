@@ -11,6 +11,6 @@ mod roster;
 mod serve;
 
 pub use divisions::{Division, DivisionsError, read_divisions};
-pub use founding::{Founding, found};
+pub use founding::{Founding, found, found_on};
 pub use roster::{Invite, RelayError, Roster};
 pub use serve::{ServeOptions, serve};

@@ -13,7 +13,7 @@ use wangge_model::invitation::Invitation;
 use wangge_model::schema::Kind;
 use wangge_model::wire::{Join, Joined};
 use wangge_node::net::NetError;
-use wangge_node::replica::{Edit, Replica, ReplicaError, keys, now_ms, random};
+use wangge_node::replica::{Edit, Replica, ReplicaError, keys};
 use wangge_store::{Batch, StoreError};
 
 use crate::divisions::DivisionsError;
@@ -224,9 +224,9 @@ impl Roster {
         };
         let counter = keys::relay_only("invitations");
         let number: u32 = self.read(&counter, "the count of invitations")?.unwrap_or(0) + 1;
-        let expires_s = now_ms() / 1_000 + invite.term_s.unwrap_or(INVITATION_TERM_S);
+        let expires_s = self.replica.now_ms() / 1_000 + invite.term_s.unwrap_or(INVITATION_TERM_S);
         let invited = Invited {
-            secret: random()?,
+            secret: self.replica.random()?,
             worker: worker.to_owned(),
             role: invite.role,
             unit: invite.unit.clone(),
@@ -263,7 +263,7 @@ impl Roster {
                 _ => refused("used"),
             };
         }
-        if invited.expires_s < now_ms() / 1_000 {
+        if invited.expires_s < self.replica.now_ms() / 1_000 {
             return refused("expired");
         }
         let worker = self.worker(&invited.worker, invited.role, &invited.unit)?;
@@ -275,7 +275,7 @@ impl Roster {
             role: invited.role,
             unit: invited.unit.clone(),
             scopes: self.scopes_of(invited.role, &invited.unit)?,
-            lease_until_ms: now_ms() + LEASE_MS,
+            lease_until_ms: self.replica.now_ms() + LEASE_MS,
         };
         self.replica.commit(&Scope::Street, vec![self.replica_document(&enrolment)?], None)?;
         let enrolled = Enrolled { enrolment, worker_name: invited.worker.clone(), changed: false };
@@ -320,7 +320,7 @@ impl Roster {
     pub fn changed(&self, replica: &ReplicaId) -> Result<Option<Grant>, RelayError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(mut enrolled) = self.enrolled(replica)? else { return Ok(None) };
-        let now = now_ms();
+        let now = self.replica.now_ms();
         if enrolled.enrolment.lease_until_ms < now + LEASE_MS / 2 {
             enrolled.enrolment.lease_until_ms = now + LEASE_MS;
             enrolled.changed = true;
@@ -378,7 +378,7 @@ impl Roster {
         if let Some(id) = found {
             return Ok(id);
         }
-        let doc = DocId(random()?);
+        let doc = DocId(self.replica.random()?);
         let holds = Op {
             target: Target::Entry { container: "posts".to_owned(), key: post },
             value: Some(Scalar::Bool(true)),
@@ -427,7 +427,7 @@ impl Roster {
             profile.enrolment().ok_or_else(|| RelayError::Damaged { what: "profile".to_owned() })?;
         enrolment.scopes.push(scope.clone());
         enrolment.scopes.sort();
-        grant.secrets.push((scope.clone(), wangge_model::transaction::ScopeSecret(random()?)));
+        grant.secrets.push((scope.clone(), wangge_model::transaction::ScopeSecret(self.replica.random()?)));
         grant.enrolment = self.sign(&enrolment);
         profile.set_grant(grant);
         self.replica.set_profile(profile)?;

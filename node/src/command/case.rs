@@ -16,7 +16,7 @@ use super::shown::{self, Sight};
 use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, edits, instant};
-use crate::replica::{Edit, Replica, ReplicaError, now_ms, random};
+use crate::replica::{Edit, Replica, ReplicaError};
 use crate::text::{Message, Word};
 
 /// Lines of a list for people, unless they ask for more.
@@ -132,7 +132,7 @@ fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, CommandError> 
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
 
     let (category, text) = (said(&args.category)?, said(&args.text)?);
-    let at_ms = args.at.as_deref().map(happened_at).transpose()?;
+    let at_ms = args.at.as_deref().map(|at| happened_at(replica, at)).transpose()?;
     let unit = args.unit.as_deref();
     let place =
         args.place.as_deref().map(|key| key::resolve(replica, &[Kind::PLACE], key, unit)).transpose()?;
@@ -143,7 +143,7 @@ fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, CommandError> 
     let implied = place.as_ref().or(person.as_ref()).map(|target| target.scope.to_string());
     let scope = units.choose(unit.or(implied.as_deref()))?.scope;
 
-    let doc = DocId(random()?);
+    let doc = DocId(replica.random()?);
     let number = next_number(replica, &scope)?;
     let mut ops =
         vec![field("number", number.as_str()), field("category", category), field("text", text.as_str())];
@@ -168,8 +168,8 @@ fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, CommandError> 
 }
 
 /// A claimed time: read, and not in the future.
-fn happened_at(typed: &str) -> Result<u64, CommandError> {
-    let now = now_ms();
+fn happened_at(replica: &Replica, typed: &str) -> Result<u64, CommandError> {
+    let now = replica.now_ms();
     let at = instant::parse(typed, now)
         .ok_or_else(|| CommandError::usage("time-unreadable", &Message::TimeUnreadable { typed }))?;
     if at > now + AHEAD_MS_MAX {

@@ -18,7 +18,7 @@ use super::import::LICENCE_NUMBER;
 use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, Progress, instant, shown};
-use crate::replica::{Replica, now_ms};
+use crate::replica::Replica;
 use crate::text::{CASE_HEADINGS, Message, Word};
 
 /// Longest text that Excel takes in one cell, less some.
@@ -132,7 +132,7 @@ fn footer(replica: &Replica, rows: usize) -> Vec<String> {
     let profile = replica.profile();
     let worker = profile.grant().map_or_else(String::new, |grant| grant.worker_name.clone());
     let device: String = profile.replica().to_string().chars().take(8).collect();
-    let at = instant::rfc3339(now_ms());
+    let at = instant::rfc3339(replica.now_ms());
     vec![Message::Footer { worker: &worker, device: &device, at: &at, rows }.zh()]
 }
 

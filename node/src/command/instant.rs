@@ -4,6 +4,8 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 
+use crate::replica::{System, World};
+
 /// 北京时间.
 fn zone() -> TimeZone {
     TimeZone::fixed(Offset::constant(8))
@@ -22,7 +24,8 @@ pub(super) fn rfc3339(ms: u64) -> String {
 /// As a list shows it, e.g. `11月22日 10:05`, with the year if it is another one than now.
 pub(super) fn short(ms: u64) -> String {
     let Some(at) = zoned(ms) else { return String::new() };
-    let now = zoned(crate::replica::now_ms());
+    // Whoever reads it lives by the real clock.
+    let now = zoned(System.now_ms());
     let clock = at.strftime("%H:%M");
     if now.is_some_and(|now| now.year() == at.year()) {
         format!("{}月{}日 {clock}", at.month(), at.day())

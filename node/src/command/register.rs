@@ -15,7 +15,7 @@ use super::shown::{self, Sight, headline};
 use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, place};
-use crate::replica::{Edit, Replica, ReplicaError, random};
+use crate::replica::{Edit, Replica, ReplicaError};
 use crate::text::{Message, Word};
 
 /// Lines of a list for people, unless they ask for more.
@@ -199,7 +199,7 @@ fn document_for(
         let (doc, generation) = place::derived_id(replica, scope, &identity)?;
         return Ok((doc, generation, replica.get(scope, kind, &doc)?));
     }
-    Ok((DocId(random()?), 0, None))
+    Ok((DocId(replica.random()?), 0, None))
 }
 
 /// Open documents of the same name or phone.

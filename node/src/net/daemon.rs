@@ -14,7 +14,7 @@ use super::drive::{Purpose, drive};
 use super::endpoint::{Dialler, peer_of};
 use super::listen::{Listener, NeighbourGate};
 use super::{NetError, blocking};
-use crate::replica::{Replica, ReplicaError, random};
+use crate::replica::{Replica, ReplicaError, World};
 
 /// First wait after a break.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
@@ -122,15 +122,15 @@ async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) {
         wait = if began.elapsed() > BACKOFF_MAX { BACKOFF_MIN } else { (wait * 2).min(BACKOFF_MAX) };
         tokio::select! {
             () = &mut stop => break,
-            () = tokio::time::sleep(jittered(wait)) => {}
+            () = tokio::time::sleep(jittered(wait, replica.world().as_ref())) => {}
         }
     }
     dialler.close().await;
 }
 
 /// Between half and all of `wait`, so that a street's devices do not come back at the same moment.
-fn jittered(wait: Duration) -> Duration {
-    let random = random::<2>().map_or(0, u16::from_le_bytes);
+fn jittered(wait: Duration, world: &dyn World) -> Duration {
+    let random = world.random::<2>().map_or(0, u16::from_le_bytes);
     wait / 2 + wait / 2 * u32::from(random) / u32::from(u16::MAX)
 }
 

@@ -9,12 +9,11 @@ use wangge_model::enrolment::Grant;
 use wangge_model::identity::{Role, Scope};
 use wangge_model::invitation::Invitation;
 use wangge_model::wire::{Frame, FrameBuffer, Join, Joined as Answer};
-use wangge_store::Options;
 
 use super::endpoint::Dialler;
 use super::sync::{SyncOptions, sync};
 use super::{NetError, tls};
-use crate::replica::{Profile, Replica, ReplicaError, now_ms};
+use crate::replica::{Machine, Profile, Replica, ReplicaError};
 
 /// What joining led to.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -47,10 +46,11 @@ pub async fn join(dir: &Path, line: &str) -> Result<Joined, NetError> {
         }
         _ => unusable("邀请码不完整或有误,请重新复制整行,或向中心要一个新的", &error.to_string()),
     })?;
-    if invitation.expires_s < now_ms() / 1_000 {
+    let machine = Machine::default();
+    if invitation.expires_s < machine.world.now_ms() / 1_000 {
         return Err(unusable("已过期,请向中心要一个新的", "it has expired: ask the centre for a new one"));
     }
-    let replica = Arc::new(prepare(dir, line, &invitation)?);
+    let replica = Arc::new(prepare(&machine, dir, line, &invitation)?);
     let profile = replica.profile();
     if profile.grant().is_some() {
         return finish(&replica).await;
@@ -70,8 +70,8 @@ pub async fn join(dir: &Path, line: &str) -> Result<Joined, NetError> {
 }
 
 /// A replica in `dir` that is on its way in with this invitation.
-fn prepare(dir: &Path, line: &str, invitation: &Invitation) -> Result<Replica, NetError> {
-    match Replica::open(dir, Options::default()) {
+fn prepare(machine: &Machine, dir: &Path, line: &str, invitation: &Invitation) -> Result<Replica, NetError> {
+    match Replica::open(dir, machine.clone()) {
         Ok(replica) => {
             let mut profile = replica.profile();
             if profile.grant().is_some() && profile.joining() != Some(line) {
@@ -83,7 +83,8 @@ fn prepare(dir: &Path, line: &str, invitation: &Invitation) -> Result<Replica, N
             }
             if profile.centre() != invitation.relay {
                 // An attempt with an invitation of another street that came to nothing.
-                profile = Profile::create(Some(invitation.relay), &invitation.address)?;
+                profile =
+                    Profile::create(machine.world.as_ref(), Some(invitation.relay), &invitation.address)?;
             }
             profile.set_address(&invitation.address);
             profile.set_joining(line);
@@ -91,9 +92,10 @@ fn prepare(dir: &Path, line: &str, invitation: &Invitation) -> Result<Replica, N
             Ok(replica)
         }
         Err(ReplicaError::NoReplica { .. }) => {
-            let mut profile = Profile::create(Some(invitation.relay), &invitation.address)?;
+            let mut profile =
+                Profile::create(machine.world.as_ref(), Some(invitation.relay), &invitation.address)?;
             profile.set_joining(line);
-            Ok(Replica::create(dir, profile, Options::default())?)
+            Ok(Replica::create(dir, profile, machine.clone())?)
         }
         Err(error) => Err(error.into()),
     }

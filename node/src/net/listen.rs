@@ -14,7 +14,7 @@ use wangge_model::wire::{Frame, FrameBuffer, Join, Joined};
 use super::drive::{Admission, Purpose, drive};
 use super::endpoint::{is_join, listen, peer_of};
 use super::{NetError, blocking};
-use crate::replica::{Replica, now_ms};
+use crate::replica::Replica;
 
 /// Who may take part, and who may join.
 pub trait Gate: Send + Sync + 'static {
@@ -50,7 +50,7 @@ impl Gate for NeighbourGate {
             let error = EnrolmentError::Replica { named: enrolment.replica, shown: *peer };
             return Err(error.to_string());
         }
-        if enrolment.lease_until_ms < now_ms() {
+        if enrolment.lease_until_ms < self.replica.now_ms() {
             return Err(EnrolmentError::Lapsed { replica: *peer }.to_string());
         }
         Ok(enrolment.scopes.into_iter().collect())

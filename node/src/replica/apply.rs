@@ -12,7 +12,7 @@ use wangge_model::verdict::{Verdict, Void, VoidReason};
 use wangge_store::Batch;
 
 use super::scope::HeldScope;
-use super::{Judge, Replica, ReplicaError, encode, keys, lock, now_ms};
+use super::{Judge, Replica, ReplicaError, encode, keys, lock};
 
 /// Transactions that take effect together, in one batch.
 const ROUND_TRANSACTIONS_MAX: usize = 256;
@@ -120,7 +120,7 @@ impl Replica {
                         held: &held,
                         voids: &voids,
                         judge: judge.as_deref(),
-                        now_ms: now_ms(),
+                        now_ms: self.now_ms(),
                     };
                     let (effect, record) = applied.step(&held, &documents, &mut open, log, tip)?;
                     if effect == Effect::NeedsUpdate {
@@ -211,7 +211,7 @@ impl Replica {
 
     /// What has taken effect and is not decided: the relay writes these verdicts into its log.
     pub fn undecided(&self) -> Vec<(Scope, Vec<Verdict>)> {
-        let now = now_ms();
+        let now = self.now_ms();
         let centre = self.profile().centre();
         let state = lock(&self.state);
         let mut all = Vec::new();

@@ -11,7 +11,7 @@ use wangge_model::verdict::Verdict;
 use wangge_store::Batch;
 
 use super::scope::{HeldScope, extent_of};
-use super::{Replica, ReplicaError, encode, keys, lock, now_ms};
+use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// What to write to one document.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl Replica {
                 log,
                 seq,
                 lamport: scoped.applied.next_lamport(),
-                wall_ms: wall_ms.unwrap_or_else(now_ms),
+                wall_ms: wall_ms.unwrap_or_else(|| self.now_ms()),
                 worker,
                 actor_nonce: (current != Some(my_actor)).then_some(self.actor_nonce),
                 opening,
@@ -156,7 +156,7 @@ impl Replica {
             lamport: transaction.lamport,
             worker,
             wall_ms: transaction.wall_ms,
-            observed_ms: if self.is_centre() { now_ms() } else { 0 },
+            observed_ms: if self.is_centre() { self.now_ms() } else { 0 },
             actor: my_actor,
         };
         let mut batch = Batch::new();

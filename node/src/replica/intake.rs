@@ -196,7 +196,7 @@ impl Replica {
     fn open_epoch(&self) -> Result<(), ReplicaError> {
         let mut profile = self.profile();
         profile.earlier.push(profile.epoch);
-        profile.epoch = Epoch(u64::from_le_bytes(super::random()?));
+        profile.epoch = Epoch(u64::from_le_bytes(self.random()?));
         tracing::warn!("this replica's own transactions came back from a peer: a new epoch begins");
         self.set_profile(profile)
     }

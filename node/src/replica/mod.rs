@@ -10,6 +10,7 @@ mod commit;
 mod intake;
 pub mod keys;
 mod lookup;
+mod machine;
 mod outgoing;
 mod pages;
 mod profile;
@@ -30,11 +31,12 @@ use wangge_model::log::{LogIdentity, SigningKey};
 use wangge_model::session::Completeness;
 use wangge_model::transaction::Transaction;
 use wangge_model::verdict::VoidReason;
-use wangge_store::{Batch, Options, Store, StoreError};
+use wangge_store::{Batch, Store, StoreError};
 
 pub use commit::{Committed, Edit};
 pub use intake::{IntakeError, Misfit};
 pub use lookup::{Delivery, Found, ScopeDigest};
+pub use machine::{Machine, System, World};
 pub use profile::{Profile, STORE_VERSION};
 
 use scope::ScopeState;
@@ -65,6 +67,7 @@ struct State {
 /// One replica.
 pub struct Replica {
     dir: PathBuf,
+    world: Arc<dyn World>,
     store: Store,
     profile: RwLock<Profile>,
     /// Drawn at each start of the process: from it follow the Automerge actors.
@@ -166,23 +169,6 @@ pub enum ReplicaError {
     },
 }
 
-/// Bytes from the system's generator.
-///
-/// # Errors
-/// [`ReplicaError::Randomness`].
-pub fn random<const N: usize>() -> Result<[u8; N], ReplicaError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|e| ReplicaError::Randomness(e.to_string()))?;
-    Ok(bytes)
-}
-
-/// Milliseconds since 1970 (UTC), as this machine's clock says.
-pub fn now_ms() -> u64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -192,7 +178,8 @@ impl Replica {
     ///
     /// # Errors
     /// [`ReplicaError::Occupied`] if one is there already.
-    pub fn create(dir: &Path, profile: Profile, options: Options) -> Result<Self, ReplicaError> {
+    pub fn create(dir: &Path, profile: Profile, machine: impl Into<Machine>) -> Result<Self, ReplicaError> {
+        let Machine { world, options } = machine.into();
         let store = Store::open(dir, options)?;
         if store.get(keys::PROFILE)?.is_some() {
             return Err(ReplicaError::Occupied { dir: dir.to_owned(), what: "wangge".to_owned() });
@@ -205,14 +192,15 @@ impl Replica {
         let mut batch = Batch::new();
         batch.put(keys::PROFILE, encode(&profile));
         store.commit(batch)?;
-        Self::start(dir, store, profile)
+        Self::start(dir, world, store, profile)
     }
 
     /// Opens the replica in `dir`.
     ///
     /// # Errors
     /// [`ReplicaError::NoReplica`] if there is none; [`ReplicaError::Newer`].
-    pub fn open(dir: &Path, options: Options) -> Result<Self, ReplicaError> {
+    pub fn open(dir: &Path, machine: impl Into<Machine>) -> Result<Self, ReplicaError> {
+        let Machine { world, options } = machine.into();
         if !dir.join("FORMAT").exists() {
             return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
         }
@@ -226,15 +214,21 @@ impl Replica {
             return Err(ReplicaError::Newer { dir: dir.to_owned(), found: version });
         }
         let profile: Profile = postcard::from_bytes(&bytes).map_err(|_| damaged())?;
-        Self::start(dir, store, profile)
+        Self::start(dir, world, store, profile)
     }
 
-    fn start(dir: &Path, store: Store, profile: Profile) -> Result<Self, ReplicaError> {
+    fn start(
+        dir: &Path,
+        world: Arc<dyn World>,
+        store: Store,
+        profile: Profile,
+    ) -> Result<Self, ReplicaError> {
         let replica = Self {
             dir: dir.to_owned(),
             store,
             profile: RwLock::new(profile),
-            actor_nonce: u64::from_le_bytes(random()?),
+            actor_nonce: u64::from_le_bytes(world.random()?),
+            world,
             state: Mutex::new(State { scopes: BTreeMap::new(), failed: None }),
             documents: Mutex::new(()),
             subscribers: Mutex::new(Vec::new()),
@@ -297,6 +291,24 @@ impl Replica {
     /// Where it is stored.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The machine's clock and source of chance.
+    pub fn world(&self) -> &Arc<dyn World> {
+        &self.world
+    }
+
+    /// Milliseconds since 1970 (UTC), as this machine's clock says.
+    pub fn now_ms(&self) -> u64 {
+        self.world.now_ms()
+    }
+
+    /// So many random bytes.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Randomness`].
+    pub fn random<const N: usize>(&self) -> Result<[u8; N], ReplicaError> {
+        self.world.random()
     }
 
     /// The store, for records of the relay's own.

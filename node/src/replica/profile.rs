@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wangge_model::enrolment::{Enrolment, Grant, StreetId};
 use wangge_model::identity::{Epoch, ReplicaId, Scope};
 
-use super::ReplicaError;
+use super::{ReplicaError, World};
 
 /// Version of the store's records; a store of a newer one is refused.
 pub const STORE_VERSION: u32 = 1;
@@ -38,13 +38,13 @@ impl Profile {
     ///
     /// # Errors
     /// If the system gives no randomness.
-    pub fn create(centre: Option<ReplicaId>, address: &str) -> Result<Self, ReplicaError> {
-        let secret_key: [u8; 32] = super::random()?;
+    pub fn create(world: &dyn World, centre: Option<ReplicaId>, address: &str) -> Result<Self, ReplicaError> {
+        let secret_key: [u8; 32] = world.random()?;
         let replica = ReplicaId(SigningKey::from_bytes(&secret_key).verifying_key().to_bytes());
         Ok(Self {
             version: STORE_VERSION,
             secret_key,
-            epoch: Epoch(u64::from_le_bytes(super::random()?)),
+            epoch: Epoch(u64::from_le_bytes(world.random()?)),
             earlier: Vec::new(),
             centre: centre.unwrap_or(replica),
             address: address.to_owned(),

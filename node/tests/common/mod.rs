@@ -18,7 +18,7 @@ use wangge_model::log::SigningKey;
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
 use wangge_node::command::{Answer, Command, CommandError, Unwatched, execute};
-use wangge_node::replica::{Edit, Profile, Replica};
+use wangge_node::replica::{Edit, Profile, Replica, System};
 use wangge_store::Options;
 
 /// The grids of the street: code and name.
@@ -78,7 +78,7 @@ impl Station {
         let dir = TempDir::new().expect("a directory");
         let centre = centre();
         let key = ReplicaId(centre.verifying_key().to_bytes());
-        let mut profile = Profile::create(Some(key), "127.0.0.1:1").expect("randomness");
+        let mut profile = Profile::create(&System, Some(key), "127.0.0.1:1").expect("randomness");
         let mut scopes = scopes.to_vec();
         scopes.sort();
         let enrolment = Enrolment {

@@ -9,7 +9,7 @@ use wangge_model::schema::Kind;
 
 use super::row::{Incoming, Slot};
 use crate::command::place;
-use crate::replica::{Replica, ReplicaError, random};
+use crate::replica::{Replica, ReplicaError};
 
 /// All rows of one person or place.
 #[derive(Default)]
@@ -143,7 +143,7 @@ fn document_of(
     let (doc, generation) = match (&group.number, &group.identity) {
         (Some(number), _) => replica.natural_id(scope, kind, number)?,
         (None, Some(identity)) => place::derived_id(replica, scope, identity)?,
-        (None, None) => (DocId(random()?), 0),
+        (None, None) => (DocId(replica.random()?), 0),
     };
     let view = replica.get(scope, kind, &doc)?;
     Ok((doc, view, generation))

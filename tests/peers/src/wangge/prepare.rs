@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::task::JoinSet;
 use wangge_model::identity::Scope;
-use wangge_node::replica::{Replica, now_ms};
+use wangge_node::replica::{Replica, System, World};
 
 use crate::documents::{Age, REPLICAS, edits, person};
 use crate::scenario::Setting;
@@ -82,7 +82,7 @@ async fn edit_all(replicas: &[Arc<Replica>], documents: u64, round: usize) -> an
 
 fn edit_own(replica: &Replica, nth: u8, documents: u64, round: usize) -> anyhow::Result<()> {
     let rounds = edits(0).len() - round;
-    let began_ms = now_ms() - rounds as u64 * ROUND_MS;
+    let began_ms = System.now_ms() - rounds as u64 * ROUND_MS;
     for i in 0..documents {
         let [first, second, third] = edits(i);
         let mine = [first, second, third].into_iter().nth(round).filter(|edit| edit.replica == nth);
