@@ -200,3 +200,42 @@ fn extensions_come_when_a_change_needs_them_and_merge() {
     assert!(matches!(again.apply(&newer, &origin(1, 4, 4)), Err(FormError::Newer { base: 9, .. })));
     assert_eq!(again.heads(), before);
 }
+
+/// Two workers write to a history while apart: each event says which earlier ones its author had not seen.
+#[test]
+fn an_event_knows_what_its_author_had_not_seen() {
+    let told = |text: &str| Op {
+        target: Target::Event { container: "events".to_owned() },
+        value: Some(text.into()),
+    };
+    let mut a = Document::new(DocId([1; 16]), Kind::CASE).expect("known kind");
+    let report = a.draft(vec![told("report"), told("note")]);
+    a.apply(&report, &origin(1, 1, 1)).expect("applies");
+    let mut b = a.clone();
+    let from_a: Vec<_> = (2..4)
+        .map(|seq| {
+            let change = a.draft(vec![told(&format!("a{seq}"))]);
+            a.apply(&change, &origin(1, seq, seq)).expect("applies");
+            (change, origin(1, seq, seq))
+        })
+        .collect();
+    let from_b = b.draft(vec![told("b")]);
+    b.apply(&from_b, &origin(2, 1, 2)).expect("applies");
+    a.apply(&from_b, &origin(2, 1, 2)).expect("applies");
+    for (change, origin) in &from_a {
+        b.apply(change, origin).expect("applies");
+    }
+    let joint = a.draft(vec![told("joint")]);
+    a.apply(&joint, &origin(1, 4, 4)).expect("applies");
+    b.apply(&joint, &origin(1, 4, 4)).expect("applies");
+    assert_eq!(a.view(), b.view());
+    let events: Vec<(String, Vec<usize>)> = a.view().histories["events"]
+        .iter()
+        .map(|event| (event.value.to_text(), event.unseen.clone()))
+        .collect();
+    let expect = [("report", vec![]), ("note", vec![]), ("a2", vec![]), ("b", vec![2]), ("a3", vec![3])];
+    for ((text, unseen), expected) in events.iter().zip(&expect) {
+        assert_eq!((text.as_str(), unseen), (expected.0, &expected.1));
+    }
+    assert_eq!(events[5], ("joint".to_owned(), Vec::new()));
+}

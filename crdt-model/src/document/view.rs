@@ -42,6 +42,11 @@ pub struct EventView {
     pub worker: DocId,
     /// When, as that worker's device says: milliseconds since 1970 (UTC).
     pub wall_ms: u64,
+    /// When the relay first held it, 0 where this replica does not know.
+    pub observed_ms: u64,
+    /// Places in this history of earlier events that its author had not seen, ascending: of those it is
+    /// concurrent, all other earlier ones it follows.
+    pub unseen: Vec<usize>,
 }
 
 /// A document as plain data.
@@ -87,6 +92,11 @@ impl DocumentView {
 /// The order that holds everywhere. Branches of a forked log share positions: their actors differ.
 fn order(origin: &Origin) -> (u64, LogId, u64, [u8; 16]) {
     (origin.lamport, origin.log, origin.seq, origin.actor)
+}
+
+/// The place of an event among those of its transaction, from the end of its key.
+fn event_index(key: &str) -> u64 {
+    key.rsplit('-').next().and_then(|index| index.parse().ok()).unwrap_or(0)
 }
 
 impl Document {
@@ -193,16 +203,49 @@ impl Document {
                     .map(move |(value, origin)| (value, origin, key.clone()))
             })
             .collect();
-        events.sort_by_cached_key(|(_, origin, key)| (order(origin), key.clone()));
+        events.sort_by_cached_key(|(_, origin, key)| (order(origin), event_index(key), key.clone()));
+        let unseen = self.unseen(events.iter().map(|(_, origin, _)| origin));
         events
             .into_iter()
-            .map(|(value, origin, _)| EventView {
+            .zip(unseen)
+            .map(|((value, origin, _), unseen)| EventView {
                 log: origin.log,
                 seq: origin.seq,
                 value,
                 worker: origin.worker,
                 wall_ms: origin.wall_ms,
+                observed_ms: origin.observed_ms,
+                unseen,
             })
             .collect()
+    }
+
+    /// For each of these changes, places of earlier ones that its author had not seen.
+    fn unseen<'a>(&self, origins: impl Iterator<Item = &'a Origin>) -> Vec<Vec<usize>> {
+        let places: Vec<Option<usize>> = origins
+            .map(|origin| {
+                self.applied.iter().position(|applied| {
+                    let held = &applied.origin;
+                    held.seq == origin.seq && held.log == origin.log && held.actor == origin.actor
+                })
+            })
+            .collect();
+        // Mostly each author saw all that there was.
+        let chain = |(at, applied): (usize, &Applied)| match at.checked_sub(1) {
+            None => applied.deps.is_empty(),
+            Some(before) => applied.deps == [before as u32],
+        };
+        if self.applied.iter().enumerate().all(chain) {
+            return vec![Vec::new(); places.len()];
+        }
+        let mut unseen = Vec::with_capacity(places.len());
+        for (event, place) in places.iter().enumerate() {
+            let seen = place.map(|place| self.history(&[place as u32])).unwrap_or_default();
+            let earlier = places[..event].iter().enumerate();
+            let missing = earlier
+                .filter(|(_, place)| place.is_none_or(|place| !seen.get(place).copied().unwrap_or(false)));
+            unseen.push(missing.map(|(at, _)| at).collect());
+        }
+        unseen
     }
 }
