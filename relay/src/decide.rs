@@ -69,7 +69,11 @@ pub(crate) async fn decide(replica: Arc<Replica>, stop: impl Future<Output = ()>
     }
 }
 
-fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::ReplicaError> {
+/// Lets what arrived take effect and writes the verdicts that are due.
+///
+/// # Errors
+/// If something cannot be read or written; what is due stays due.
+pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::ReplicaError> {
     replica.apply()?;
     for (scope, verdicts) in replica.undecided() {
         for part in verdicts.chunks(wangge_model::transaction::VERDICTS_MAX) {

@@ -10,6 +10,7 @@ mod gate;
 mod roster;
 mod serve;
 
+pub use decide::decide_now;
 pub use divisions::{Division, DivisionsError, read_divisions};
 pub use founding::{Founding, found, found_on};
 pub use roster::{Invite, RelayError, Roster};

@@ -16,6 +16,7 @@ use wangge_node::net::NetError;
 use wangge_node::replica::{Edit, Replica, ReplicaError, keys};
 use wangge_store::{Batch, StoreError};
 
+use crate::decide::ScopeJudge;
 use crate::divisions::DivisionsError;
 use crate::founding::{field, unit};
 
@@ -169,6 +170,17 @@ impl Roster {
             return Err(RelayError::NotTheRelay { dir: replica.dir().display().to_string() });
         }
         Ok(Self { replica, turn: Mutex::new(()) })
+    }
+
+    /// Takes office: the roster, and from now on its judgement of what comes in. What `serve` does before
+    /// it listens.
+    ///
+    /// # Errors
+    /// [`RelayError::NotTheRelay`] if the replica is not the centre's.
+    pub fn take_office(replica: Arc<Replica>) -> Result<Arc<Self>, RelayError> {
+        let roster = Arc::new(Self::new(replica)?);
+        roster.replica.set_judge(Some(Arc::new(ScopeJudge { roster: Arc::clone(&roster) })));
+        Ok(roster)
     }
 
     /// The relay's replica.

@@ -11,7 +11,7 @@ use wangge_node::net::Listener;
 use wangge_node::replica::Replica;
 use wangge_store::Options;
 
-use crate::decide::{ScopeJudge, decide};
+use crate::decide::decide;
 use crate::roster::{RelayError, Roster};
 
 /// Page cache of the relay's store, in bytes.
@@ -37,8 +37,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), RelayError> {
     let replica = Arc::new(Replica::open(dir, Options { cache_bytes: CACHE_BYTES, ..Options::default() })?);
-    let roster = Arc::new(Roster::new(Arc::clone(&replica))?);
-    replica.set_judge(Some(Arc::new(ScopeJudge { roster: Arc::clone(&roster) })));
+    let roster = Roster::take_office(Arc::clone(&replica))?;
     let listener = Listener::bind(&replica, options.listen)?;
     let addr = listener.addr()?;
     roster.set_address(&options.address.unwrap_or_else(|| reachable(addr).to_string()))?;

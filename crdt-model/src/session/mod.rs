@@ -428,6 +428,11 @@ impl Session {
         self.out.pop_front()
     }
 
+    /// Whether there is something to do.
+    pub fn has_output(&self) -> bool {
+        !self.out.is_empty()
+    }
+
     /// Counts documents that arrived in a page.
     pub fn count_documents(&mut self, count: u64) {
         self.traffic.documents_received += count;

@@ -10,8 +10,9 @@ use tokio::sync::watch;
 
 use wangge_store::Options;
 
-use super::drive::{Purpose, drive};
+use super::drive::drive;
 use super::endpoint::{Dialler, peer_of};
+use super::exchange::Purpose;
 use super::listen::{Listener, NeighbourGate};
 use super::{NetError, blocking};
 use crate::replica::{Replica, ReplicaError, World};
@@ -140,8 +141,8 @@ async fn live(dialler: &Dialler, replica: &Arc<Replica>) -> Result<(), NetError>
     let broken = |reason: String| NetError::Broken { reason };
     let (send, recv) = connection.open_bi().await.map_err(|e| broken(e.to_string()))?;
     let peer = peer_of(&connection).unwrap_or(profile.centre());
-    let purpose = Purpose { peer, dialler: true, once: false, only: None, admission: None, progress: None };
-    let ended = drive(replica, purpose, &connection, send, recv).await;
+    let purpose = Purpose { peer, dialler: true, once: false, only: None, gate: None };
+    let ended = drive(replica, purpose, &connection, send, recv, None).await;
     connection.close(quinn::VarInt::from_u32(0), b"");
     ended.map(|_| ())
 }

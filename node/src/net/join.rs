@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wangge_model::enrolment::Grant;
 use wangge_model::identity::{Role, Scope};
 use wangge_model::invitation::Invitation;
 use wangge_model::wire::{Frame, FrameBuffer, Join, Joined as Answer};
@@ -40,33 +39,77 @@ fn unusable(zh: &str, en: &str) -> NetError {
 /// # Errors
 /// [`NetError`]; the directory is left so that the same or another invitation can be tried.
 pub async fn join(dir: &Path, line: &str) -> Result<Joined, NetError> {
+    let joining = Joining::begin(&Machine::default(), dir, line)?;
+    let Some(join) = joining.question() else { return finish(&joining.replica).await };
+    let key = joining.replica.signing_key();
+    let dialler = Dialler::with_protocol(&key, Some(joining.invitation.relay), tls::ALPN_JOIN)?;
+    let address = &joining.invitation.address;
+    let answered = tokio::time::timeout(Duration::from_secs(30), show(&dialler, address, join)).await;
+    dialler.close().await;
+    let answer = answered.map_err(|_| NetError::TimedOut { seconds: 30 })??;
+    finish(&joining.answered(answer)?).await
+}
+
+/// A replica on its way into a street: what joining does, without the network.
+#[derive(Debug)]
+pub struct Joining {
+    replica: Arc<Replica>,
+    invitation: Invitation,
+}
+
+impl Joining {
+    /// Reads the invitation and makes a replica for it in `dir`, or takes up the one that an earlier
+    /// attempt left there.
+    ///
+    /// # Errors
+    /// [`NetError::Invitation`] if it cannot be used, [`NetError::Replica`] if the directory is taken.
+    pub fn begin(machine: &Machine, dir: &Path, line: &str) -> Result<Self, NetError> {
+        let invitation = read(machine, line)?;
+        let replica = Arc::new(prepare(machine, dir, line, &invitation)?);
+        Ok(Self { replica, invitation })
+    }
+
+    /// What to ask the centre; nothing if it has answered already.
+    pub fn question(&self) -> Option<Join> {
+        let profile = self.replica.profile();
+        profile.grant().is_none().then(|| Join {
+            number: self.invitation.number,
+            secret: self.invitation.secret,
+            epoch: profile.epoch(),
+            device: String::new(),
+        })
+    }
+
+    /// The centre's answer: from now on the replica takes part.
+    ///
+    /// # Errors
+    /// [`NetError::Invitation`] if it refused, or its answer does not hold.
+    pub fn answered(self, answer: Answer) -> Result<Arc<Replica>, NetError> {
+        let grant = match answer {
+            Answer::Granted(grant) => grant,
+            Answer::Refused(reason) => return Err(refused(&reason)),
+        };
+        let mut profile = self.replica.profile();
+        if grant.enrolment.open(&self.invitation.relay).map(|e| e.replica) != Ok(profile.replica()) {
+            return Err(unusable("中心的答复无效", "the centre's answer does not hold"));
+        }
+        profile.set_grant(grant);
+        self.replica.set_profile(profile)?;
+        Ok(self.replica)
+    }
+}
+
+fn read(machine: &Machine, line: &str) -> Result<Invitation, NetError> {
     let invitation = Invitation::from_line(line).map_err(|error| match error {
         wangge_model::invitation::InvitationError::Foreign => {
             unusable("这不是邀请码,邀请码以 WG1- 开头", &error.to_string())
         }
         _ => unusable("邀请码不完整或有误,请重新复制整行,或向中心要一个新的", &error.to_string()),
     })?;
-    let machine = Machine::default();
     if invitation.expires_s < machine.world.now_ms() / 1_000 {
         return Err(unusable("已过期,请向中心要一个新的", "it has expired: ask the centre for a new one"));
     }
-    let replica = Arc::new(prepare(&machine, dir, line, &invitation)?);
-    let profile = replica.profile();
-    if profile.grant().is_some() {
-        return finish(&replica).await;
-    }
-    let key = profile.signing_key();
-    let dialler = Dialler::with_protocol(&key, Some(invitation.relay), tls::ALPN_JOIN)?;
-    let answered = tokio::time::timeout(Duration::from_secs(30), show(&dialler, &invitation, &profile)).await;
-    dialler.close().await;
-    let grant = answered.map_err(|_| NetError::TimedOut { seconds: 30 })??;
-    if grant.enrolment.open(&invitation.relay).map(|e| e.replica) != Ok(profile.replica()) {
-        return Err(unusable("中心的答复无效", "the centre's answer does not hold"));
-    }
-    let mut profile = profile;
-    profile.set_grant(grant);
-    replica.set_profile(profile)?;
-    finish(&replica).await
+    Ok(invitation)
 }
 
 /// A replica in `dir` that is on its way in with this invitation.
@@ -101,16 +144,10 @@ fn prepare(machine: &Machine, dir: &Path, line: &str, invitation: &Invitation) -
     }
 }
 
-async fn show(dialler: &Dialler, invitation: &Invitation, profile: &Profile) -> Result<Grant, NetError> {
+async fn show(dialler: &Dialler, address: &str, join: Join) -> Result<Answer, NetError> {
     let broken = |reason: String| NetError::Broken { reason };
-    let connection = dialler.dial(&invitation.address).await?.connection;
+    let connection = dialler.dial(address).await?.connection;
     let (mut send, mut recv) = connection.open_bi().await.map_err(|e| broken(e.to_string()))?;
-    let join = Join {
-        number: invitation.number,
-        secret: invitation.secret,
-        epoch: profile.epoch(),
-        device: String::new(),
-    };
     send.write_all(&Frame::Join(join).encode()).await.map_err(|e| broken(e.to_string()))?;
     let mut frames = FrameBuffer::default();
     loop {
@@ -120,12 +157,7 @@ async fn show(dialler: &Dialler, invitation: &Invitation, profile: &Profile) -> 
         let frame = frames.next_frame().map_err(wangge_model::session::SessionError::Wire)?;
         match frame {
             None => {}
-            Some(Frame::Joined(answer)) => {
-                return match *answer {
-                    Answer::Granted(grant) => Ok(grant),
-                    Answer::Refused(reason) => Err(refused(&reason)),
-                };
-            }
+            Some(Frame::Joined(answer)) => return Ok(*answer),
             Some(_) => return Err(broken("the centre answered something else".to_owned())),
         }
     }

@@ -11,8 +11,9 @@ use wangge_model::enrolment::{EnrolmentError, Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::wire::{Frame, FrameBuffer, Join, Joined};
 
-use super::drive::{Admission, Purpose, drive};
+use super::drive::drive;
 use super::endpoint::{is_join, listen, peer_of};
+use super::exchange::Purpose;
 use super::{NetError, blocking};
 use crate::replica::Replica;
 
@@ -67,22 +68,6 @@ impl Gate for NeighbourGate {
     fn grant_kept(&self, _: &ReplicaId) {}
 }
 
-struct GateAdmission<'a>(&'a dyn Gate);
-
-impl Admission for GateAdmission<'_> {
-    fn admit(&self, peer: &ReplicaId, shown: Option<&SignedEnrolment>) -> Result<BTreeSet<Scope>, String> {
-        blocking(|| self.0.admit(peer, shown))
-    }
-
-    fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant> {
-        blocking(|| self.0.changed_grant(peer))
-    }
-
-    fn grant_kept(&self, peer: &ReplicaId) {
-        blocking(|| self.0.grant_kept(peer));
-    }
-}
-
 /// Listens until it is told to stop.
 #[derive(Debug)]
 pub struct Listener {
@@ -118,7 +103,7 @@ impl Listener {
                     let Some(incoming) = incoming else { break };
                     let (replica, gate) = (Arc::clone(&replica), Arc::clone(&gate));
                     tasks.spawn(async move {
-                        if let Err(error) = serve_one(&replica, &*gate, incoming).await {
+                        if let Err(error) = serve_one(&replica, gate, incoming).await {
                             tracing::info!(error = error.in_english(), "a session ended");
                         }
                     });
@@ -132,7 +117,7 @@ impl Listener {
     }
 }
 
-async fn serve_one(replica: &Arc<Replica>, gate: &dyn Gate, incoming: Incoming) -> Result<(), NetError> {
+async fn serve_one(replica: &Arc<Replica>, gate: Arc<dyn Gate>, incoming: Incoming) -> Result<(), NetError> {
     let address = incoming.remote_address().to_string();
     let broken = |reason: String| NetError::Broken { reason };
     let connecting = incoming.accept().map_err(|e| broken(e.to_string()))?;
@@ -149,19 +134,11 @@ async fn serve_one(replica: &Arc<Replica>, gate: &dyn Gate, incoming: Incoming) 
     };
     let peer = peer_of(&connection).ok_or_else(|| broken("the peer showed no key".to_owned()))?;
     if is_join(&connection) {
-        return serve_join(gate, &peer, send, recv).await;
+        return serve_join(&*gate, &peer, send, recv).await;
     }
     tracing::debug!(%peer, %address, "a session begins");
-    let admission = GateAdmission(gate);
-    let purpose = Purpose {
-        peer,
-        dialler: false,
-        once: false,
-        only: None,
-        admission: Some(&admission),
-        progress: None,
-    };
-    match drive(replica, purpose, &connection, send, recv).await {
+    let purpose = Purpose { peer, dialler: false, once: false, only: None, gate: Some(gate) };
+    match drive(replica, purpose, &connection, send, recv, None).await {
         Ok(ended) => {
             tracing::debug!(%peer, in_sync = ended.in_sync, "a session ended");
             Ok(())

@@ -3,6 +3,7 @@
 mod daemon;
 mod drive;
 mod endpoint;
+mod exchange;
 mod join;
 mod listen;
 mod sync;
@@ -19,7 +20,8 @@ pub use daemon::{RunOptions, run};
 pub use drive::Ended;
 use drive::blocking;
 pub use endpoint::Dialler;
-pub use join::{Joined, join};
+pub use exchange::{Exchange, Purpose, farewell};
+pub use join::{Joined, Joining, join};
 pub use listen::{Gate, Listener, NeighbourGate};
 pub use sync::{SyncOptions, SyncReport, sync, sync_with};
 

@@ -10,8 +10,9 @@ use wangge_model::identity::Scope;
 use wangge_model::session::Traffic;
 
 use super::NetError;
-use super::drive::{Purpose, blocking, drive};
+use super::drive::{blocking, drive};
 use super::endpoint::{Dialler, peer_of};
+use super::exchange::Purpose;
 use crate::replica::{Replica, ReplicaError};
 
 /// How to sync.
@@ -124,9 +125,8 @@ async fn attempt(
         .into_iter()
         .filter(|scope| only.as_ref().is_none_or(|only| only.contains(scope)))
         .collect();
-    let purpose =
-        Purpose { peer, dialler: true, once: true, only, admission: None, progress: options.progress };
-    let ended = drive(replica, purpose, &connection, send, recv).await;
+    let purpose = Purpose { peer, dialler: true, once: true, only, gate: None };
+    let ended = drive(replica, purpose, &connection, send, recv, options.progress).await;
     let zero_rtt = match dialled.early {
         Some(accepted) if ended.is_ok() => accepted.await,
         _ => false,

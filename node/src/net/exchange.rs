@@ -1,0 +1,351 @@
+//! One side of a session between two replicas, without a socket: bytes of the peer in, bytes for the peer
+//! out, the replica in between. `drive` runs it over a QUIC stream, a simulator under virtual time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::error::TryRecvError;
+
+use wangge_model::clock::Clock;
+use wangge_model::identity::{ReplicaId, Scope};
+use wangge_model::session::{Completeness, Config, Input, Output, Session, SessionError, Traffic, refusal};
+use wangge_model::wire::is_acknowledgement;
+
+use super::NetError;
+use super::listen::Gate;
+use crate::replica::{Durable, IntakeError, Replica};
+
+/// While this much waits to be sent, nothing more is loaded.
+const BACKLOG_LEN_BYTES: usize = 512 * 1024;
+
+/// Who is at the other end and what for.
+pub struct Purpose {
+    /// The peer, which has proved its key.
+    pub peer: ReplicaId,
+    /// Whether this side dialled.
+    pub dialler: bool,
+    /// End once both sides hold the same.
+    pub once: bool,
+    /// Only these scopes.
+    pub only: Option<BTreeSet<Scope>>,
+    /// For a listener: who may take part.
+    pub gate: Option<Arc<dyn Gate>>,
+}
+
+impl std::fmt::Debug for Purpose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Purpose")
+            .field("peer", &self.peer)
+            .field("dialler", &self.dialler)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One side of a session.
+///
+/// Its methods read and write the replica's store and may wait for the disk; none waits for the peer.
+#[derive(Debug)]
+pub struct Exchange {
+    replica: Arc<Replica>,
+    purpose: Purpose,
+    session: Session,
+    /// What becomes durable here, to be passed on.
+    pub(super) news: UnboundedReceiver<Durable>,
+    pub(super) backlog: Backlog,
+    peer_has: BTreeMap<Scope, Clock>,
+    over: bool,
+    in_sync: bool,
+}
+
+/// Bytes that wait to be sent.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Backlog {
+    pub(super) fn unsent(&self) -> &[u8] {
+        &self.bytes[self.sent..]
+    }
+
+    pub(super) fn sent(&mut self, len_bytes: usize) {
+        self.sent = (self.sent + len_bytes).min(self.bytes.len());
+        if self.sent == self.bytes.len() {
+            self.bytes.clear();
+            self.sent = 0;
+        }
+    }
+}
+
+impl Exchange {
+    /// Begins a session; a dialler's first flight waits in [`Exchange::to_send`].
+    ///
+    /// # Errors
+    /// [`NetError`] if the replica cannot be read.
+    pub fn begin(replica: &Arc<Replica>, purpose: Purpose) -> Result<Self, NetError> {
+        // Before the clocks are read, or news would be missed in between.
+        let news = replica.subscribe();
+        let session = session(replica, &purpose)?;
+        let mut exchange = Self {
+            replica: Arc::clone(replica),
+            purpose,
+            session,
+            news,
+            backlog: Backlog::default(),
+            peer_has: BTreeMap::new(),
+            over: false,
+            in_sync: false,
+        };
+        exchange.pump()?;
+        Ok(exchange)
+    }
+
+    // ---- getters
+
+    /// What waits to be sent.
+    pub fn to_send(&self) -> &[u8] {
+        self.backlog.unsent()
+    }
+
+    /// Whether there is nothing more to send or to hear.
+    pub fn is_over(&self) -> bool {
+        self.over && self.backlog.unsent().is_empty()
+    }
+
+    /// Whether nothing more is taken from the peer.
+    pub fn is_closing(&self) -> bool {
+        self.over
+    }
+
+    /// Whether both sides held the same when this was last known.
+    pub fn is_in_sync(&self) -> bool {
+        self.in_sync
+    }
+
+    /// Whether [`Exchange::pump`] has something to do and room for what comes of it.
+    pub fn has_work(&self) -> bool {
+        self.session.has_output() && self.backlog.unsent().len() < BACKLOG_LEN_BYTES
+    }
+
+    /// What was carried so far.
+    pub fn traffic(&self) -> Traffic {
+        self.session.traffic()
+    }
+
+    // ---- inputs; each is followed by `pump`
+
+    /// So much of [`Exchange::to_send`] is on its way.
+    pub fn sent(&mut self, len_bytes: usize) {
+        self.backlog.sent(len_bytes);
+    }
+
+    /// Bytes have come from the peer, in order.
+    ///
+    /// # Errors
+    /// [`NetError::Session`] if the peer broke the protocol or refuses.
+    pub fn received(&mut self, bytes: &[u8]) -> Result<(), NetError> {
+        Ok(self.session.handle(Input::Received(bytes))?)
+    }
+
+    /// The peer sends no more.
+    ///
+    /// # Errors
+    /// [`NetError::Broken`] at a dialler: it is the one who ends a session.
+    pub fn ended(&mut self) -> Result<(), NetError> {
+        if self.purpose.dialler {
+            return Err(NetError::Broken { reason: "the peer ended the session".to_owned() });
+        }
+        self.over = true;
+        Ok(())
+    }
+
+    /// Takes in what has become durable here; `first` is news that was received already, `None` that
+    /// there will be no more.
+    ///
+    /// # Errors
+    /// [`NetError::Broken`] if this replica can no longer write.
+    pub(super) fn heard(&mut self, first: Option<Durable>) -> Result<(), NetError> {
+        let Some(first) = first else { return Err(no_more_news()) };
+        self.durable(first)?;
+        self.hear()
+    }
+
+    /// Takes in what has become durable here.
+    ///
+    /// # Errors
+    /// [`NetError::Broken`] if this replica can no longer write.
+    pub fn hear(&mut self) -> Result<(), NetError> {
+        loop {
+            match self.news.try_recv() {
+                Ok(durable) => self.durable(durable)?,
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Err(no_more_news()),
+            }
+        }
+    }
+
+    fn durable(&mut self, durable: Durable) -> Result<(), NetError> {
+        let Durable { scope, log, extent } = durable;
+        Ok(self.session.handle(Input::Durable { scope, log, extent })?)
+    }
+
+    /// Does what the session asks for, as long as the peer takes what is sent.
+    ///
+    /// # Errors
+    /// [`NetError`]: the session is over; [`farewell`] says what the peer is told.
+    pub fn pump(&mut self) -> Result<(), NetError> {
+        while self.backlog.unsent().len() < BACKLOG_LEN_BYTES {
+            let Some(output) = self.session.poll_output() else { break };
+            self.act(output)?;
+        }
+        if self.in_sync { self.remember() } else { Ok(()) }
+    }
+
+    /// Notes what the peer is known to have.
+    ///
+    /// # Errors
+    /// [`NetError::Replica`] if it cannot be stored.
+    pub fn remember(&mut self) -> Result<(), NetError> {
+        let known = std::mem::take(&mut self.peer_has);
+        // The centre dials nobody and its own disk is what counts as arrived.
+        if !known.is_empty() && !self.replica.is_centre() {
+            self.replica.remember(&self.purpose.peer, &known)?;
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, output: Output) -> Result<(), NetError> {
+        match output {
+            Output::Send(bytes) => {
+                if is_acknowledgement(&bytes) {
+                    tracing::trace!(peer = %self.purpose.peer, "an acknowledgement leaves");
+                }
+                self.backlog.bytes.extend_from_slice(&bytes);
+            }
+            Output::Admit(shown) => {
+                let refused = |reason| NetError::Rules(reason);
+                let gate = self.purpose.gate.clone().ok_or_else(|| refused("no admission".to_owned()))?;
+                let mut scopes = gate.admit(&self.purpose.peer, shown.as_ref()).map_err(refused)?;
+                if let Some(only) = &self.purpose.only {
+                    scopes.retain(|scope| only.contains(scope));
+                }
+                self.session.handle(Input::Admitted(scopes))?;
+                if let Some(grant) = gate.changed_grant(&self.purpose.peer) {
+                    self.session.grant(grant);
+                }
+            }
+            Output::Load { scope, log, from, at_peer } => {
+                let runs = self.replica.load_run(&scope, &log, from, at_peer)?;
+                self.session.handle(Input::Loaded { scope, log, runs })?;
+            }
+            Output::LoadCheckpoint(scope) => {
+                let (start, clock, documents) = self.replica.load_checkpoint(&scope)?;
+                self.session.handle(Input::CheckpointLoaded { start, clock, documents })?;
+            }
+            Output::LoadPage(scope, after) => {
+                let page = self.replica.load_page(&scope, after)?;
+                let (end, packed) = (page.end, page.packed);
+                let mut signature = [0; 64];
+                signature[..32].copy_from_slice(&page.signature.0);
+                signature[32..].copy_from_slice(&page.signature.1);
+                self.session.handle(Input::PageLoaded { scope, end, packed, signature })?;
+            }
+            Output::Ingest(scope, runs) => match self.replica.ingest(&scope, runs) {
+                Ok(misfits) => {
+                    for misfit in misfits {
+                        let (log, held) = (misfit.log, misfit.held);
+                        self.session.handle(Input::Misfit { scope: scope.clone(), log, held })?;
+                    }
+                    self.hear()?;
+                    self.session.handle(Input::Ingested(scope))?;
+                }
+                Err(IntakeError::Log(error)) => return Err(NetError::Rules(error.to_string())),
+                Err(IntakeError::Replica(error)) => return Err(error.into()),
+            },
+            Output::StartPages(checkpoint, start) => self.replica.start_pages(checkpoint, &start)?,
+            Output::StorePage { scope, end, packed, signature } => {
+                let (count, whole) = self.replica.store_page(&scope, end, &packed, &signature)?;
+                self.session.count_documents(count);
+                if let Some(clock) = whole {
+                    self.session.handle(Input::Completed { scope, clock })?;
+                }
+            }
+            Output::Granted(grant) => {
+                let mut profile = self.replica.profile();
+                profile.set_grant(*grant);
+                self.replica.set_profile(profile)?;
+                self.session.grant_kept();
+            }
+            Output::GrantKept => {
+                if let Some(gate) = &self.purpose.gate {
+                    gate.grant_kept(&self.purpose.peer);
+                }
+            }
+            Output::PeerHas { scope, clock } => {
+                self.peer_has.insert(scope, clock);
+            }
+            Output::InSync => {
+                self.in_sync = true;
+                self.remember()?;
+                if self.purpose.once {
+                    let traffic = self.session.traffic();
+                    if traffic.transactions_sent + traffic.documents_received > 0 {
+                        self.session.say_bye();
+                    }
+                    self.over = true;
+                }
+            }
+            Output::Farewell { equal } => {
+                tracing::debug!(peer = %self.purpose.peer, equal, "the peer ended the session");
+                self.in_sync = equal;
+            }
+            Output::Pong { equal } => self.in_sync = equal,
+        }
+        Ok(())
+    }
+}
+
+fn no_more_news() -> NetError {
+    NetError::Broken { reason: "this replica can no longer write to its disk".to_owned() }
+}
+
+/// The session that `replica` has with the peer of `purpose`.
+fn session(replica: &Replica, purpose: &Purpose) -> Result<Session, NetError> {
+    let profile = replica.profile();
+    let mut scopes = replica.clocks();
+    if let Some(only) = &purpose.only {
+        scopes.retain(|scope, _| only.contains(scope));
+    }
+    for (scope, (clock, completeness)) in &mut scopes {
+        // A checkpoint that broke off goes on: to the peer its clock counts as held.
+        if matches!(completeness, Completeness::Partial(Some(_)))
+            && let Some(arriving) = replica.arriving(scope)
+        {
+            *clock = arriving;
+        }
+    }
+    let to_centre = purpose.peer == profile.centre() || replica.is_centre();
+    let enrolment = if to_centre { None } else { profile.grant().map(|grant| grant.enrolment.clone()) };
+    let remembered = if purpose.dialler { replica.remembered(&purpose.peer)? } else { BTreeMap::new() };
+    Ok(Session::new(Config {
+        dialler: purpose.dialler,
+        street: profile.street(),
+        centre: profile.centre(),
+        enrolment,
+        scopes,
+        remembered,
+    }))
+}
+
+/// What the peer is told when a session ends with `error`; nothing if it knows or cannot hear it.
+pub fn farewell(error: &NetError) -> Option<Vec<u8>> {
+    let reason = match error {
+        NetError::Session(SessionError::Refused { .. }) | NetError::Broken { .. } => return None,
+        NetError::Session(error) => error.to_string(),
+        NetError::Rules(reason) => reason.clone(),
+        other => other.to_string(),
+    };
+    Some(refusal(&reason))
+}
