@@ -36,6 +36,8 @@ pub struct EventView {
     pub log: LogId,
     /// Its position in the log.
     pub seq: u64,
+    /// Its place among the operations of its change.
+    pub index: u64,
     /// What the event says, encoded as one scalar.
     pub value: Scalar,
     /// The worker who wrote it.
@@ -208,9 +210,10 @@ impl Document {
         events
             .into_iter()
             .zip(unseen)
-            .map(|((value, origin, _), unseen)| EventView {
+            .map(|((value, origin, key), unseen)| EventView {
                 log: origin.log,
                 seq: origin.seq,
+                index: event_index(&key),
                 value,
                 worker: origin.worker,
                 wall_ms: origin.wall_ms,

@@ -33,6 +33,10 @@ impl Kind {
     pub const WORKER: Self = Self(5);
     /// One installation on one device.
     pub const REPLICA: Self = Self(6);
+    /// 交办单: what a team is to do about a case.
+    pub const ORDER: Self = Self(80);
+    /// A version of the rules that cases fold under.
+    pub const CASE_RULES: Self = Self(81);
 
     /// What this version knows of the kind; `None` if a newer version wrote it.
     pub fn spec(self) -> Option<&'static KindSpec> {
