@@ -14,6 +14,7 @@ pub mod invitation;
 pub mod log;
 pub mod materialise;
 pub mod schema;
+pub mod search;
 pub mod session;
 pub mod transaction;
 pub mod verdict;

@@ -229,3 +229,63 @@ fn a_place_takes_both_coordinates_or_neither() {
     ana.run(&["place", "set", id, "latitude=", "longitude="]);
     assert!(ana.fields("place", id).get("latitude").is_none());
 }
+
+#[test]
+fn people_are_found_by_the_sound_of_their_name_and_as_they_are_now() {
+    let (ana, ben) = common::neighbours();
+    let added =
+        ana.run(&["person", "add", &format!("id_number={}", IDS[0]), "name=张三", "phone=13812345678"]);
+    let found = |station: &Station, text: &str| {
+        let list = station.run(&["person", "find", text]);
+        list.as_array().expect("a list").len()
+    };
+    for text in ["zhangsan", "zs", "ZhangS", "san", "0019", "张三", "1381"] {
+        assert_eq!(found(&ana, text), 1, "{text:?}");
+        assert_eq!(found(&ben, text), 0, "{text:?}");
+    }
+    common::meet(&ana, &ben);
+    assert_eq!(found(&ben, "zhangsan"), 1, "what came from a neighbour is found at once");
+    ben.run(&["person", "set", IDS[0], "name=李四"]);
+    assert_eq!((found(&ben, "zs"), found(&ben, "ls")), (0, 1));
+    ana.run(&["person", "set", IDS[0], "name=王五"]);
+    common::meet(&ana, &ben);
+    for station in [&ana, &ben] {
+        assert_eq!((found(station, "lisi"), found(station, "wangwu")), (1, 1), "both values are found");
+    }
+    let id = added["id"].as_str().expect("an id");
+    assert_eq!(found(&ana, &id[..8]), 1);
+    ana.refused(&["person", "find", "　"], "text-missing");
+}
+
+/// Views lie beside their documents: a replica that is opened again, and one whose views are of another
+/// form, show what they showed before.
+#[test]
+fn views_are_there_after_a_restart_and_made_anew_when_their_form_changed() {
+    use wangge_node::replica::Replica;
+    use wangge_store::{Batch, Options, Store};
+
+    let ana = station();
+    ana.run(&["person", "add", &format!("id_number={}", IDS[0]), "name=张三", "phone=13812345678"]);
+    let person = ana.run(&["person", "show", IDS[0]]);
+    let dir = ana.close();
+    let shown = || {
+        let replica = std::sync::Arc::new(Replica::open(dir.path(), Options::default()).expect("opens"));
+        let words = common::command(&["person", "show", IDS[0]]);
+        let shown = wangge_node::command::execute(&replica, &words, &wangge_node::command::Unwatched);
+        let json = shown.expect("shows").json;
+        std::sync::Arc::into_inner(replica).expect("nobody else").close();
+        json
+    };
+    assert_eq!(shown(), person);
+    let store = Store::open(dir.path(), Options::default()).expect("opens");
+    let mut batch = Batch::new();
+    let views: Vec<Vec<u8>> = store.scan(b"W").map(|entry| entry.expect("reads").0).collect();
+    assert!(!views.is_empty());
+    for key in views {
+        batch.put(key, vec![0xff]);
+    }
+    batch.put(&b"mviews"[..], vec![0]);
+    store.commit(batch).expect("commits");
+    store.close();
+    assert_eq!(shown(), person);
+}

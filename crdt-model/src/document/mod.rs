@@ -5,6 +5,7 @@
 //! came from; [`Document::apply`] is the only way in, for local changes as for foreign ones.
 
 mod change;
+mod packed;
 mod view;
 
 use std::num::NonZeroU64;
@@ -19,6 +20,7 @@ pub use change::{
     Change, DEPS_MAX, Dep, KEY_LEN_BYTES_MAX, OPS_MAX, Op, Scalar, Target, VALUE_LEN_BYTES_MAX, event_key,
     is_known,
 };
+pub use packed::VIEW_FORMAT;
 pub use view::{Claim, DocumentView, EventView, Register};
 
 use crate::identity::{DocId, Hash, LogId};
@@ -619,6 +621,14 @@ pub fn stored_heads(id: DocId, bytes: &[u8]) -> Result<(Kind, Hash), DocumentErr
         hasher.update(head);
     }
     Ok((front.kind, Hash(*hasher.finalize().as_bytes())))
+}
+
+/// Where the changes of a stored document came from, without opening it.
+///
+/// # Errors
+/// [`DocumentError::Damaged`].
+pub fn stored_origins(id: DocId, bytes: &[u8]) -> Result<Vec<Origin>, DocumentError> {
+    Ok(stored_page(id, bytes)?.changes.into_iter().map(|change| change.origin).collect())
 }
 
 /// A stored document as it travels in a page, without opening it.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use automerge::{ObjId, ReadDoc, Value};
+use serde::{Deserialize, Serialize};
 
 use super::{Applied, Document, Origin, Scalar};
 use crate::identity::{DocId, LogId};
@@ -29,8 +30,15 @@ pub struct Register {
     pub others: Vec<Claim>,
 }
 
+impl Register {
+    /// All values, the one shown first.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        std::iter::once(&self.shown).chain(&self.others)
+    }
+}
+
 /// One event of a history.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct EventView {
     /// The log that brought it.
     pub log: LogId,
@@ -75,6 +83,12 @@ impl DocumentView {
     /// The value shown for a field.
     pub fn value(&self, field: &str) -> Option<&Scalar> {
         self.fields.get(field).map(|register| &register.shown.value)
+    }
+
+    /// The distinct texts of a field, the one shown first.
+    pub fn texts(&self, field: &str) -> Vec<String> {
+        let register = self.fields.get(field).into_iter();
+        register.flat_map(Register::claims).map(|claim| claim.value.to_text()).collect()
     }
 
     /// Fields with more than one distinct value.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
+use wangge_model::schema::Kind;
+
 use crate::command::{self, Answer, CommandError, Progress, SyncArgs};
 use crate::control::Control;
 use crate::net::{self, NetError, RunOptions};
@@ -49,6 +51,15 @@ pub(super) fn run(dir: &Path, listen: Option<SocketAddr>) -> Result<Answer, Comm
         let stop = crate::stop_signal().map_err(NetError::Control)?;
         net::run(dir, RunOptions { listen }, stop, async |replica, mut stopped| {
             let control = Control::bind(dir).map_err(NetError::Control)?;
+            if replica.profile().enrolment().is_some_and(|enrolment| enrolment.role.is_centre()) {
+                // A register of the whole street takes a second to read: before anybody asks.
+                let replica = Arc::clone(&replica);
+                tokio::task::spawn_blocking(move || {
+                    if let Err(error) = replica.warm_search(Kind::PERSON) {
+                        tracing::warn!(%error, "the search is not ready");
+                    }
+                });
+            }
             eprintln!("{}", Message::Running { dir: &dir.display().to_string() }.both());
             // An error means that whoever could stop it is gone: stop.
             let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };

@@ -82,16 +82,29 @@ fn candidates(
         }
     }
     if found.is_empty() {
-        for (scope, id) in with_prefix(replica, kind, &key.to_ascii_lowercase(), scopes)? {
-            if let Some(view) = replica.get(&scope, kind, &id)? {
-                found.push(Target { scope, view });
-            }
+        let with_id = with_id(replica, kind, key, scopes)?;
+        found.extend(with_id.into_iter().map(|(scope, view)| Target { scope, view }));
+    }
+    Ok(found)
+}
+
+/// The documents whose id begins with `hex`.
+pub(super) fn with_id(
+    replica: &Replica,
+    kind: Kind,
+    hex: &str,
+    scopes: &[Scope],
+) -> Result<Vec<(Scope, DocumentView)>, ReplicaError> {
+    let mut found = Vec::new();
+    for (scope, id) in with_prefix(replica, kind, &hex.to_ascii_lowercase(), scopes)? {
+        if let Some(view) = replica.get(&scope, kind, &id)? {
+            found.push((scope, view));
         }
     }
     Ok(found)
 }
 
-/// Ids that begin with `hex`, found without opening a document.
+/// Ids that begin with `hex`.
 fn with_prefix(
     replica: &Replica,
     kind: Kind,
@@ -108,19 +121,15 @@ fn with_prefix(
         first[index / 2] |= if index % 2 == 0 { digit << 4 } else { digit };
     }
     for scope in scopes {
-        let prefix = keys::documents(scope);
-        let start = keys::document(scope, kind, &DocId(first));
-        let class = wangge_model::checkpoint::class_of(kind);
+        let prefix = keys::views(scope, kind);
+        let start = keys::view(scope, kind, &DocId(first));
         for entry in replica.store().scan_from(&prefix, &start) {
-            let (key, value) = entry?;
-            let Some(cursor) = keys::cursor_of(&key) else { continue };
-            if cursor.class != class || !cursor.doc.to_string().starts_with(hex) {
+            let (key, _) = entry?;
+            let Some(doc) = keys::doc_of_view(&key) else { continue };
+            if !doc.to_string().starts_with(hex) {
                 break;
             }
-            // The kind stands first in the stored form.
-            if value.first() == Some(&kind.0) {
-                found.push((scope.clone(), cursor.doc));
-            }
+            found.push((scope.clone(), doc));
         }
     }
     Ok(found)

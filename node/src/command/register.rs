@@ -4,10 +4,10 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use wangge_model::checks::text;
 use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::{GENERATION, Kind};
+use wangge_model::search::Query;
 
 use super::edits::Edits;
 use super::key::{self, Target};
@@ -20,6 +20,9 @@ use crate::text::{Message, Word};
 
 /// Lines of a list for people, unless they ask for more.
 const LIST_LINES: usize = 50;
+
+/// Documents that a search brings at most, unless more are asked for.
+const FOUND_MAX: usize = 200;
 
 /// What can be done with a register.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Subcommand)]
@@ -116,10 +119,8 @@ pub(super) fn execute(
         RegisterCommand::Add(args) => add(replica, kind, args),
         RegisterCommand::Set(args) => set(replica, kind, args),
         RegisterCommand::Show(args) => show(replica, kind, args),
-        RegisterCommand::List(args) => list(replica, kind, args.unit.as_deref(), args.limit, None),
-        RegisterCommand::Find(args) => {
-            list(replica, kind, args.unit.as_deref(), args.limit, Some(&args.text))
-        }
+        RegisterCommand::List(args) => list(replica, kind, args),
+        RegisterCommand::Find(args) => find(replica, kind, args),
     }
 }
 
@@ -329,26 +330,12 @@ fn sight(reason: Option<&str>, view: &DocumentView) -> Result<Sight, CommandErro
     }
 }
 
-fn list(
-    replica: &Replica,
-    kind: Kind,
-    unit: Option<&str>,
-    limit: Option<usize>,
-    find: Option<&str>,
-) -> Result<Answer, CommandError> {
+fn list(replica: &Replica, kind: Kind, args: &ListArgs) -> Result<Answer, CommandError> {
     let units = Units::load(replica)?;
-    let scopes = match unit {
-        Some(unit) => vec![units.named(unit)?.scope],
-        None => replica.scopes(),
-    };
-    let find = find.map(|typed| text::compact(typed).to_lowercase());
-    if find.as_deref() == Some("") {
-        return Err(CommandError::usage("text-missing", &Message::TextMissing));
-    }
     let mut found: Vec<(Scope, DocumentView)> = Vec::new();
-    for scope in &scopes {
-        replica.each(scope, kind, |view| {
-            if !view.is_closed() && find.as_deref().is_none_or(|find| matches(&view, find)) {
+    for scope in scopes(replica, &units, args.unit.as_deref())? {
+        replica.each(&scope, kind, |view| {
+            if !view.is_closed() {
                 found.push((scope.clone(), view));
             }
             true
@@ -356,13 +343,50 @@ fn list(
     }
     found.sort_by_cached_key(|(scope, view)| (scope.clone(), view.text("name"), view.id));
     let total = found.len();
-    let shown = limit.unwrap_or(usize::MAX).min(total);
-    let lines_max = limit.unwrap_or(LIST_LINES).min(total);
+    found.truncate(args.limit.unwrap_or(usize::MAX));
+    Ok(listed(&units, &found, total, args.limit.unwrap_or(LIST_LINES)))
+}
+
+fn find(replica: &Replica, kind: Kind, args: &FindArgs) -> Result<Answer, CommandError> {
+    let units = Units::load(replica)?;
+    let Some(query) = Query::parse(&args.text) else {
+        return Err(CommandError::usage("text-missing", &Message::TextMissing));
+    };
+    let scopes = scopes(replica, &units, args.unit.as_deref())?;
+    let hits = replica.search(&scopes, kind, &query)?;
+    let mut total = hits.len();
+    let mut found = Vec::new();
+    for (rank, scope, doc) in hits.into_iter().take(args.limit.unwrap_or(FOUND_MAX)) {
+        if let Some(view) = replica.get(&scope, kind, &doc)? {
+            found.push((rank, scope, view));
+        }
+    }
+    found.sort_by_cached_key(|(rank, scope, view)| (*rank, scope.clone(), view.text("name"), view.id));
+    let mut found: Vec<(Scope, DocumentView)> =
+        found.into_iter().map(|(_, scope, view)| (scope, view)).collect();
+    if found.is_empty() {
+        // The beginning of an id, as lists show it.
+        found = key::with_id(replica, kind, &args.text, &scopes)?;
+        total = found.len();
+    }
+    Ok(listed(&units, &found, total, args.limit.unwrap_or(LIST_LINES)))
+}
+
+/// The unit that was named, or all that is held.
+fn scopes(replica: &Replica, units: &Units, unit: Option<&str>) -> Result<Vec<Scope>, CommandError> {
+    Ok(match unit {
+        Some(unit) => vec![units.named(unit)?.scope],
+        None => replica.scopes(),
+    })
+}
+
+fn listed(units: &Units, found: &[(Scope, DocumentView)], total: usize, lines_max: usize) -> Answer {
+    let shown = lines_max.min(found.len());
     let mut lines: Vec<String> =
-        found.iter().take(lines_max).map(|(scope, view)| headline(&units, scope, view)).collect();
-    lines.push(Message::Listed { shown: lines_max, total }.line());
-    let json = found.iter().take(shown).map(|(scope, view)| entry_json(scope, view)).collect();
-    Ok(Answer { json, text: lines.join("\n") })
+        found.iter().take(shown).map(|(scope, view)| headline(units, scope, view)).collect();
+    lines.push(Message::Listed { shown, total }.line());
+    let json = found.iter().map(|(scope, view)| entry_json(scope, view)).collect();
+    Answer { json, text: lines.join("\n") }
 }
 
 /// A list never shows numbers in full.
@@ -385,22 +409,4 @@ fn entry_json(scope: &Scope, view: &DocumentView) -> Value {
         }
     }
     json
-}
-
-fn matches(view: &DocumentView, find: &str) -> bool {
-    let texts = |name: &str| {
-        view.fields
-            .get(name)
-            .into_iter()
-            .flat_map(shown::claims)
-            .map(|claim| text::compact(&claim.value.to_text()).to_lowercase())
-            .collect::<Vec<_>>()
-    };
-    let part =
-        ["name", "former_name", "phone", "current_address", "registered_address", "address", "manager"]
-            .iter()
-            .any(|name| texts(name).iter().any(|text| text.contains(find)));
-    let tail =
-        ["id_number", "credit_code"].iter().any(|name| texts(name).iter().any(|text| text.ends_with(find)));
-    part || tail || view.id.to_string().starts_with(find) && find.len() >= key::PREFIX_LEN_MIN
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use wangge_model::document::Document;
 use wangge_model::identity::Scope;
+use wangge_model::schema::kinds;
 use wangge_model::session::Completeness;
 
 use super::{Answer, CommandError};
-use crate::replica::{Replica, ReplicaError, keys};
+use crate::replica::{Replica, ReplicaError};
 use crate::text::{Message, role_zh};
 
 pub(super) fn digest(replica: &Replica) -> Result<Answer, CommandError> {
@@ -31,11 +31,12 @@ struct Tally {
 
 fn tally(replica: &Replica, scope: &Scope) -> Result<Tally, ReplicaError> {
     let mut tally = Tally::default();
-    for entry in replica.store().scan(&keys::documents(scope)) {
-        let (key, value) = entry?;
-        let Some(cursor) = keys::cursor_of(&key) else { continue };
-        tally.documents += 1;
-        tally.conflicts += Document::decode(cursor.doc, &value)?.view().conflicts().count() as u64;
+    for kind in kinds() {
+        replica.each(scope, kind.kind, |view| {
+            tally.documents += 1;
+            tally.conflicts += view.conflicts().count() as u64;
+            true
+        })?;
     }
     Ok(tally)
 }

@@ -250,7 +250,7 @@ impl Replica {
         }
     }
 
-    /// Stores a document and what finds it.
+    /// Stores a document, its view and what finds it.
     pub(super) fn put_document(&self, scope: &Scope, document: &Document, batch: &mut Batch) {
         for (key, value) in self.writes_of(scope, document) {
             match value {
@@ -263,10 +263,12 @@ impl Replica {
     /// What storing a document writes.
     pub(super) fn writes_of(&self, scope: &Scope, document: &Document) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let key = keys::document(scope, document.kind(), &document.id());
+        let view_key = keys::view(scope, document.kind(), &document.id());
+        self.searched.note(scope, document.kind(), document.id());
         if document.is_blank() {
-            return vec![(key, None)];
+            return vec![(key, None), (view_key, None)];
         }
-        let mut writes = vec![(key, Some(document.encode()))];
+        let mut writes = vec![(key, Some(document.encode())), (view_key, Some(document.view().pack()))];
         if let Some(natural) = document.kind().spec().and_then(|spec| spec.natural_key) {
             for number in document.texts(natural) {
                 let key = keys::natural(scope, document.kind(), &number);

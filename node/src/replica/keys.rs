@@ -105,6 +105,31 @@ pub(crate) fn cursor_of(key: &[u8]) -> Option<Cursor> {
     Some(Cursor { class: *key.get(at)?, doc: DocId::from_slice(&key[at + 1..])? })
 }
 
+/// Views of one kind of documents of a scope.
+pub(crate) fn views(scope: &Scope, kind: Kind) -> Vec<u8> {
+    let mut key = scoped(b'W', scope);
+    key.push(kind.0);
+    key
+}
+
+/// The view of one document.
+pub(crate) fn view(scope: &Scope, kind: Kind, doc: &DocId) -> Vec<u8> {
+    let mut key = views(scope, kind);
+    key.extend_from_slice(&doc.0);
+    key
+}
+
+/// The document of a view's key.
+pub(crate) fn doc_of_view(key: &[u8]) -> Option<DocId> {
+    DocId::from_slice(key.get(key.len().checked_sub(16)?..)?)
+}
+
+/// All views.
+pub(crate) const VIEWS: &[u8] = b"W";
+
+/// In which form the views are stored.
+pub(crate) const VIEW_FORMAT: &[u8] = b"mviews";
+
 /// The signed start of the checkpoint that this replica began from, kept for others who need it.
 pub(crate) fn kept_start(scope: &Scope) -> Vec<u8> {
     scoped(b'Y', scope)

@@ -1,6 +1,6 @@
 //! Finding and reading documents.
 
-use wangge_model::document::{Document, DocumentView, stored_heads};
+use wangge_model::document::{DocumentView, stored_heads, stored_origins};
 use wangge_model::identity::{DocId, Hash, ReplicaId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
@@ -76,46 +76,6 @@ impl Replica {
         lock(&self.state).scopes.get(scope).map(|scoped| scoped.secret.clone())
     }
 
-    /// Documents of one kind in a scope, in no particular order. `take` sees each and says whether to
-    /// go on.
-    ///
-    /// # Errors
-    /// If a document is damaged.
-    pub fn each(
-        &self,
-        scope: &Scope,
-        kind: Kind,
-        mut take: impl FnMut(DocumentView) -> bool,
-    ) -> Result<(), ReplicaError> {
-        let prefix = keys::documents(scope);
-        let class = wangge_model::checkpoint::class_of(kind);
-        let mut start = prefix.clone();
-        start.push(class);
-        for entry in self.store.scan_from(&prefix, &start) {
-            let (key, value) = entry?;
-            let Some(cursor) = keys::cursor_of(&key) else { continue };
-            if cursor.class != class {
-                break;
-            }
-            // The kind stands first in the stored form.
-            if value.first() != Some(&kind.0) {
-                continue;
-            }
-            if !take(Document::decode(cursor.doc, &value)?.view()) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// One document of a scope.
-    ///
-    /// # Errors
-    /// If it is damaged.
-    pub fn get(&self, scope: &Scope, kind: Kind, doc: &DocId) -> Result<Option<DocumentView>, ReplicaError> {
-        Ok(self.load_document(scope, kind, doc)?.map(|document| document.view()))
-    }
-
     /// The document that stands for a natural key in a scope, if there is one.
     ///
     /// # Errors
@@ -129,9 +89,8 @@ impl Replica {
         let Some(natural) = kind.spec().and_then(|spec| spec.natural_key) else { return Ok(None) };
         let Some(bytes) = self.store.get(&keys::natural(scope, kind, number))? else { return Ok(None) };
         let Some(doc) = DocId::from_slice(&bytes) else { return Ok(None) };
-        let Some(document) = self.load_document(scope, kind, &doc)? else { return Ok(None) };
-        let current = document.texts(natural).iter().any(|text| text == number);
-        let view = document.view();
+        let Some(view) = self.get(scope, kind, &doc)? else { return Ok(None) };
+        let current = view.texts(natural).iter().any(|text| text == number);
         Ok((current && !view.is_closed()).then_some(view))
     }
 
@@ -152,12 +111,10 @@ impl Replica {
         }
         for generation in 0..u32::MAX {
             let id = secret.natural_id(kind, number, generation);
-            let taken = match self.load_document(scope, kind, &id)? {
+            let taken = match self.get(scope, kind, &id)? {
                 None => false,
                 // Closed, or its number was corrected: another generation.
-                Some(document) => {
-                    document.view().is_closed() || !document.texts(natural).iter().any(|text| text == number)
-                }
+                Some(view) => view.is_closed() || !view.texts(natural).iter().any(|text| text == number),
             };
             if !taken {
                 return Ok((id, generation));
@@ -172,10 +129,8 @@ impl Replica {
     /// If it is damaged.
     pub fn find(&self, kind: Kind, doc: &DocId) -> Result<Option<(Scope, DocumentView)>, ReplicaError> {
         for scope in self.scopes() {
-            if let Some(document) = self.load_document(&scope, kind, doc)?
-                && document.kind() == kind
-            {
-                return Ok(Some((scope, document.view())));
+            if let Some(view) = self.get(&scope, kind, doc)? {
+                return Ok(Some((scope, view)));
             }
         }
         Ok(None)
@@ -186,7 +141,9 @@ impl Replica {
     /// # Errors
     /// If it is damaged.
     pub fn delivery(&self, scope: &Scope, kind: Kind, doc: &DocId) -> Result<Delivery, ReplicaError> {
-        let Some(document) = self.load_document(scope, kind, doc)? else { return Ok(Delivery::Here) };
+        let Some(bytes) = self.store.get(&keys::document(scope, kind, doc))? else {
+            return Ok(Delivery::Here);
+        };
         let centre = self.profile().centre();
         let decided = match lock(&self.state).scopes.get(scope) {
             Some(scoped) => scoped.decided.clone(),
@@ -209,7 +166,7 @@ impl Replica {
             }
         }
         let mut delivery = Delivery::Centre;
-        for origin in document.origins() {
+        for origin in stored_origins(*doc, &bytes)? {
             let decided = decided.get(&origin.log).copied().unwrap_or(0);
             let reached = if origin.seq <= at_centre.len_of(&origin.log).max(decided) {
                 Delivery::Centre

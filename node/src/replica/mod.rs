@@ -15,6 +15,8 @@ mod outgoing;
 mod pages;
 mod profile;
 mod scope;
+mod search;
+mod views;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -76,6 +78,7 @@ pub struct Replica {
     documents: Mutex<()>,
     subscribers: Mutex<Vec<UnboundedSender<Durable>>>,
     judge: RwLock<Option<Arc<dyn Judge>>>,
+    searched: search::Searched,
 }
 
 impl std::fmt::Debug for Replica {
@@ -233,8 +236,10 @@ impl Replica {
             documents: Mutex::new(()),
             subscribers: Mutex::new(Vec::new()),
             judge: RwLock::new(None),
+            searched: search::Searched::default(),
         };
         replica.load_scopes()?;
+        replica.renew_views()?;
         Ok(replica)
     }
 

@@ -1,0 +1,95 @@
+//! Search over the registers: packed text per scope and kind, loaded from the stored views when it is
+//! first needed and kept current from then on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use wangge_model::identity::{DocId, Scope};
+use wangge_model::schema::Kind;
+use wangge_model::search::{Query, Rank, Segment};
+
+use super::{Replica, ReplicaError, lock};
+
+/// What is in memory of the search, and what changed since.
+#[derive(Default)]
+pub(super) struct Searched {
+    /// Set once a segment is loaded: until then nothing needs to be noted.
+    in_use: AtomicBool,
+    segments: Mutex<BTreeMap<(Scope, Kind), Segment>>,
+    changed: Mutex<BTreeSet<(Scope, Kind, DocId)>>,
+}
+
+impl Searched {
+    /// Notes that a document is about to be stored. Its writer holds the turn of the documents, and a
+    /// search takes it before it looks at what was noted, so it sees what was stored.
+    pub(super) fn note(&self, scope: &Scope, kind: Kind, doc: DocId) {
+        if self.in_use.load(Ordering::Acquire) {
+            lock(&self.changed).insert((scope.clone(), kind, doc));
+        }
+    }
+}
+
+impl Replica {
+    /// The documents of one kind that fit what was typed: best first, then by scope, then by id. Closed
+    /// ones do not count.
+    ///
+    /// # Errors
+    /// If a view is damaged.
+    pub fn search(
+        &self,
+        scopes: &[Scope],
+        kind: Kind,
+        query: &Query,
+    ) -> Result<Vec<(Rank, Scope, DocId)>, ReplicaError> {
+        let mut segments = lock(&self.searched.segments);
+        self.refresh(&mut segments, scopes, kind)?;
+        let mut docs = Vec::new();
+        for scope in scopes {
+            if let Some(segment) = segments.get(&(scope.clone(), kind)) {
+                docs.extend(segment.search(query).into_iter().map(|hit| (hit.rank, scope, hit.doc)));
+            }
+        }
+        docs.sort_unstable();
+        Ok(docs.into_iter().map(|(rank, scope, doc)| (rank, scope.clone(), doc)).collect())
+    }
+
+    /// Loads what the search needs before anybody waits for it.
+    ///
+    /// # Errors
+    /// If a view is damaged.
+    pub fn warm_search(&self, kind: Kind) -> Result<(), ReplicaError> {
+        self.refresh(&mut lock(&self.searched.segments), &self.scopes(), kind)
+    }
+
+    fn refresh(
+        &self,
+        segments: &mut BTreeMap<(Scope, Kind), Segment>,
+        scopes: &[Scope],
+        kind: Kind,
+    ) -> Result<(), ReplicaError> {
+        let _turn = lock(&self.documents);
+        self.searched.in_use.store(true, Ordering::Release);
+        for (scope, kind, doc) in std::mem::take(&mut *lock(&self.searched.changed)) {
+            let Some(segment) = segments.get_mut(&(scope.clone(), kind)) else { continue };
+            match self.get(&scope, kind, &doc)? {
+                Some(view) if !view.is_closed() => segment.put(&view),
+                _ => segment.remove(&doc),
+            }
+        }
+        for scope in scopes {
+            if segments.contains_key(&(scope.clone(), kind)) {
+                continue;
+            }
+            let mut segment = Segment::default();
+            self.each(scope, kind, |view| {
+                if !view.is_closed() {
+                    segment.put(&view);
+                }
+                true
+            })?;
+            segments.insert((scope.clone(), kind), segment);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Views as they lie beside the documents: what lists and searches read. No Automerge document is opened
+//! here, but to make views anew after a change of their form.
+
+use wangge_model::document::{Document, DocumentView, VIEW_FORMAT};
+use wangge_model::identity::{DocId, Scope};
+use wangge_model::schema::Kind;
+use wangge_store::Batch;
+
+use super::{Replica, ReplicaError, encode, keys, lock};
+
+/// Views that are made anew in one batch.
+const RENEWED_MAX: usize = 512;
+
+impl Replica {
+    /// Documents of one kind in a scope, in the order of their ids. `take` sees each and says whether to
+    /// go on.
+    ///
+    /// # Errors
+    /// If a view is damaged.
+    pub fn each(
+        &self,
+        scope: &Scope,
+        kind: Kind,
+        mut take: impl FnMut(DocumentView) -> bool,
+    ) -> Result<(), ReplicaError> {
+        for entry in self.store.scan(&keys::views(scope, kind)) {
+            let (key, value) = entry?;
+            let Some(doc) = keys::doc_of_view(&key) else { continue };
+            if !take(DocumentView::unpack(doc, &value)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One document of a scope.
+    ///
+    /// # Errors
+    /// If its view is damaged.
+    pub fn get(&self, scope: &Scope, kind: Kind, doc: &DocId) -> Result<Option<DocumentView>, ReplicaError> {
+        match self.store.get(&keys::view(scope, kind, doc))? {
+            Some(bytes) => Ok(Some(DocumentView::unpack(*doc, &bytes)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes all views anew if another version stored them in another form.
+    pub(super) fn renew_views(&self) -> Result<(), ReplicaError> {
+        let current = encode(&VIEW_FORMAT);
+        if self.store.get(keys::VIEW_FORMAT)?.as_ref() == Some(&current) {
+            return Ok(());
+        }
+        let _turn = lock(&self.documents);
+        let mut batch = Batch::new();
+        let mut count = 0;
+        for entry in self.store.scan(keys::VIEWS) {
+            batch.delete(entry?.0);
+        }
+        self.store.commit(std::mem::take(&mut batch))?;
+        for scope in self.scopes() {
+            for entry in self.store.scan(&keys::documents(&scope)) {
+                let (key, value) = entry?;
+                let Some(cursor) = keys::cursor_of(&key) else { continue };
+                let document = match Document::decode(cursor.doc, &value) {
+                    Ok(document) => document,
+                    Err(error) => {
+                        tracing::error!(%scope, %error, "a document has no view");
+                        continue;
+                    }
+                };
+                batch.put(keys::view(&scope, document.kind(), &cursor.doc), document.view().pack());
+                count += 1;
+                if count % RENEWED_MAX == 0 {
+                    self.store.commit(std::mem::take(&mut batch))?;
+                }
+            }
+        }
+        batch.put(keys::VIEW_FORMAT, current);
+        self.store.commit(batch)?;
+        if count > 0 {
+            tracing::info!(count, "the views of all documents were made anew");
+        }
+        Ok(())
+    }
+}
