@@ -9,6 +9,8 @@ use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
 use wangge_node::replica::{Edit, Machine, Profile, Replica, ReplicaError};
 
+use wangge_store::Store;
+
 use crate::divisions::{Division, areas};
 use crate::roster::RelayError;
 
@@ -47,7 +49,7 @@ pub fn found_on(machine: &Machine, dir: &Path, founding: &Founding) -> Result<Re
     if founding.street_name.trim().is_empty() {
         return Err(RelayError::StreetName);
     }
-    if dir.join("FORMAT").exists() {
+    if Store::exists(dir, &machine.options) {
         let what = match Replica::open(dir, machine.clone()) {
             Ok(replica) => replica.profile().grant().map(|g| g.street_name.clone()).unwrap_or_default(),
             Err(error @ ReplicaError::Store(_)) => return Err(error.into()),

@@ -183,13 +183,14 @@ impl Replica {
     /// [`ReplicaError::Occupied`] if one is there already.
     pub fn create(dir: &Path, profile: Profile, machine: impl Into<Machine>) -> Result<Self, ReplicaError> {
         let Machine { world, options } = machine.into();
+        let is_simulated = options.disk.is_some();
         let store = Store::open(dir, options)?;
         if store.get(keys::PROFILE)?.is_some() {
             return Err(ReplicaError::Occupied { dir: dir.to_owned(), what: "wangge".to_owned() });
         }
         // Residents' data and this replica's key: for its owner's eyes only.
         let private = std::fs::Permissions::from_mode(0o700);
-        if let Err(error) = std::fs::set_permissions(dir, private) {
+        if !is_simulated && let Err(error) = std::fs::set_permissions(dir, private) {
             tracing::warn!(dir = %dir.display(), %error, "the directory cannot be closed to other users");
         }
         let mut batch = Batch::new();
@@ -204,7 +205,7 @@ impl Replica {
     /// [`ReplicaError::NoReplica`] if there is none; [`ReplicaError::Newer`].
     pub fn open(dir: &Path, machine: impl Into<Machine>) -> Result<Self, ReplicaError> {
         let Machine { world, options } = machine.into();
-        if !dir.join("FORMAT").exists() {
+        if !Store::exists(dir, &options) {
             return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
         }
         let store = Store::open(dir, options)?;

@@ -28,6 +28,7 @@ mod directory;
 mod engine;
 mod error;
 mod fault;
+mod simulated;
 mod sync;
 
 use std::path::Path;
@@ -37,10 +38,12 @@ use std::thread::{self, JoinHandle};
 pub use batch::Batch;
 pub use error::StoreError;
 pub use fault::Fault;
+pub use simulated::{Disk, Image};
 
 use committer::{Committer, Queue};
 use directory::Directory;
 use engine::Engine;
+use simulated::Opened;
 use sync::Sync;
 
 /// Longest key, in bytes.
@@ -66,18 +69,26 @@ pub struct Options {
     pub cache_bytes: u64,
     /// A disk that can be filled up on demand, for tests.
     pub fault: Option<Fault>,
+    /// A disk in memory instead of the directory, for simulations.
+    pub disk: Option<Disk>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 8 * 1024 * 1024, fault: None }
+        Self { cache_bytes: 8 * 1024 * 1024, fault: None, disk: None }
     }
 }
 
 /// An open store. Clones share it; the last one to be dropped closes it.
 #[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    backing: Backing,
+}
+
+#[derive(Clone)]
+enum Backing {
+    Files(Arc<Shared>),
+    Simulated(Arc<Opened>),
 }
 
 struct Shared {
@@ -94,6 +105,9 @@ impl Store {
     /// [`NewerFormat`](StoreError::NewerFormat), [`Damaged`](StoreError::Damaged),
     /// [`Full`](StoreError::Full) or [`Io`](StoreError::Io).
     pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        if let Some(disk) = options.disk {
+            return Ok(Self { backing: Backing::Simulated(Arc::new(Opened::open(disk, dir)?)) });
+        }
         let directory = Directory::claim(dir)?;
         let mut engine = Engine::open(directory, options.cache_bytes)?;
         let next_generation = engine.begin_epoch()?;
@@ -116,7 +130,24 @@ impl Store {
                 move || committer.run(&queue)
             })
             .map_err(|e| StoreError::from_io("start the committer of", dir, 0, e))?;
-        Ok(Self { shared: Arc::new(Shared { queue, committer: Some(committer), engine }) })
+        let shared = Shared { queue, committer: Some(committer), engine };
+        Ok(Self { backing: Backing::Files(Arc::new(shared)) })
+    }
+
+    /// Whether there is a store in `dir`, readable or not.
+    #[must_use]
+    pub fn exists(dir: &Path, options: &Options) -> bool {
+        match &options.disk {
+            Some(disk) => disk.holds_a_store(),
+            None => dir.join("FORMAT").exists(),
+        }
+    }
+
+    fn dir(&self) -> &Path {
+        match &self.backing {
+            Backing::Files(shared) => shared.engine.directory().path(),
+            Backing::Simulated(opened) => opened.dir(),
+        }
     }
 
     /// The value of `key`.
@@ -127,7 +158,10 @@ impl Store {
     /// # Errors
     /// [`Damaged`](StoreError::Damaged) or [`Io`](StoreError::Io).
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.shared.engine.get(key)
+        match &self.backing {
+            Backing::Files(shared) => shared.engine.get(key),
+            Backing::Simulated(opened) => opened.get(key),
+        }
     }
 
     /// All entries whose key begins with `prefix`, ascending, with whole values.
@@ -138,7 +172,7 @@ impl Store {
         &'a self,
         prefix: &[u8],
     ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<'a> {
-        self.shared.engine.entries(prefix, prefix)
+        self.scan_from(prefix, prefix)
     }
 
     /// Like [`scan`](Self::scan), beginning with the first key that is not below `start`.
@@ -147,7 +181,11 @@ impl Store {
         prefix: &[u8],
         start: &[u8],
     ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<'a> {
-        self.shared.engine.entries(prefix, start)
+        let (files, simulated) = match &self.backing {
+            Backing::Files(shared) => (Some(shared.engine.entries(prefix, start)), None),
+            Backing::Simulated(opened) => (None, Some(opened.entries(prefix, start))),
+        };
+        files.into_iter().flatten().chain(simulated.into_iter().flatten())
     }
 
     /// Applies `batch` and waits until it would survive a power loss.
@@ -158,7 +196,9 @@ impl Store {
     /// [`BlockingInCallback`](StoreError::BlockingInCallback), [`Io`](StoreError::Io) or
     /// [`Damaged`](StoreError::Damaged).
     pub fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        if self.shared.is_committer_thread() {
+        if let Backing::Files(shared) = &self.backing
+            && shared.is_committer_thread()
+        {
             return Err(StoreError::BlockingInCallback);
         }
         let (done, result) = mpsc::sync_channel(1);
@@ -166,9 +206,12 @@ impl Store {
             // Nobody can have stopped listening: the receiver waits below.
             let _ = done.send(outcome);
         });
+        if let Backing::Simulated(opened) = &self.backing {
+            opened.work();
+        }
         result.recv().unwrap_or_else(|_| {
             Err(StoreError::Poisoned {
-                dir: self.shared.engine.directory().path().to_path_buf(),
+                dir: self.dir().to_path_buf(),
                 cause: "the committer thread is gone".to_owned(),
             })
         })
@@ -181,7 +224,10 @@ impl Store {
     /// has no bound: whoever writes without waiting limits what it has under way. While a
     /// callback runs no commit makes progress, so it had better only pass the news on.
     pub fn commit_then(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
-        self.shared.queue.push(batch, Box::new(done));
+        match &self.backing {
+            Backing::Files(shared) => shared.queue.push(batch, Box::new(done)),
+            Backing::Simulated(opened) => opened.commit_then(batch, Box::new(done)),
+        }
     }
 
     /// Waits for the commits queued so far, then lets go of the store. The last clone to go
@@ -216,6 +262,6 @@ impl Drop for Shared {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("dir", &self.shared.engine.directory().path()).finish_non_exhaustive()
+        f.debug_struct("Store").field("dir", &self.dir()).finish_non_exhaustive()
     }
 }
