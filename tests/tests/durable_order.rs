@@ -45,11 +45,10 @@ fn markers_after_fsync(trace: &str, marker: &str) -> Vec<bool> {
     for line in trace.lines() {
         let thread = line.split_whitespace().next().unwrap_or_default();
         let file = line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(file, _)| file);
-        if line.contains("pwrite64(") {
-            if let Some(file) = file.filter(|file| file.contains("/db/")) {
-                unsynced.insert(file);
-                written = true;
-            }
+        let stored = file.filter(|file| file.contains("/db/") || file.ends_with("/journal"));
+        if let Some(file) = stored.filter(|_| line.contains("write(") || line.contains("pwrite64(")) {
+            unsynced.insert(file);
+            written = true;
         } else if line.contains("sync resumed>") {
             if let Some(file) = syncing.remove(thread).filter(|_| line.contains("= 0")) {
                 unsynced.remove(file);

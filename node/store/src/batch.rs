@@ -1,6 +1,7 @@
 //! A set of writes that becomes visible and durable as one.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Puts and deletes that a [`Store`](crate::Store) applies all or not at all.
 ///
@@ -43,9 +44,24 @@ impl Batch {
 
     /// Adds the writes of `later`, which win over those already here.
     pub(crate) fn absorb(&mut self, later: Batch) {
+        if self.is_empty() {
+            *self = later;
+            return;
+        }
         for (key, value) in later.writes {
             self.write(key, value);
         }
+    }
+
+    /// What the batch does to `key`: sets a value or, with `None`, deletes it.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.writes.get(key).map(Option::as_deref)
+    }
+
+    /// The first write in `from`.
+    pub(crate) fn range_from(&self, from: Bound<&[u8]>) -> Option<(&[u8], Option<&[u8]>)> {
+        let (key, value) = self.writes.range::<[u8], _>((from, Bound::Unbounded)).next()?;
+        Some((key.as_slice(), value.as_deref()))
     }
 
     /// The writes, ascending by key. `None` deletes.

@@ -23,6 +23,9 @@ const CHUNKS: u8 = 2;
 /// Key of the record that counts how often the store was opened.
 pub(crate) const EPOCH_KEY: &[u8] = b"\0epoch";
 
+/// Key of the record that says up to which epoch of the journal sled has everything.
+pub(crate) const JOURNAL_KEY: &[u8] = b"\0journal";
+
 /// Longest value, or part of one, that becomes a single sled value, in bytes.
 ///
 /// A leaf of sled's tree holds up to 17 values, and a leaf above 128 KiB goes to a file of its

@@ -1,10 +1,16 @@
 //! The thread that writes: group commit.
+//!
+//! What is committed together becomes one entry of the journal and is readable in the overlay; once
+//! the journal is full, or nothing has come for a while, the overlay goes to sled in one write. What
+//! is long anyway goes there at once.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::engine::{Engine, check_limits, free_bytes};
+use crate::journal::Journal;
 use crate::sync::Sync;
 use crate::{Batch, FREE_BYTES_MIN, Fault, StoreError};
 
@@ -13,12 +19,28 @@ const ROUND_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Most batches that share one flush.
 const ROUND_BATCHES_MAX: usize = 4096;
 
+/// Batches that are longer together, in bytes of keys and values, go to sled without the journal:
+/// to write them twice would cost more than what the journal saves.
+const JOURNALLED_BYTES_MAX: u64 = 256 * 1024;
+
 /// What to call once a batch is durable, or has failed.
 pub(crate) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-struct Job {
-    batch: Batch,
-    done: Done,
+pub(crate) struct Job {
+    pub(crate) batch: Batch,
+    /// Whether sled is to have everything before `done` is called.
+    pub(crate) with_checkpoint: bool,
+    pub(crate) done: Done,
+}
+
+/// What the committer finds when it looks for work.
+enum Turn {
+    /// Batches to be committed together.
+    Round(Vec<Job>),
+    /// Nothing has come for a while.
+    Idle,
+    /// The queue is closed and empty.
+    Over,
 }
 
 /// Batches that wait for the committer, in the order in which they were queued.
@@ -35,8 +57,8 @@ struct Waiting {
 }
 
 impl Queue {
-    pub(crate) fn push(&self, batch: Batch, done: Done) {
-        self.lock().jobs.push_back(Job { batch, done });
+    pub(crate) fn push(&self, job: Job) {
+        self.lock().jobs.push_back(job);
         self.arrived.notify_one();
     }
 
@@ -46,12 +68,21 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Waits for work. `None` once the queue is closed and empty.
-    fn next_round(&self) -> Option<Vec<Job>> {
-        let mut waiting = self
-            .arrived
-            .wait_while(self.lock(), |waiting| waiting.jobs.is_empty() && !waiting.is_closing)
-            .unwrap_or_else(PoisonError::into_inner);
+    /// Waits for work, at most for as long as `patience` says.
+    fn next_turn(&self, patience: Option<Duration>) -> Turn {
+        let is_quiet = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.is_closing;
+        let mut waiting = match patience {
+            None => self.arrived.wait_while(self.lock(), is_quiet).unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                self.arrived
+                    .wait_timeout_while(self.lock(), patience, is_quiet)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        if waiting.jobs.is_empty() {
+            return if waiting.is_closing { Turn::Over } else { Turn::Idle };
+        }
         let mut round = Vec::new();
         let mut round_bytes = 0;
         while round.len() < ROUND_BATCHES_MAX
@@ -63,7 +94,7 @@ impl Queue {
             }
             round.extend(waiting.jobs.pop_front());
         }
-        (!round.is_empty()).then_some(round)
+        Turn::Round(round)
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -75,6 +106,9 @@ impl Queue {
 pub(crate) struct Committer {
     pub(crate) engine: Arc<Engine>,
     pub(crate) sync: Sync,
+    pub(crate) journal: Journal,
+    /// How long nothing has come before the journal goes to sled.
+    pub(crate) checkpoint_after: Duration,
     pub(crate) fault: Option<Fault>,
     pub(crate) next_generation: u64,
     /// Why nothing is written any more. After a failed fsync the kernel may have dropped the
@@ -85,15 +119,25 @@ pub(crate) struct Committer {
 impl Committer {
     /// Serves the queue until it is closed and empty.
     pub(crate) fn run(mut self, queue: &Queue) {
-        while let Some(jobs) = queue.next_round() {
-            self.round(jobs);
+        loop {
+            let has_more = self.poisoned_by.is_none() && !self.engine.overlay.is_empty();
+            match queue.next_turn(has_more.then_some(self.checkpoint_after)) {
+                Turn::Round(jobs) => self.round(jobs),
+                Turn::Idle => {
+                    if let Err(e) = self.checkpoint() {
+                        self.poison(&e);
+                    }
+                }
+                Turn::Over => return,
+            }
         }
     }
 
     fn round(&mut self, jobs: Vec<Job>) {
+        let with_checkpoint = jobs.iter().any(|job| job.with_checkpoint);
         let (batches, callbacks): (Vec<_>, Vec<_>) =
             jobs.into_iter().map(|job| (job.batch, job.done)).unzip();
-        let results = self.write(batches);
+        let results = self.write(batches, with_checkpoint);
         for (done, result) in callbacks.into_iter().zip(results) {
             if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
                 tracing::error!("a callback of a commit panicked; the commit itself is unharmed");
@@ -102,9 +146,7 @@ impl Committer {
     }
 
     /// Writes batches durably; one result for each, in order.
-    ///
-    /// All of them become one write to sled, which turns each write into several small ones.
-    fn write(&mut self, batches: Vec<Batch>) -> Vec<Result<(), StoreError>> {
+    fn write(&mut self, batches: Vec<Batch>, with_checkpoint: bool) -> Vec<Result<(), StoreError>> {
         let mut free = free_bytes(self.engine.directory().path());
         let mut merged = Batch::default();
         let mut results: Vec<_> = batches
@@ -115,8 +157,8 @@ impl Committer {
                 Ok(())
             })
             .collect();
-        if !merged.is_empty()
-            && let Err(e) = self.write_durably(&merged)
+        if self.poisoned_by.is_none()
+            && let Err(e) = self.write_durably(merged, with_checkpoint)
         {
             self.poison(&e);
             // What reached the disk before the failure is unknown.
@@ -127,7 +169,27 @@ impl Committer {
         results
     }
 
-    /// Applies a batch and makes it durable.
+    /// Makes a batch durable, and then readable: in the journal, or in sled if it is long or the
+    /// journal is full.
+    fn write_durably(&mut self, batch: Batch, with_checkpoint: bool) -> Result<(), StoreError> {
+        let needed_bytes = batch.len_bytes();
+        let is_short = needed_bytes <= JOURNALLED_BYTES_MAX && self.journal.fits(&batch);
+        if !batch.is_empty() && is_short && !with_checkpoint {
+            let path = self.engine.directory().journal_path();
+            let fail = |e| StoreError::from_io("write the file", &path, needed_bytes, e);
+            self.journal.append(&batch).map_err(fail)?;
+            self.engine.overlay.absorb(batch);
+            return Ok(());
+        }
+        if !batch.is_empty() {
+            self.engine.overlay.absorb(batch);
+        } else if !with_checkpoint {
+            return Ok(());
+        }
+        self.checkpoint()
+    }
+
+    /// Moves the overlay to sled, durably, and begins the journal anew.
     ///
     /// sled calls stable what has passed `sync_file_range`. It notes in each new segment how far
     /// its log was stable; recovery does not expect to find a gap below that, and segments whose
@@ -135,15 +197,26 @@ impl Committer {
     /// stable has also been synced. While sled applies a batch, nothing of the batch counts as
     /// stable. So it is enough that no unsynced write precedes a batch: not that of another
     /// batch, and not that of a page which was split on reading.
-    fn write_durably(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let needed_bytes = batch.len_bytes();
-        let writes = self.engine.prepare(batch, &mut self.next_generation)?;
-        if self.engine.flush(needed_bytes)? > 0 || self.sync.is_due() {
-            self.sync.sync()?;
+    ///
+    /// The batch says up to which epoch sled has the journal. So nothing is replayed over a later
+    /// write that never was in the journal.
+    fn checkpoint(&mut self) -> Result<(), StoreError> {
+        if self.engine.overlay.is_empty() {
+            return Ok(());
         }
-        self.engine.apply(&writes, needed_bytes)?;
-        self.engine.flush(needed_bytes)?;
-        self.sync.sync()
+        let Self { engine, sync, journal, next_generation, .. } = self;
+        engine.overlay.drain(|batch| {
+            let needed_bytes = batch.len_bytes();
+            let writes = engine.prepare(batch, journal.epoch(), next_generation)?;
+            if engine.flush(needed_bytes)? > 0 || sync.is_due() {
+                sync.sync()?;
+            }
+            engine.apply(&writes, needed_bytes)?;
+            engine.flush(needed_bytes)?;
+            sync.sync()
+        })?;
+        journal.restart();
+        Ok(())
     }
 
     /// Whether `batch` may be applied. Takes its bytes from what is `free`.

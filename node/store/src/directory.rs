@@ -15,6 +15,9 @@ const FORMAT_FILE: &str = "FORMAT";
 const CREATING_FILE: &str = "FORMAT.creating";
 const LOCK_FILE: &str = "LOCK";
 const SLED_DIR: &str = "db";
+const JOURNAL_FILE: &str = "journal";
+/// The journal while it is being made.
+const JOURNAL_CREATING_FILE: &str = "journal.creating";
 
 /// A directory that nobody else can open as a store for as long as this value lives.
 #[derive(Debug)]
@@ -87,6 +90,11 @@ impl Directory {
         self.dir.join(SLED_DIR)
     }
 
+    /// Where commits become durable.
+    pub(crate) fn journal_path(&self) -> PathBuf {
+        self.dir.join(JOURNAL_FILE)
+    }
+
     pub(crate) fn damaged(&self, what: impl Into<String>) -> StoreError {
         StoreError::Damaged { dir: self.dir.clone(), what: what.into() }
     }
@@ -129,16 +137,16 @@ fn may_become_a_store(dir: &Path) -> Result<bool, StoreError> {
     let fail = |e| StoreError::from_io("list the directory", dir, 0, e);
     let mut foreign = false;
     let mut creating = false;
-    let mut sled = false;
+    let mut content = false;
     for entry in fs::read_dir(dir).map_err(fail)? {
         match entry.map_err(fail)?.file_name().to_str() {
             Some(LOCK_FILE) => {}
             Some(CREATING_FILE) => creating = true,
-            Some(SLED_DIR) => sled = true,
+            Some(SLED_DIR | JOURNAL_FILE | JOURNAL_CREATING_FILE) => content = true,
             _ => foreign = true,
         }
     }
-    Ok(!foreign && (creating || !sled))
+    Ok(!foreign && (creating || !content))
 }
 
 fn create_durably(dir: &Path) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::convert::Infallible;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
@@ -11,8 +12,10 @@ use std::time::{Duration, Instant};
 use sled::Transactional;
 use sled::transaction::{ConflictableTransactionError, TransactionError};
 
-use crate::chunk::{self, CHUNK_BYTES_MAX, Chunked, EPOCH_KEY, Head};
+use crate::chunk::{self, CHUNK_BYTES_MAX, Chunked, EPOCH_KEY, Head, JOURNAL_KEY};
 use crate::directory::Directory;
+use crate::journal::Journal;
+use crate::overlay::{Overlay, Write};
 use crate::{Batch, KEY_BYTES_MAX, StoreError, VALUE_BYTES_MAX};
 
 /// How long to wait for sled's own lock.
@@ -36,6 +39,8 @@ pub(crate) struct Engine {
     /// Held for writing while a batch is applied. Readers take it only when they caught a long
     /// value in the middle of being replaced.
     applying: RwLock<()>,
+    /// What sled does not have yet.
+    pub(crate) overlay: Overlay,
     /// Last, so that the directory is released after sled is done with it.
     directory: Directory,
 }
@@ -70,7 +75,7 @@ impl Engine {
                 }
             }
         };
-        Ok(Self { db: Some(db), applying: RwLock::new(()), directory })
+        Ok(Self { db: Some(db), applying: RwLock::new(()), overlay: Overlay::default(), directory })
     }
 
     /// Counts this opening, and returns the first generation that belongs to it.
@@ -95,6 +100,16 @@ impl Engine {
         Ok(epoch << GENERATION_BITS)
     }
 
+    /// Notes how far sled has a journal that is new to it. Its absence shows from then on.
+    pub(crate) fn note_journal(&self, journal: &Journal) -> Result<(), StoreError> {
+        if self.journal_epoch()?.is_none() {
+            let applied = journal.epoch() - 1;
+            self.guarded("write", 0, |db| db.insert(JOURNAL_KEY, &applied.to_be_bytes()))?;
+            self.flush(0)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn finish_creation(&mut self) -> Result<(), StoreError> {
         self.directory.finish_creation()
     }
@@ -103,8 +118,22 @@ impl Engine {
         &self.directory
     }
 
+    /// Up to which epoch of the journal sled has everything, if it has ever noted that.
+    pub(crate) fn journal_epoch(&self) -> Result<Option<u64>, StoreError> {
+        let unreadable = || self.directory.damaged("its note on the journal is unreadable");
+        match self.raw_get(JOURNAL_KEY)? {
+            Some(bytes) => {
+                bytes.as_ref().try_into().map(u64::from_be_bytes).map(Some).map_err(|_| unreadable())
+            }
+            None => Ok(None),
+        }
+    }
+
     /// The value of `key`, whole, from one write.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(value) = self.overlay.get(key) {
+            return Ok(value);
+        }
         let head_key = chunk::head_key(key);
         let Some(head) = self.raw_get(&head_key)? else {
             return Ok(None);
@@ -126,28 +155,35 @@ impl Engine {
         }
     }
 
-    /// Heads from `start` (inclusive) to the end of `prefix`, both logical.
+    /// Entries from `start` (inclusive) to the end of `prefix`, both logical.
     pub(crate) fn entries(&self, prefix: &[u8], start: &[u8]) -> Entries<'_> {
-        let prefix = chunk::head_key(prefix);
-        let end = chunk::end_of_prefix(&prefix);
-        let start = chunk::head_key(start).max(prefix);
-        let heads = if start < end {
-            self.guarded("scan", 0, |db| Ok(db.range(start..end))).map(Some)
-        } else {
-            Ok(None)
-        };
-        match heads {
-            Ok(heads) => Entries { engine: self, heads, failed: None },
-            Err(e) => Entries { engine: self, heads: None, failed: Some(e) },
+        let from = Bound::Included(start.max(prefix).to_vec());
+        let (prefix, peeked) = (prefix.to_vec(), None);
+        Entries { engine: self, prefix, from, heads: None, peeked, clearings: 0, is_over: false }
+    }
+
+    /// Heads in `from` that begin with `prefix`, both logical.
+    fn heads(&self, prefix: &[u8], from: Bound<&[u8]>) -> Result<Option<sled::Iter>, StoreError> {
+        let end = chunk::end_of_prefix(&chunk::head_key(prefix));
+        let from = from.map(chunk::head_key);
+        match &from {
+            Bound::Included(start) | Bound::Excluded(start) if *start >= end => Ok(None),
+            _ => self.guarded("scan", 0, |db| Ok(Some(db.range((from, Bound::Excluded(end)))))),
         }
     }
 
     /// What `batch` means for sled: its keys with new values, or `None` to remove.
     ///
-    /// `next_generation` advances by one for each long value. The caller is the only writer, so
-    /// what is read here stays true until [`apply`](Self::apply).
-    pub(crate) fn prepare(&self, batch: &Batch, next_generation: &mut u64) -> Result<Writes, StoreError> {
-        let mut writes = Writes::new();
+    /// Sled has everything up to the journal's `epoch` then. `next_generation` advances by one for
+    /// each long value. The caller is the only writer, so what is read here stays true until
+    /// [`apply`](Self::apply).
+    pub(crate) fn prepare(
+        &self,
+        batch: &Batch,
+        epoch: u64,
+        next_generation: &mut u64,
+    ) -> Result<Writes, StoreError> {
+        let mut writes = Writes::from([(JOURNAL_KEY.into(), Some((&epoch.to_be_bytes()).into()))]);
         for (key, value) in batch.writes() {
             let head_key = chunk::head_key(key);
             let old = self.raw_get(&head_key)?;
@@ -304,8 +340,14 @@ pub(crate) fn check_limits(batch: &Batch) -> Result<(), StoreError> {
 /// Keys with their whole values, ascending. Ends after the first error.
 pub(crate) struct Entries<'a> {
     engine: &'a Engine,
+    prefix: Vec<u8>,
+    from: Bound<Vec<u8>>,
     heads: Option<sled::Iter>,
-    failed: Option<StoreError>,
+    /// The next of `heads`, while the overlay comes first.
+    peeked: Option<(Vec<u8>, sled::IVec)>,
+    /// How often the overlay had been cleared when `heads` began.
+    clearings: u64,
+    is_over: bool,
 }
 
 /// A key and its value.
@@ -315,37 +357,58 @@ impl Iterator for Entries<'_> {
     type Item = Result<Entry, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = match self.failed.take() {
-            Some(e) => Err(e),
-            None => self.next_entry().transpose()?,
-        };
-        if entry.is_err() {
-            self.heads = None;
+        while !self.is_over {
+            match self.step() {
+                Ok(Some((key, Some(value)))) => return Some(Ok((key, value))),
+                Ok(Some((_, None))) => {}
+                Ok(None) => self.is_over = true,
+                Err(e) => {
+                    self.is_over = true;
+                    return Some(Err(e));
+                }
+            }
         }
-        Some(entry)
+        None
     }
 }
 
 impl Entries<'_> {
-    fn next_entry(&mut self) -> Result<Option<Entry>, StoreError> {
-        let Some(heads) = &mut self.heads else {
-            return Ok(None);
-        };
-        loop {
-            let next = self.engine.guarded("scan", 0, |_db| heads.next().transpose())?;
-            let Some((head_key, head)) = next else {
-                return Ok(None);
-            };
-            let key = chunk::logical_key(&head_key).to_vec();
-            let value = match self.engine.value(&key, &head)? {
-                Some(value) => Some(value),
-                // Replaced since the head was read.
-                None => self.engine.get(&key)?,
-            };
-            if let Some(value) = value {
-                return Ok(Some((key, value)));
-            }
+    /// The next key, with `None` if it turns out to be deleted.
+    fn step(&mut self) -> Result<Option<Write>, StoreError> {
+        let from = self.from.as_ref().map(Vec::as_slice);
+        // The overlay first: whatever it holds now is not missed if it moves to sled right after.
+        let (write, clearings) = self.engine.overlay.next(from, &self.prefix);
+        if self.heads.is_none() || clearings != self.clearings {
+            self.heads = self.engine.heads(&self.prefix, from)?;
+            self.clearings = clearings;
+            self.peeked = None;
         }
+        if self.peeked.is_none()
+            && let Some(heads) = &mut self.heads
+            && let Some((key, head)) = self.engine.guarded("scan", 0, |_db| heads.next().transpose())?
+        {
+            self.peeked = Some((chunk::logical_key(&key).to_vec(), head));
+        }
+        let step = match (write, self.peeked.take()) {
+            (Some((key, value)), Some((other, head))) if key <= other => {
+                if key < other {
+                    self.peeked = Some((other, head));
+                }
+                (key, value)
+            }
+            (Some((key, value)), None) => (key, value),
+            (_, Some((key, head))) => match self.engine.value(&key, &head)? {
+                Some(value) => (key, Some(value)),
+                // Replaced since the head was read.
+                None => {
+                    let value = self.engine.get(&key)?;
+                    (key, value)
+                }
+            },
+            (None, None) => return Ok(None),
+        };
+        self.from = Bound::Excluded(step.0.clone());
+        Ok(Some(step))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The durable store of a replica: sled with group commit and real fsync.
+//! The durable store of a replica: sled behind a journal, with group commit and real fsync.
 //!
 //! A [`Store`] maps byte strings to byte strings in one directory. Writes come as [`Batch`]es,
 //! which apply all or not at all, in the order in which they were queued. A commit counts only
@@ -28,21 +28,25 @@ mod directory;
 mod engine;
 mod error;
 mod fault;
+mod journal;
+mod overlay;
 mod simulated;
 mod sync;
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 pub use batch::Batch;
 pub use error::StoreError;
 pub use fault::Fault;
 pub use simulated::{Disk, Image};
 
-use committer::{Committer, Queue};
+use committer::{Committer, Job, Queue};
 use directory::Directory;
 use engine::Engine;
+use journal::Journal;
 use simulated::Opened;
 use sync::Sync;
 
@@ -67,6 +71,9 @@ pub struct Options {
     /// Size of sled's page cache, in bytes; 8 MiB by default. (sled's own default, 1 GB,
     /// doubles the memory of a replica.)
     pub cache_bytes: u64,
+    /// How long nothing is committed before what the journal holds moves to sled; a second by
+    /// default. It moves anyway when the journal is full.
+    pub checkpoint_after: Duration,
     /// A disk that can be filled up on demand, for tests.
     pub fault: Option<Fault>,
     /// A disk in memory instead of the directory, for simulations.
@@ -75,7 +82,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 8 * 1024 * 1024, fault: None, disk: None }
+        Self {
+            cache_bytes: 8 * 1024 * 1024,
+            checkpoint_after: Duration::from_secs(1),
+            fault: None,
+            disk: None,
+        }
     }
 }
 
@@ -112,6 +124,9 @@ impl Store {
         let mut engine = Engine::open(directory, options.cache_bytes)?;
         let next_generation = engine.begin_epoch()?;
         engine.flush(0)?;
+        let (journal, unapplied) = Journal::open(engine.directory(), engine.journal_epoch()?)?;
+        engine.note_journal(&journal)?;
+        engine.overlay.absorb(unapplied);
         let sync = Sync::new(&engine.directory().sled_dir())?;
         engine.finish_creation()?;
         let engine = Arc::new(engine);
@@ -119,6 +134,8 @@ impl Store {
         let committer = Committer {
             engine: engine.clone(),
             sync,
+            journal,
+            checkpoint_after: options.checkpoint_after,
             fault: options.fault,
             next_generation,
             poisoned_by: None,
@@ -152,8 +169,8 @@ impl Store {
 
     /// The value of `key`.
     ///
-    /// A batch shows here as soon as it is applied, a little before it is durable. Whoever
-    /// tells another replica what is read here waits for the commit first.
+    /// A batch may show here a little before it is durable. Whoever tells another replica what
+    /// is read here waits for the commit first.
     ///
     /// # Errors
     /// [`Damaged`](StoreError::Damaged) or [`Io`](StoreError::Io).
@@ -196,18 +213,31 @@ impl Store {
     /// [`BlockingInCallback`](StoreError::BlockingInCallback), [`Io`](StoreError::Io) or
     /// [`Damaged`](StoreError::Damaged).
     pub fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        if let Backing::Files(shared) = &self.backing
-            && shared.is_committer_thread()
-        {
-            return Err(StoreError::BlockingInCallback);
-        }
+        self.commit_and_wait(batch, false)
+    }
+
+    /// Moves what has been committed so far from the journal to sled, which otherwise happens in the
+    /// background.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Self::commit).
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.commit_and_wait(Batch::default(), true)
+    }
+
+    fn commit_and_wait(&self, batch: Batch, with_checkpoint: bool) -> Result<(), StoreError> {
         let (done, result) = mpsc::sync_channel(1);
-        self.commit_then(batch, move |outcome| {
-            // Nobody can have stopped listening: the receiver waits below.
-            let _ = done.send(outcome);
-        });
-        if let Backing::Simulated(opened) = &self.backing {
-            opened.work();
+        // Nobody can have stopped listening: the receiver waits below.
+        let done = Box::new(move |outcome| drop(done.send(outcome)));
+        match &self.backing {
+            Backing::Files(shared) if shared.is_committer_thread() => {
+                return Err(StoreError::BlockingInCallback);
+            }
+            Backing::Files(shared) => shared.queue.push(Job { batch, with_checkpoint, done }),
+            Backing::Simulated(opened) => {
+                opened.commit_then(batch, done);
+                opened.work();
+            }
         }
         result.recv().unwrap_or_else(|_| {
             Err(StoreError::Poisoned {
@@ -224,9 +254,10 @@ impl Store {
     /// has no bound: whoever writes without waiting limits what it has under way. While a
     /// callback runs no commit makes progress, so it had better only pass the news on.
     pub fn commit_then(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        let done = Box::new(done);
         match &self.backing {
-            Backing::Files(shared) => shared.queue.push(batch, Box::new(done)),
-            Backing::Simulated(opened) => opened.commit_then(batch, Box::new(done)),
+            Backing::Files(shared) => shared.queue.push(Job { batch, with_checkpoint: false, done }),
+            Backing::Simulated(opened) => opened.commit_then(batch, done),
         }
     }
 

@@ -2,7 +2,8 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Random, entries, store};
 use wangge_store::{Batch, KEY_BYTES_MAX, Options, Store, StoreError, VALUE_BYTES_MAX};
@@ -85,7 +86,7 @@ fn scans_ascend_and_stay_within_their_prefix() {
 }
 
 /// Ten thousand writes to a few keys that are prefixes of one another, with values around
-/// every length at which the layout changes, and a reopening now and then.
+/// every length at which the layout changes, a checkpoint and a reopening now and then.
 #[test]
 fn a_random_history_reads_like_a_map() {
     let dir = tempfile::tempdir().unwrap();
@@ -138,11 +139,20 @@ fn a_random_history_reads_like_a_map() {
             "seed {seed}, round {round}, key {}",
             key.escape_ascii()
         );
+        if random.below(10) == 0 {
+            open.checkpoint().unwrap();
+        }
         if round % 40 == 39 {
             open.close();
             open = store(dir.path());
+        }
+        if round % 8 == 7 {
             let all: Vec<_> = model.clone().into_iter().collect();
             assert!(entries(open.scan(b"")) == all, "seed {seed}, round {round}: the scan differs");
+            let rows: Vec<_> = all.into_iter().filter(|(key, _)| &key[..] >= b"row/2").collect();
+            let rows: Vec<_> = rows.into_iter().filter(|(key, _)| key.starts_with(b"row/")).collect();
+            let scanned = entries(open.scan_from(b"row/", b"row/2"));
+            assert!(scanned == rows, "seed {seed}, round {round}: the scan of rows differs");
         }
     }
     // Nothing of what was overwritten or deleted is left: an emptied store stays small.
@@ -152,10 +162,11 @@ fn a_random_history_reads_like_a_map() {
     }
     open.commit(batch).unwrap();
     assert!(entries(open.scan(b"")).is_empty());
+    open.checkpoint().unwrap();
     open.close();
     let blobs = std::fs::read_dir(dir.path().join("db/blobs")).unwrap();
     assert_eq!(blobs.count(), 0, "seed {seed}: a page went to blobs/");
-    assert_eq!(common::physical_records(dir.path()), 1, "seed {seed}: stale chunks are left");
+    assert_eq!(common::physical_records(dir.path()), 2, "seed {seed}: stale chunks are left");
 }
 
 /// A value is rewritten all the time; whoever reads it sees one write, whole.
@@ -172,7 +183,7 @@ fn a_reader_never_sees_half_of_a_long_value() {
     store.commit(put(0)).unwrap();
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
-            let mut seen = std::collections::BTreeSet::new();
+            let mut seen = BTreeSet::new();
             loop {
                 let got = store.get(b"value").unwrap().expect("it was never deleted");
                 let (_, scanned) = store.scan(b"val").next().unwrap().unwrap();
@@ -188,8 +199,45 @@ fn a_reader_never_sees_half_of_a_long_value() {
         });
         for byte in 1..=200 {
             store.commit(put(byte)).unwrap();
+            if byte % 3 == 0 {
+                store.checkpoint().unwrap();
+            }
         }
         assert!(reader.join().unwrap() > 1, "the reader came too late to tell");
+    });
+}
+
+/// What was committed before a scan began is seen by it, even if it moves to sled meanwhile.
+#[test]
+fn a_scan_misses_nothing_that_moves_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let committed = AtomicUsize::new(0);
+    let keys = 3_000;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for i in 0..keys {
+                let mut batch = Batch::default();
+                // In an order in which neighbours come at different times.
+                batch.put(format!("key/{:04}", i * 7 % keys), "value");
+                store.commit(batch).unwrap();
+                committed.store(i + 1, Ordering::SeqCst);
+                if i % 20 == 0 {
+                    store.checkpoint().unwrap();
+                }
+            }
+        });
+        loop {
+            let before = committed.load(Ordering::SeqCst);
+            let seen: BTreeSet<Vec<u8>> = entries(store.scan(b"")).into_iter().map(|(key, _)| key).collect();
+            for i in 0..before {
+                let key = format!("key/{:04}", i * 7 % keys);
+                assert!(seen.contains(key.as_bytes()), "{key} was missed");
+            }
+            if before == keys {
+                break;
+            }
+        }
     });
 }
 

@@ -32,15 +32,16 @@ fn queued_commits_share_a_sync() {
         return;
     };
     assert_eq!(check(&trace), Ok(500));
-    let syncs = trace.lines().filter(|line| line.contains("sync(") && line.contains("/db/db>")).count();
+    let syncs = trace.lines().filter(|line| line.contains("sync(") && file_of(line).is_some()).count();
     assert!(syncs < 150, "{syncs} syncs for 500 commits");
 }
 
-/// The disk is really full: writes to the main file fail beyond a limit. What was reported
-/// durable is there after reopening, and the program learnt of the failure.
+/// The disk is really full: writes to the main file fail beyond a limit, of which the journal takes
+/// 4,096 blocks. What was reported durable is there after reopening, and the program learnt of the
+/// failure.
 #[test]
 fn a_failed_write_is_reported_and_loses_nothing_durable() {
-    for limit_blocks in [700, 1_100, 2_500] {
+    for limit_blocks in [4_100, 6_000, 9_000] {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("store");
         let script = format!("trap '' XFSZ; ulimit -f {limit_blocks}; exec \"$0\" \"$@\"");
@@ -48,7 +49,7 @@ fn a_failed_write_is_reported_and_loses_nothing_durable() {
             .args(["-c", &script])
             .arg(example())
             .arg(&data)
-            .args(["400", "in-turn"])
+            .args(["2000", "in-turn"])
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -104,14 +105,22 @@ fn markers(output: &Output) -> Vec<usize> {
         .collect()
 }
 
-/// Reads a trace. Each marker must come after a sync of sled's main file that began after the
-/// last change to that file had ended, and had itself ended. Returns the number of markers.
+/// The files that must be synced: the journal, and sled's main file.
+const FILES: [&str; 2] = ["/journal>", "/db/db>"];
+
+/// Which of them a call concerns.
+fn file_of(call: &str) -> Option<usize> {
+    FILES.iter().position(|file| call.contains(file))
+}
+
+/// Reads a trace. At each marker, the last change to a file must be followed by a sync that began
+/// after the change had ended, and had itself ended. Returns the number of markers.
 fn check(trace: &str) -> Result<usize, String> {
-    let mut last_change = 0;
-    let mut synced_from = 0;
+    let mut last_change = [0; FILES.len()];
+    let mut synced_from = [0; FILES.len()];
     let mut markers = 0;
     // Calls that strace reports in two parts, by thread.
-    let mut unfinished: HashMap<&str, (&str, usize)> = HashMap::new();
+    let mut unfinished: HashMap<&str, (What, usize)> = HashMap::new();
     for (number, line) in trace.lines().enumerate().map(|(i, line)| (i + 1, line)) {
         let (thread, call) = line.split_once(' ').ok_or("no thread id")?;
         let call = call.trim_start();
@@ -121,11 +130,10 @@ fn check(trace: &str) -> Result<usize, String> {
                 None => continue,
             }
         } else {
-            let on_main_file = call.contains("/db/db>");
-            let what = match call.split('(').next() {
-                Some("write") if call.contains("\"durable ") => "marker",
-                Some("pwrite64" | "write" | "ftruncate") if on_main_file => "change",
-                Some("fsync" | "fdatasync") if on_main_file => "sync",
+            let what = match (call.split('(').next(), file_of(call)) {
+                (Some("write"), None) if call.contains("\"durable ") => What::Marker,
+                (Some("pwrite64" | "write" | "ftruncate"), Some(file)) => What::Change(file),
+                (Some("fsync" | "fdatasync"), Some(file)) => What::Sync(file),
                 _ => continue,
             };
             (what, number)
@@ -135,26 +143,40 @@ fn check(trace: &str) -> Result<usize, String> {
             unfinished.insert(thread, (what, number));
         }
         match what {
-            "change" => last_change = number,
-            "sync" if has_ended => {
+            What::Change(file) => last_change[file] = number,
+            What::Sync(file) if has_ended => {
                 if !call.ends_with("= 0") {
                     return Err(format!("line {number}: a sync failed: {line}"));
                 }
-                synced_from = began.max(synced_from);
+                synced_from[file] = began.max(synced_from[file]);
             }
-            "marker" if began == number => {
+            What::Sync(_) => {}
+            What::Marker if began == number => {
                 markers += 1;
-                if last_change >= synced_from {
-                    return Err(format!(
-                        "line {number}: {line}\nlast change in line {last_change}, \
-                         last sync began in line {synced_from}"
-                    ));
+                if last_change[0].max(last_change[1]) == 0 {
+                    return Err(format!("line {number}: nothing was written before {line}"));
+                }
+                for (file, name) in FILES.iter().enumerate() {
+                    let (change, sync) = (last_change[file], synced_from[file]);
+                    if change > 0 && change >= sync {
+                        return Err(format!(
+                            "line {number}: {line}\nlast change to {name} in line {change}, \
+                             last sync began in line {sync}"
+                        ));
+                    }
                 }
             }
-            _ => {}
+            What::Marker => {}
         }
     }
     Ok(markers)
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Marker,
+    Change(usize),
+    Sync(usize),
 }
 
 /// Builds the example, which `cargo test --test` alone does not, and returns its path.

@@ -12,7 +12,8 @@ fn open(dir: &Path) -> Result<Store, StoreError> {
     Store::open(dir, Options::default())
 }
 
-/// A closed store with ten batches; opened twice, so that sled has written a snapshot.
+/// A closed store with ten batches, half of them in the journal only; opened twice, so that sled has
+/// written a snapshot.
 fn filled(dir: &Path) {
     for session in 0..2 {
         let store = store(dir);
@@ -20,6 +21,9 @@ fn filled(dir: &Path) {
             let mut batch = Batch::default();
             batch.put(format!("{session}/{i}"), vec![i; 50_000]);
             store.commit(batch).unwrap();
+        }
+        if session == 0 {
+            store.checkpoint().unwrap();
         }
     }
 }
@@ -99,7 +103,7 @@ fn an_interrupted_creation_is_taken_up_again() {
 #[test]
 fn damaged_files_are_reported_and_never_panic() {
     type Damage = fn(&Path);
-    let damages: [(&str, Damage); 9] = [
+    let damages: [(&str, Damage); 15] = [
         ("FORMAT emptied", |dir| fs::write(dir.join("FORMAT"), "").unwrap()),
         ("FORMAT garbled", |dir| fs::write(dir.join("FORMAT"), [0xff; 9]).unwrap()),
         ("db removed", |dir| fs::remove_dir_all(dir.join("db")).unwrap()),
@@ -117,6 +121,15 @@ fn damaged_files_are_reported_and_never_panic() {
             let file = fs::OpenOptions::new().write(true).open(dir.join("db/db")).unwrap();
             file.set_len(file.metadata().unwrap().len() / 2).unwrap();
         }),
+        ("journal removed", |dir| fs::remove_file(dir.join("journal")).unwrap()),
+        ("journal emptied", |dir| fs::write(dir.join("journal"), "").unwrap()),
+        ("journal halved", |dir| {
+            let file = fs::OpenOptions::new().write(true).open(dir.join("journal")).unwrap();
+            file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+        }),
+        ("head of the journal garbled", |dir| garble(&dir.join("journal"), 20)),
+        ("first entry garbled", |dir| garble(&dir.join("journal"), 4_096 + 500)),
+        ("entry in the middle garbled", |dir| garble(&dir.join("journal"), 100_000)),
         ("snapshot garbled", |dir| {
             for snapshot in snapshots(dir) {
                 fs::write(snapshot, [0x5a; 100]).unwrap();
@@ -150,11 +163,12 @@ fn garbage_anywhere_gives_errors_or_nothing_but_the_truth() {
     for round in 0..60 {
         let dir = tempfile::tempdir().unwrap();
         common::copy_dir(original.path(), dir.path());
-        let files: Vec<_> = fs::read_dir(dir.path().join("db"))
+        let mut files: Vec<_> = fs::read_dir(dir.path().join("db"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.is_file())
             .collect();
+        files.push(dir.path().join("journal"));
         let path = &files[random.below(files.len())];
         let mut bytes = fs::read(path).unwrap();
         let at = random.below(bytes.len());
@@ -189,6 +203,13 @@ fn garbage_anywhere_gives_errors_or_nothing_but_the_truth() {
         }
     }
     assert!(refused > 0, "seed {seed}: no damage was noticed");
+}
+
+/// Turns a byte over.
+fn garble(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 0x5a;
+    fs::write(path, bytes).unwrap();
 }
 
 fn snapshots(dir: &Path) -> Vec<std::path::PathBuf> {
