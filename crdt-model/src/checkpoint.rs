@@ -38,9 +38,14 @@ pub struct Cursor {
     pub doc: DocId,
 }
 
-/// Cases come before all else, so that a worker can begin before the register is there.
+/// Cases come first, then the records of grid work, so that a worker can begin before the register is
+/// there, and lists of either need not pass over it.
 pub fn class_of(kind: Kind) -> u8 {
-    if kind == Kind::CASE { 0 } else { 1 }
+    match kind {
+        Kind::CASE => 0,
+        Kind(30..=59) => 1,
+        _ => 2,
+    }
 }
 
 fn message(scope: &Scope, what: &[u8], bytes: &[u8]) -> Vec<u8> {

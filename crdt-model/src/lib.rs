@@ -19,3 +19,4 @@ pub mod session;
 pub mod transaction;
 pub mod verdict;
 pub mod wire;
+pub mod work;

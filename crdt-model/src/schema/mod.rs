@@ -4,15 +4,19 @@
 //! the root, so a newer version may add some: an older one stores, forwards and shows them.
 
 mod case;
+mod centre;
 mod dictionary;
 mod registers;
 mod roster;
+mod work;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use centre::KEEPERS;
 pub use dictionary::DICTIONARY;
+pub use work::{CENTRE, EVERYBODY, LEADERS, TRAINERS};
 
 use crate::identity::Role;
 
@@ -199,7 +203,7 @@ const fn event(name: &'static str, label: &'static str, roles: &'static [Role]) 
 
 /// Every kind that this version knows.
 pub fn kinds() -> impl Iterator<Item = &'static KindSpec> {
-    let families = [registers::KINDS, case::KINDS, roster::KINDS];
+    let families = [registers::KINDS, case::KINDS, roster::KINDS, work::KINDS, centre::KINDS];
     let all = families.into_iter().flatten();
     #[cfg(test)]
     let all = all.chain(EXTENDED);
