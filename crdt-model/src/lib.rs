@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no randomness, no async; those are inputs. The same code runs on a
 //! workstation, on a phone and in a simulator.
 
+pub mod audit;
 pub mod checkpoint;
 pub mod checks;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod invitation;
 pub mod log;
 pub mod materialise;
 pub mod schema;
+pub mod sealed;
 pub mod search;
 pub mod session;
 pub mod transaction;

@@ -22,7 +22,7 @@ fn a_person_is_registered_in_the_only_grid_and_shown_again() {
     assert_eq!(added["created"], true);
     assert_eq!(added["scope"], "grid:330881121200");
     assert_eq!(added["delivery"], "here");
-    let person = ana.run(&["person", "show", IDS[0]]);
+    let person = ana.run(&["person", "show", IDS[0], "--unmask", "测试"]);
     assert_eq!(person["id"], added["id"]);
     let fields = &person["fields"];
     assert_eq!(shown(fields, "id_number"), IDS[0]);
@@ -136,8 +136,18 @@ fn numbers_are_masked_for_people_until_there_is_a_reason() {
         assert!(text.contains("990101********0019") && text.contains("138****5678"), "{text}");
         assert!(!text.contains(IDS[0]) && !text.contains("13812345678"), "{text}");
     }
-    let text = ana.text(&["person", "show", IDS[0], "--unmask", "核对户籍"]);
-    assert!(text.contains(IDS[0]) && text.contains("13812345678"), "{text}");
+    ana.run(&["person", "set", IDS[0], "note=其子电话13998765432"]);
+    for words in [&["person", "list"][..], &["person", "find", "王小"], &["person", "show", IDS[0]]] {
+        let json = ana.run(words).to_string();
+        assert!(json.contains("990101********0019") && json.contains("138****5678"), "{json}");
+        assert!(![IDS[0], "13812345678", "13998765432"].iter().any(|full| json.contains(full)), "{json}");
+    }
+    for shown in [
+        ana.text(&["person", "show", IDS[0], "--unmask", "核对户籍"]),
+        ana.run(&["person", "show", IDS[0], "--unmask", "核对户籍"]).to_string(),
+    ] {
+        assert!([IDS[0], "13812345678", "13998765432"].iter().all(|full| shown.contains(full)), "{shown}");
+    }
     ana.refused(&["person", "show", IDS[0], "--unmask", " "], "reason-missing");
     let message = ana.refused(&["person", "show", IDS[3]], "not-found");
     assert!(!message.contains(IDS[3]) && message.contains("990101********0043"), "{message}");
@@ -266,11 +276,11 @@ fn views_are_there_after_a_restart_and_made_anew_when_their_form_changed() {
 
     let ana = station();
     ana.run(&["person", "add", &format!("id_number={}", IDS[0]), "name=张三", "phone=13812345678"]);
-    let person = ana.run(&["person", "show", IDS[0]]);
+    let person = ana.run(&["person", "show", IDS[0], "--unmask", "测试"]);
     let dir = ana.close();
     let shown = || {
         let replica = std::sync::Arc::new(Replica::open(dir.path(), Options::default()).expect("opens"));
-        let words = common::command(&["person", "show", IDS[0]]);
+        let words = common::command(&["person", "show", IDS[0], "--unmask", "测试"]);
         let shown = wangge_node::command::execute(&replica, &words, &wangge_node::command::Unwatched);
         let json = shown.expect("shows").json;
         std::sync::Arc::into_inner(replica).expect("nobody else").close();

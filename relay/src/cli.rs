@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use wangge_model::identity::{IdentityError, Role, Scope};
 use wangge_node::command::CommandError;
-use wangge_node::replica::Replica;
+use wangge_node::replica::{Replica, System, World};
 use wangge_store::Options;
 
 use crate::control::{Request, ask};
@@ -87,11 +87,88 @@ enum Command {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// 审计 / The audit
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// 密封举报 / Sealed reports
+    Reports {
+        /// What to do.
+        #[command(subcommand)]
+        command: ReportsCommand,
+    },
+    /// 密封密钥 / The key to which reports are sealed
+    SealKey {
+        /// What to do.
+        #[command(subcommand)]
+        command: SealKeyCommand,
+    },
     /// 单位 / Units
     Unit {
         /// What to do.
         #[command(subcommand)]
         command: UnitCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// 列出 / List what was done, oldest first
+    List {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 从何时起,如 2026-11-25 / From when on
+        #[arg(long)]
+        since: Option<String>,
+        /// 只输出 JSON / JSON only
+        #[arg(long)]
+        json: bool,
+    },
+    /// 核对审计链 / Check that nothing was changed or taken away
+    Verify {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 只输出 JSON / JSON only
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ReportsCommand {
+    /// 列出,不拆封 / List them; none is opened
+    List {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 只输出 JSON / JSON only
+        #[arg(long)]
+        json: bool,
+    },
+    /// 拆封查看一件,记入审计 / Open one; the audit says so
+    Show {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 第几号 / Which
+        number: u32,
+        /// 只输出 JSON / JSON only
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SealKeyCommand {
+    /// 更换,知情人离岗时用 / Make a new one, when somebody leaves who held the old one
+    Renew {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
     },
 }
 
@@ -210,6 +287,13 @@ fn run(command: Command) -> Result<(), RelayError> {
             }
             Ok(())
         }
+        Command::Audit { command } => audit(command),
+        Command::Reports { command } => reports(command),
+        Command::SealKey { command: SealKeyCommand::Renew { dir } } => {
+            let number = ask(&dir, &Request::RenewSealKey, || roster(&dir))?;
+            say(&format!("已启用第 {number} 把密封密钥\nsealing key {number} is in use now"));
+            Ok(())
+        }
         Command::Unit { command: UnitCommand::List { dir } } => {
             for unit in ask(&dir, &Request::Units, || roster(&dir))?.as_array().into_iter().flatten() {
                 let text = |at: usize| unit.get(at).and_then(Value::as_str).unwrap_or_default();
@@ -224,6 +308,104 @@ fn run(command: Command) -> Result<(), RelayError> {
                 return Err(RelayError::Identity(IdentityError::Scope { found }));
             }
             ask(&dir, &Request::AddUnit(scope, name, area), || roster(&dir))?;
+            Ok(())
+        }
+    }
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+fn audit(command: AuditCommand) -> Result<(), RelayError> {
+    match command {
+        AuditCommand::List { dir, since, json } => {
+            let since_ms = since.as_deref().map_or(Ok(0), moment)?;
+            let entries = ask(&dir, &Request::Audit(since_ms), || roster(&dir))?;
+            if json {
+                say(&entries.to_string());
+                return Ok(());
+            }
+            for entry in entries.as_array().into_iter().flatten() {
+                let label = entry["label"].as_str().unwrap_or_else(|| text(entry, "what"));
+                let device: String = text(entry, "device").chars().take(8).collect();
+                let whom = [text(entry, "scope"), text(entry, "whom")].join(" ");
+                let parts = [
+                    entry["seq"].to_string(),
+                    text(entry, "at").to_owned(),
+                    label.to_owned(),
+                    text(entry, "worker").to_owned(),
+                    device,
+                    whom.trim().to_owned(),
+                    text(entry, "reason").to_owned(),
+                    text(entry, "detail").to_owned(),
+                ];
+                say(&parts.join("\t"));
+            }
+            Ok(())
+        }
+        AuditCommand::Verify { dir, json } => {
+            let report = ask(&dir, &Request::VerifyAudit, || roster(&dir))?;
+            let broken = report["broken"].as_array().cloned().unwrap_or_default();
+            if json {
+                say(&report.to_string());
+            } else if broken.is_empty() {
+                let (entries, series, cells) = (&report["entries"], &report["series"], &report["cells"]);
+                say(&format!(
+                    "审计链完好:{entries} 条,{series} 台设备的密封记录 {cells} 格\n\
+                     the audit holds: {entries} entries; {cells} sealed cells of {series} devices"
+                ));
+            }
+            match broken.first() {
+                None => Ok(()),
+                Some(first) => {
+                    let (chain, seq, reason) = (text(first, "chain"), &first["seq"], text(first, "reason"));
+                    let more = broken.len() - 1;
+                    Err(RelayError::Control(format!(
+                        "审计链在 {chain} 第 {seq} 条处断开(另有 {more} 处)\n\
+                         the audit is broken at entry {seq} of {chain}: {reason} (and {more} more chains)"
+                    )))
+                }
+            }
+        }
+    }
+}
+
+/// Reads a time from the command line, milliseconds since 1970 (UTC).
+fn moment(typed: &str) -> Result<u64, RelayError> {
+    let now_ms = World::now_ms(&System);
+    wangge_node::command::instant::parse(typed, now_ms).ok_or_else(|| {
+        RelayError::Control(format!(
+            "时间“{typed}”无法识别,请按 2026-11-25 或 2026-11-25 10:05 的格式填写\n\
+             the time cannot be read: write it as 2026-11-25 or 2026-11-25 10:05"
+        ))
+    })
+}
+
+fn reports(command: ReportsCommand) -> Result<(), RelayError> {
+    match command {
+        ReportsCommand::List { dir, json } => {
+            let reports = ask(&dir, &Request::Reports, || roster(&dir))?;
+            if json {
+                say(&reports.to_string());
+                return Ok(());
+            }
+            for report in reports.as_array().into_iter().flatten() {
+                say(&format!("{}\t{}", report["number"], text(report, "taken")));
+            }
+            Ok(())
+        }
+        ReportsCommand::Show { dir, number, json } => {
+            let report = ask(&dir, &Request::Report(number), || roster(&dir))?;
+            if json {
+                say(&report.to_string());
+                return Ok(());
+            }
+            let worker = report["worker"].as_str().unwrap_or("匿名 / without a name");
+            let whom = [text(&report, "scope"), text(&report, "whom")].join(" ");
+            say(&format!("编号 / number:{number}\n举报人 / by:{worker}\n时间 / at:{}", text(&report, "at")));
+            say(&format!("事由 / about:{} {}", text(&report, "about"), whom.trim()));
+            say(text(&report, "text"));
             Ok(())
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use wangge_model::audit::{Entry, What};
 use wangge_model::identity::Scope;
 use wangge_node::control::{self, Control, Line};
 
@@ -22,6 +23,16 @@ pub(crate) enum Request {
     AddUnit(Scope, String, String),
     /// All units.
     Units,
+    /// The audit from a time on, milliseconds since 1970 (UTC).
+    Audit(u64),
+    /// A check of all chains of the audit.
+    VerifyAudit,
+    /// Sealed reports.
+    Reports,
+    /// Opens one.
+    Report(u32),
+    /// Makes a new key for sealing.
+    RenewSealKey,
 }
 
 /// Serves requests until `stop` resolves.
@@ -54,15 +65,29 @@ pub(crate) fn ask(
 
 fn execute(roster: &Roster, request: &Request) -> Result<Value, RelayError> {
     Ok(match request {
-        Request::Invite(invite) => Value::String(roster.invite(invite)?.to_line()),
+        Request::Invite(invite) => {
+            let invitation = roster.invite(invite)?;
+            let Invite { worker, role, .. } = invite;
+            let detail = format!("invitation {} for {worker} as {role}", invitation.number);
+            roster.replica().audit(Entry::new(What::INVITATION).within(&invite.unit).detail(&detail))?;
+            Value::String(invitation.to_line())
+        }
         Request::Digest => {
             let digests = roster.replica().digests()?;
             digests.iter().map(ToString::to_string).collect()
         }
         Request::AddUnit(scope, name, area) => {
             roster.add_unit(scope, name, area)?;
+            roster
+                .replica()
+                .audit(Entry::new(What::ROSTER).within(scope).detail(&format!("new unit {name}")))?;
             Value::Null
         }
+        Request::Audit(since_ms) => roster.audit(*since_ms)?.into(),
+        Request::VerifyAudit => serde_json::to_value(roster.replica().verify_audit()?).unwrap_or_default(),
+        Request::Reports => roster.reports()?.into(),
+        Request::Report(number) => roster.report(*number)?,
+        Request::RenewSealKey => roster.renew_seal_key()?.number.into(),
         Request::Units => roster.units()?.into_iter().map(|(scope, name)| json!([scope, name])).collect(),
     })
 }

@@ -106,6 +106,7 @@ pub fn found_on(machine: &Machine, dir: &Path, founding: &Founding) -> Result<Re
     for part in edits.chunks(32) {
         replica.commit(&Scope::Street, part.to_vec(), None)?;
     }
+    crate::sealed::make_key(&replica)?;
     Ok(replica)
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use wangge_model::audit::{Entry, What};
 use wangge_model::enrolment::{Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::wire::{Join, Joined};
@@ -25,12 +26,21 @@ impl Gate for Roster {
     }
 
     fn join(&self, peer: &ReplicaId, join: &Join) -> Joined {
-        Self::join(self, peer, join).unwrap_or_else(|error| {
+        let answer = Self::join(self, peer, join).unwrap_or_else(|error| {
             tracing::error!(%peer, %error, "an invitation cannot be answered");
             Joined::Refused(
                 "the relay cannot answer now: try again later / 中心暂时无法处理,请稍后再试".to_owned(),
             )
-        })
+        });
+        let entry = match &answer {
+            Joined::Granted(grant) => Entry::new(What::JOINED).because(&grant.worker_name),
+            Joined::Refused(reason) => Entry::new(What::JOIN_REFUSED).because(reason),
+        };
+        let entry = entry.detail(&format!("invitation {}, device {peer}", join.number));
+        if let Err(error) = self.replica().audit(entry) {
+            tracing::error!(%peer, %error, "the audit cannot be written");
+        }
+        answer
     }
 
     fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant> {

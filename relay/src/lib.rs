@@ -8,6 +8,7 @@ mod divisions;
 mod founding;
 mod gate;
 mod roster;
+mod sealed;
 mod serve;
 
 pub use decide::decide_now;

@@ -84,6 +84,12 @@ pub enum RelayError {
         /// Which.
         unit: Scope,
     },
+    /// A report that did not come.
+    #[error("没有第 {number} 号密封举报\nthere is no sealed report {number}")]
+    NoReport {
+        /// Which.
+        number: u32,
+    },
     /// A record that cannot be read.
     #[error("the relay's record {what} is damaged")]
     Damaged {

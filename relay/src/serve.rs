@@ -46,6 +46,10 @@ pub async fn serve(
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let deciding = tokio::spawn(decide(Arc::clone(&replica), until(stopped.clone())));
+    if replica.seal_key()?.is_none() {
+        crate::sealed::make_key(&replica)?;
+    }
+    let opening = tokio::spawn(crate::sealed::opening(Arc::clone(&replica), until(stopped.clone())));
     let control = Control::bind(dir).map_err(|e| RelayError::Control(e.to_string()))?;
     let control = tokio::spawn(crate::control::serve(Arc::clone(&roster), control, until(stopped.clone())));
     let serving = tokio::spawn(listener.serve(Arc::clone(&replica), roster, until(stopped)));
@@ -54,6 +58,7 @@ pub async fn serve(
     let _ = stopping.send(true);
     let _ = serving.await;
     let _ = deciding.await;
+    let _ = opening.await;
     let _ = control.await;
     // The judge holds the roster and so the replica: without it the store is given up.
     replica.set_judge(None);

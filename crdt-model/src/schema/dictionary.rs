@@ -90,4 +90,5 @@ pub const DICTIONARY: &[&str] = &[
     "period",
     "item",
     "digest",
+    "signature",
 ];

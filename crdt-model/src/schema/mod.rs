@@ -41,6 +41,8 @@ impl Kind {
     pub const ORDER: Self = Self(80);
     /// A version of the rules that cases fold under.
     pub const CASE_RULES: Self = Self(81);
+    /// The key to which reports and audit entries are sealed (密封密钥).
+    pub const SEAL_KEY: Self = Self(70);
 
     /// What this version knows of the kind; `None` if a newer version wrote it.
     pub fn spec(self) -> Option<&'static KindSpec> {

@@ -1,4 +1,4 @@
-//! The roster: units, workers, replicas. Documents of `street`, written by the centre.
+//! The roster: units, workers, replicas, the centre's key for sealing. Documents of `street`, written by the centre.
 
 use super::{ADMINS, Access, Kind, KindSpec, field, history, set};
 
@@ -38,6 +38,15 @@ pub(super) const KINDS: &[KindSpec] = &[
             field("role", "岗位"),
             field("unit", "单位"),
         ],
+        natural_key: None,
+        access: Access { writers: ADMINS, events: &[] },
+    },
+    KindSpec {
+        kind: Kind::SEAL_KEY,
+        name: "seal-key",
+        containers: &[set("extra")],
+        extensions: &[],
+        fields: &[field("number", "序号"), field("key", "公钥"), field("signature", "签名")],
         natural_key: None,
         access: Access { writers: ADMINS, events: &[] },
     },

@@ -50,7 +50,7 @@ fn others(shown: &Value, name: &str) -> usize {
 }
 
 async fn person(street: &Street, who: Who, key: &str) -> Result<Value> {
-    street.ask(who, &["person", "show", key]).await
+    street.ask(who, &["person", "show", key, "--unmask", "演示核对"]).await
 }
 
 async fn everyone_joins(street: &mut Street, screen: &mut Screen) -> Result<()> {
@@ -362,7 +362,7 @@ async fn evening(street: &mut Street, screen: &mut Screen) -> Result<()> {
     screen.step("中心导出人口台账交上级", "the centre exports the residents' ledger for its superiors").await;
     let file = street.dir().join("people.xlsx");
     let path = file.to_str().context("the directory's name is not UTF-8")?;
-    let said = street.say(Who::Centre, &["export", "people", path]).await?;
+    let said = street.say(Who::Centre, &["export", "people", path, "--unmask", "交上级"]).await?;
     screen.quote(said.lines().next().unwrap_or_default());
     screen.expect(
         std::fs::metadata(&file).is_ok_and(|file| file.len() > 0),

@@ -12,7 +12,7 @@ use wangge_model::schema::Kind;
 
 use super::edits::bounded;
 use super::key::{self, Target};
-use super::shown::{self, Sight};
+use super::shown;
 use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, edits, instant};
@@ -86,6 +86,9 @@ pub struct NoteArgs {
 pub struct ShowCaseArgs {
     /// Which case.
     pub key: String,
+    /// Why numbers are to be shown in full.
+    #[arg(long, value_name = "REASON")]
+    pub unmask: Option<String>,
 }
 
 /// What to list.
@@ -227,10 +230,11 @@ fn show(replica: &Replica, args: &ShowCaseArgs) -> Result<Answer, CommandError> 
     let units = Units::load(replica)?;
     let workers = Workers::load(replica)?;
     let Target { scope, view } = key::resolve(replica, &[Kind::CASE], &args.key, None)?;
+    let sight = shown::sight(replica, &scope, &view, args.unmask.as_deref())?;
     let delivery = replica.delivery(&scope, Kind::CASE, &view.id)?;
     Ok(Answer {
-        json: shown::document_json(&workers, &scope, &view, delivery),
-        text: shown::document_text(&workers, &units, &scope, &view, delivery, Sight::Masked),
+        json: shown::document_json_as(&workers, &scope, &view, delivery, sight),
+        text: shown::document_text(&workers, &units, &scope, &view, delivery, sight),
     })
 }
 

@@ -33,6 +33,8 @@ pub enum ConflictsCommand {
 /// What to list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
 pub struct ListConflictsArgs {
+    /// One record only.
+    pub key: Option<String>,
     /// One grid only.
     #[arg(long)]
     pub unit: Option<String>,
@@ -73,21 +75,25 @@ fn list(replica: &Replica, args: &ListConflictsArgs) -> Result<Answer, CommandEr
         Some(unit) => vec![units.named(unit)?.scope],
         None => replica.scopes(),
     };
-    let sight = match args.unmask.as_deref().map(str::trim) {
-        None => Sight::Masked,
-        Some("") => return Err(CommandError::usage("reason-missing", &Message::ReasonMissing)),
-        Some(reason) => {
-            tracing::info!(reason, "conflicts are shown in full");
-            Sight::Full
-        }
+    let only = match &args.key {
+        Some(key) => Some(key::resolve(replica, &KINDS, key, args.unit.as_deref())?),
+        None => None,
+    };
+    let sight = match (&args.unmask, &only) {
+        (None, _) => Sight::Masked,
+        (Some(_), None) => return Err(CommandError::usage("unmask-one", &Message::UnmaskOne)),
+        (Some(reason), Some(Target { scope, view })) => shown::sight(replica, scope, view, Some(reason))?,
     };
     let mut json = Vec::new();
     let mut lines = Vec::new();
     for scope in &scopes {
         for kind in KINDS {
             replica.each(scope, kind, |view| {
+                if only.as_ref().is_some_and(|only| only.view.id != view.id) {
+                    return true;
+                }
                 for (field, register) in view.conflicts() {
-                    json.push(entry_json(&workers, scope, &view, field, register));
+                    json.push(entry_json(&workers, scope, &view, (field, register), sight));
                     lines.push(headline(&units, scope, &view));
                     lines.push(format!("  {}:", shown::label(kind, field)));
                     lines.extend(values_text(&workers, kind, field, register, sight));
@@ -114,8 +120,8 @@ fn entry_json(
     workers: &Workers,
     scope: &Scope,
     view: &DocumentView,
-    field: &str,
-    register: &Register,
+    (field, register): (&str, &Register),
+    sight: Sight,
 ) -> Value {
     json!({
         "id": view.id.to_string(),
@@ -124,7 +130,7 @@ fn entry_json(
         "name": shown::title(view),
         "field": field,
         "label": shown::label(view.kind, field),
-        "values": shown::claims_json(workers, register),
+        "values": shown::claims_json(workers, field, register, sight),
     })
 }
 
@@ -161,7 +167,7 @@ fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> 
     }
     let chosen =
         value.as_ref().map(|v| shown::value(view.kind, &field, v, Sight::Masked)).unwrap_or_default();
-    let json_value = value.as_ref().map(wangge_model::document::Scalar::to_json);
+    let json_value = value.as_ref().map(|value| shown::value_json(&field, value, Sight::Masked));
     let ops = vec![Op { target: OpTarget::Field(field.clone()), value }];
     replica.commit(scope, vec![Edit { doc: view.id, kind: view.kind, ops }], None)?;
     let delivery = replica.delivery(scope, view.kind, &view.id)?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use wangge_ledger::{Column, PlaceRow, ResidentRow, Table, place_table, resident_table, write_table};
+use wangge_model::audit::{Entry, What};
 use wangge_model::checks::Sex;
 use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::Scope;
@@ -15,11 +16,12 @@ use wangge_model::schema::Kind;
 use super::case::{newest_first, reported_ms};
 use super::edits::resident_kind;
 use super::import::LICENCE_NUMBER;
+use super::shown::Sight;
 use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, Progress, instant, shown};
 use crate::replica::Replica;
-use crate::text::{CASE_HEADINGS, Message, Word};
+use crate::text::{CASE_HEADINGS, Message, Word, veil};
 
 /// Longest text that Excel takes in one cell, less some.
 const CELL_CHARS_MAX: usize = 32_000;
@@ -46,6 +48,9 @@ pub struct ExportArgs {
     /// One grid only.
     #[arg(long)]
     pub unit: Option<String>,
+    /// Why numbers are to be exported in full.
+    #[arg(long, value_name = "REASON")]
+    pub unmask: Option<String>,
 }
 
 pub(super) fn execute(
@@ -75,16 +80,17 @@ pub(super) fn execute(
         ExportKind::People | ExportKind::Places => registered(replica, kind, &scopes, progress)?,
     };
     let rows = records.len();
-    let footer = footer(replica, rows);
+    let scope = args.unit.as_ref().and(scopes.first());
+    let Stamp { number, sight, footer } = stamp(replica, args.kind, scope, rows, args.unmask.as_deref())?;
     let table = match args.kind {
         ExportKind::People => {
             let rows: Vec<ResidentRow> =
-                records.iter().map(|(scope, view)| resident(&units, scope, view)).collect();
+                records.iter().map(|(scope, view)| resident(&units, scope, view, sight)).collect();
             resident_table(&title, &rows, footer)
         }
         ExportKind::Places => {
             let rows: Vec<PlaceRow> =
-                records.iter().map(|(scope, view)| place(&units, scope, view)).collect();
+                records.iter().map(|(scope, view)| place(&units, scope, view, sight)).collect();
             place_table(&title, &rows, footer)
         }
         ExportKind::Cases => {
@@ -99,8 +105,10 @@ pub(super) fn execute(
     tracing::info!(file = %args.file.display(), rows, "exported a ledger");
     let file = args.file.display().to_string();
     Ok(Answer {
-        json: json!({ "file": file, "rows": rows, "with_conflicts": open }),
-        text: Message::Exported { file: &file, rows, conflicts: open }.line(),
+        json: json!({
+            "file": file, "rows": rows, "with_conflicts": open, "number": number, "masked": sight == Sight::Masked
+        }),
+        text: Message::Exported { file: &file, rows, conflicts: open, number: &number }.line(),
     })
 }
 
@@ -128,12 +136,41 @@ fn registered(
     Ok(records)
 }
 
-fn footer(replica: &Replica, rows: usize) -> Vec<String> {
+/// What stands below an exported ledger, and how much of its numbers is shown.
+pub(super) struct Stamp {
+    pub(super) number: String,
+    pub(super) sight: Sight,
+    pub(super) footer: Vec<String>,
+}
+
+/// Gives an export its number and records it in the audit, before anything is written. `reason` is why
+/// numbers are exported in full.
+pub(super) fn stamp(
+    replica: &Replica,
+    kind: ExportKind,
+    scope: Option<&Scope>,
+    rows: usize,
+    reason: Option<&str>,
+) -> Result<Stamp, CommandError> {
+    let reason = reason.map(str::trim);
+    if reason == Some("") {
+        return Err(CommandError::usage("reason-missing", &Message::ReasonMissing));
+    }
+    let sight = if reason.is_some() { Sight::Full } else { Sight::Masked };
+    let number = replica.next_export_number()?;
+    let what = kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let shown = if sight == Sight::Full { "in full" } else { "masked" };
+    let entry = Entry::new(What::EXPORT)
+        .because(reason.unwrap_or_default())
+        .detail(&format!("{number}: {rows} {what}, numbers {shown}"));
+    replica.audit(Entry { scope: scope.cloned(), ..entry })?;
     let profile = replica.profile();
     let worker = profile.grant().map_or_else(String::new, |grant| grant.worker_name.clone());
     let device: String = profile.replica().to_string().chars().take(8).collect();
     let at = instant::rfc3339(replica.now_ms());
-    vec![Message::Footer { worker: &worker, device: &device, at: &at, rows }.zh()]
+    let footer = Message::Footer { number: &number, worker: &worker, device: &device, at: &at, rows };
+    let footer = vec![footer.zh()];
+    Ok(Stamp { number, sight, footer })
 }
 
 fn unit_name(units: &Units, scope: &Scope, view: &DocumentView) -> String {
@@ -146,26 +183,33 @@ fn unit_name(units: &Units, scope: &Scope, view: &DocumentView) -> String {
     }
 }
 
-fn optional(view: &DocumentView, field: &str) -> Option<String> {
-    Some(view.text(field)).filter(|text| !text.is_empty())
+/// A field as the sheet shows it.
+fn cell(view: &DocumentView, field: &str, sight: Sight) -> String {
+    match (field, sight) {
+        ("id_number" | "phone", Sight::Masked) => shown::field(view, field, sight),
+        ("credit_code", _) | (_, Sight::Full) => view.text(field),
+        _ => veil(&view.text(field)),
+    }
 }
 
-fn resident(units: &Units, scope: &Scope, view: &DocumentView) -> ResidentRow {
+fn resident(units: &Units, scope: &Scope, view: &DocumentView, sight: Sight) -> ResidentRow {
+    let optional = |field: &str| Some(cell(view, field, sight)).filter(|text| !text.is_empty());
     ResidentRow {
-        id_number: view.text("id_number"),
+        id_number: cell(view, "id_number", sight),
         name: view.text("name"),
         sex: Sex::parse(&view.text("sex")).ok(),
         kind: resident_kind(&view.text("kind")),
-        phone: optional(view, "phone"),
-        registered_address: optional(view, "registered_address"),
-        current_address: optional(view, "current_address"),
-        employer: optional(view, "employer"),
-        registered_on: optional(view, "registered_on"),
+        phone: optional("phone"),
+        registered_address: optional("registered_address"),
+        current_address: optional("current_address"),
+        employer: optional("employer"),
+        registered_on: optional("registered_on"),
         unit_name: unit_name(units, scope, view),
     }
 }
 
-fn place(units: &Units, scope: &Scope, view: &DocumentView) -> PlaceRow {
+fn place(units: &Units, scope: &Scope, view: &DocumentView, sight: Sight) -> PlaceRow {
+    let optional = |field: &str| Some(cell(view, field, sight)).filter(|text| !text.is_empty());
     let degrees = |field: &str| match view.value(field) {
         Some(Scalar::F64(degrees)) => Some(*degrees),
         _ => None,
@@ -173,12 +217,12 @@ fn place(units: &Units, scope: &Scope, view: &DocumentView) -> PlaceRow {
     let licence = view.sets.get("extra").and_then(|extra| extra.get(LICENCE_NUMBER));
     PlaceRow {
         name: view.text("name"),
-        category: optional(view, "category"),
-        credit_code: optional(view, "credit_code"),
+        category: optional("category"),
+        credit_code: optional("credit_code"),
         licence_number: licence.map(|register| register.shown.value.to_text()),
-        address: optional(view, "address"),
-        manager: optional(view, "manager"),
-        phone: optional(view, "phone"),
+        address: optional("address"),
+        manager: optional("manager"),
+        phone: optional("phone"),
         staff_count: match view.value("staff_count") {
             Some(Scalar::Int(count)) => u32::try_from(*count).ok(),
             _ => None,
@@ -227,7 +271,7 @@ fn case_table(
                 view.text("category"),
                 view.text("level"),
                 view.text("source"),
-                view.text("text"),
+                veil(&view.text("text")),
                 reporter,
                 instant::day(reported_ms(view)),
                 course,

@@ -17,7 +17,7 @@ fn zoned(ms: u64) -> Option<Zoned> {
 }
 
 /// RFC 3339, e.g. `2025-11-22T10:05:00+08:00`; empty if the time is none that a calendar has.
-pub(super) fn rfc3339(ms: u64) -> String {
+pub fn rfc3339(ms: u64) -> String {
     zoned(ms).map_or_else(String::new, |at| at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
 }
 
@@ -40,7 +40,7 @@ pub(super) fn day(ms: u64) -> String {
 }
 
 /// Reads `2025-11-22T10:05:00+08:00`, `2025-11-22 10:05`, `2025-11-22` or, for today, `10:05`.
-pub(super) fn parse(text: &str, now_ms: u64) -> Option<u64> {
+pub fn parse(text: &str, now_ms: u64) -> Option<u64> {
     let text = wangge_model::checks::text::half_width(text);
     let text = text.trim();
     let timestamp = if let Ok(timestamp) = text.parse::<Timestamp>() {

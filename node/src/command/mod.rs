@@ -8,7 +8,7 @@ mod edits;
 mod error;
 mod export;
 mod import;
-mod instant;
+pub mod instant;
 mod key;
 mod place;
 mod register;

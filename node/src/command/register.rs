@@ -310,24 +310,12 @@ fn show(replica: &Replica, kind: Kind, args: &ShowArgs) -> Result<Answer, Comman
     let units = Units::load(replica)?;
     let workers = Workers::load(replica)?;
     let Target { scope, view } = key::resolve(replica, &[kind], &args.key, args.unit.as_deref())?;
-    let sight = sight(args.unmask.as_deref(), &view)?;
+    let sight = shown::sight(replica, &scope, &view, args.unmask.as_deref())?;
     let delivery = replica.delivery(&scope, kind, &view.id)?;
     Ok(Answer {
-        json: shown::document_json(&workers, &scope, &view, delivery),
+        json: shown::document_json_as(&workers, &scope, &view, delivery, sight),
         text: shown::document_text(&workers, &units, &scope, &view, delivery, sight),
     })
-}
-
-/// Numbers in full need a reason.
-fn sight(reason: Option<&str>, view: &DocumentView) -> Result<Sight, CommandError> {
-    match reason.map(str::trim) {
-        None => Ok(Sight::Masked),
-        Some("") => Err(CommandError::usage("reason-missing", &Message::ReasonMissing)),
-        Some(reason) => {
-            tracing::info!(id = %view.id, reason, "numbers are shown in full");
-            Ok(Sight::Full)
-        }
-    }
 }
 
 fn list(replica: &Replica, kind: Kind, args: &ListArgs) -> Result<Answer, CommandError> {
@@ -400,12 +388,8 @@ fn entry_json(scope: &Scope, view: &DocumentView) -> Value {
     for name in
         ["name", "id_number", "credit_code", "phone", "current_address", "address", "category", "unit"]
     {
-        let masked = match name {
-            "id_number" | "phone" => view.value(name).map(|_| shown::field(view, name, Sight::Masked).into()),
-            _ => view.value(name).map(Scalar::to_json),
-        };
-        if let Some(value) = masked {
-            json[name] = value;
+        if let Some(value) = view.value(name) {
+            json[name] = shown::value_json(name, value, Sight::Masked);
         }
     }
     json

@@ -2,17 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
+use wangge_model::audit::{Entry, What};
 use wangge_model::checks::{Sex, id_number, phone};
 use wangge_model::document::{Claim, DocumentView, EventView, Register, Scalar};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 
+use super::CommandError;
 use super::edits::resident_kind;
 use super::instant;
 use super::units::Units;
 use super::workers::Workers;
-use crate::replica::Delivery;
-use crate::text::Word;
+use crate::replica::{Delivery, Replica};
+use crate::text::{Message, Word, veil};
 
 /// Whether identity numbers and phones are shown in full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,9 +39,49 @@ pub(super) fn value(kind: Kind, field: &str, value: &Scalar, sight: Sight) -> St
         _ => match value {
             Scalar::Bool(true) => Word::Yes.zh().to_owned(),
             Scalar::Bool(false) => Word::No.zh().to_owned(),
+            _ if sight == Sight::Masked && is_written(field) => veil(&text),
             _ => text,
         },
     }
+}
+
+/// Whether people wrote the field freely. Codes and ids are what they are.
+fn is_written(field: &str) -> bool {
+    !["credit_code", "number", "official_number", "code", "key"].contains(&field)
+}
+
+/// A value as programs read it.
+pub(super) fn value_json(field: &str, value: &Scalar, sight: Sight) -> Value {
+    match (field, value) {
+        (_, _) if sight == Sight::Full => value.to_json(),
+        ("id_number", _) => id_number::mask(&value.to_text()).into(),
+        ("phone", _) => phone::mask(&value.to_text()).into(),
+        (_, Scalar::Str(text)) if is_written(field) => veil(text).into(),
+        _ => value.to_json(),
+    }
+}
+
+/// How much of one record is shown. Reading it is recorded; numbers in full need a reason, and are not
+/// shown unless the audit has it.
+pub(super) fn sight(
+    replica: &Replica,
+    scope: &Scope,
+    view: &DocumentView,
+    reason: Option<&str>,
+) -> Result<Sight, CommandError> {
+    let (what, sight) = match reason.map(str::trim) {
+        None if view.kind != Kind::PERSON => return Ok(Sight::Masked),
+        None => (What::READ, Sight::Masked),
+        Some("") => return Err(CommandError::usage("reason-missing", &Message::ReasonMissing)),
+        Some(_) => (What::UNMASK, Sight::Full),
+    };
+    let entry = Entry::new(what).about(scope, view.id).because(reason.unwrap_or_default().trim());
+    match replica.audit(entry) {
+        // A device without room for one more line still shows what hides the numbers.
+        Err(error) if sight == Sight::Masked => tracing::error!(%error, "a reading could not be recorded"),
+        other => other?,
+    }
+    Ok(sight)
 }
 
 /// A field of a view as people read it, empty if it has none.
@@ -79,17 +121,17 @@ pub(super) fn headline(units: &Units, scope: &Scope, view: &DocumentView) -> Str
     parts.join("  ")
 }
 
-fn claim_json(workers: &Workers, claim: &Claim) -> Value {
+fn claim_json(workers: &Workers, field: &str, claim: &Claim, sight: Sight) -> Value {
     json!({
-        "value": claim.value.to_json(),
+        "value": value_json(field, &claim.value, sight),
         "worker": workers.name(&claim.worker),
         "at": instant::rfc3339(claim.wall_ms),
     })
 }
 
 /// All values of a register, the one shown first.
-pub(super) fn claims_json(workers: &Workers, register: &Register) -> Vec<Value> {
-    claims(register).map(|claim| claim_json(workers, claim)).collect()
+pub(super) fn claims_json(workers: &Workers, field: &str, register: &Register, sight: Sight) -> Vec<Value> {
+    claims(register).map(|claim| claim_json(workers, field, claim, sight)).collect()
 }
 
 /// All values of a register, the one shown first.
@@ -97,36 +139,66 @@ pub(super) fn claims(register: &Register) -> impl Iterator<Item = &Claim> {
     std::iter::once(&register.shown).chain(&register.others)
 }
 
-fn register_json(workers: &Workers, label: &str, register: &Register) -> Value {
-    let mut json = claim_json(workers, &register.shown);
+fn register_json(workers: &Workers, field: &str, label: &str, register: &Register, sight: Sight) -> Value {
+    let claim = |claim: &Claim| claim_json(workers, field, claim, sight);
+    let mut json = claim(&register.shown);
     json["label"] = label.into();
-    json["others"] = register.others.iter().map(|claim| claim_json(workers, claim)).collect();
+    json["others"] = register.others.iter().map(claim).collect();
     json
 }
 
-/// An event as its author wrote it, with who and when.
+/// An event as its author wrote it, with who and when; numbers in it are masked.
 pub(super) fn event_json(workers: &Workers, event: &EventView) -> Value {
+    event_json_as(workers, event, Sight::Masked)
+}
+
+fn event_json_as(workers: &Workers, event: &EventView, sight: Sight) -> Value {
     let written = event.value.as_str().and_then(|text| serde_json::from_str(text).ok());
     let mut json = match written {
         Some(Value::Object(fields)) => fields,
         _ => Map::from_iter([("text".to_owned(), event.value.to_json())]),
     };
+    if sight == Sight::Masked {
+        json.iter_mut().filter(|(key, _)| is_written(key)).for_each(|(_, value)| veil_json(value));
+    }
     json.insert("worker".to_owned(), workers.name(&event.worker).into());
     json.insert("at".to_owned(), instant::rfc3339(event.wall_ms).into());
     Value::Object(json)
 }
 
-/// A document for programs.
+fn veil_json(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = veil(text),
+        Value::Array(values) => values.iter_mut().for_each(veil_json),
+        Value::Object(fields) => fields.values_mut().for_each(veil_json),
+        _ => {}
+    }
+}
+
+/// A document for programs, with its numbers masked.
 pub(super) fn document_json(
     workers: &Workers,
     scope: &Scope,
     view: &DocumentView,
     delivery: Delivery,
 ) -> Value {
+    document_json_as(workers, scope, view, delivery, Sight::Masked)
+}
+
+/// A document for programs.
+pub(super) fn document_json_as(
+    workers: &Workers,
+    scope: &Scope,
+    view: &DocumentView,
+    delivery: Delivery,
+    sight: Sight,
+) -> Value {
     let fields: Map<String, Value> = view
         .fields
         .iter()
-        .map(|(name, register)| (name.clone(), register_json(workers, label(view.kind, name), register)))
+        .map(|(name, register)| {
+            (name.clone(), register_json(workers, name, label(view.kind, name), register, sight))
+        })
         .collect();
     let sets: Map<String, Value> = view
         .sets
@@ -135,13 +207,13 @@ pub(super) fn document_json(
         .map(|(name, entries)| {
             let entries: Map<String, Value> = entries
                 .iter()
-                .map(|(key, register)| (key.clone(), register_json(workers, key, register)))
+                .map(|(key, register)| (key.clone(), register_json(workers, key, key, register, sight)))
                 .collect();
             ((*name).to_owned(), entries.into())
         })
         .collect();
     let events: Vec<Value> =
-        view.histories.values().flatten().map(|event| event_json(workers, event)).collect();
+        view.histories.values().flatten().map(|event| event_json_as(workers, event, sight)).collect();
     let mut json = json!({
         "id": view.id.to_string(),
         "scope": scope,
@@ -189,10 +261,10 @@ pub(super) fn document_text(
         }
     }
     for (key, register) in view.sets.values().flatten() {
-        lines.push(format!("  {key}:{}", register.shown.value.to_text()));
+        lines.push(format!("  {key}:{}", value(view.kind, key, &register.shown.value, sight)));
     }
     for event in view.histories.values().flatten() {
-        lines.push(format!("  - {}", event_text(workers, event)));
+        lines.push(format!("  - {}", event_line(&event_json_as(workers, event, sight), event)));
     }
     lines.join("\n")
 }
@@ -208,7 +280,10 @@ pub(super) fn claim_text(workers: &Workers, kind: Kind, field: &str, claim: &Cla
 
 /// 11月22日 10:05 李四 上报:….
 pub(super) fn event_text(workers: &Workers, event: &EventView) -> String {
-    let json = event_json(workers, event);
+    event_line(&event_json(workers, event), event)
+}
+
+fn event_line(json: &Value, event: &EventView) -> String {
     let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let kind = text("kind");
     let kind = match Word::of_event(&kind) {

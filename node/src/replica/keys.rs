@@ -3,6 +3,7 @@
 use wangge_model::checkpoint::{Cursor, class_of};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::schema::Kind;
+use wangge_model::sealed::Series;
 
 /// Who this replica is.
 pub(crate) const PROFILE: &[u8] = b"mprofile";
@@ -177,6 +178,66 @@ pub(crate) fn remembered_of(peer: &ReplicaId) -> Vec<u8> {
 
 /// All that is remembered of peers.
 pub(crate) const REMEMBERED: &[u8] = b"P";
+
+/// The centre's audit chain.
+pub(crate) const AUDIT: &[u8] = b"U";
+
+/// One link of it.
+pub(crate) fn audit(seq: u64) -> Vec<u8> {
+    [AUDIT, &seq.to_be_bytes()].concat()
+}
+
+/// The end of the audit chain, signed.
+pub(crate) const AUDIT_END: &[u8] = b"u";
+
+/// Messages that wait to be sealed until the centre's key is known.
+pub(crate) const UNSEALED: &[u8] = b"Q";
+
+/// One of them.
+pub(crate) fn unsealed(at: u64) -> Vec<u8> {
+    [UNSEALED, &at.to_be_bytes()].concat()
+}
+
+/// The series in which this replica seals.
+pub(crate) const SEALING: &[u8] = b"q";
+
+/// The ends of all series of sealed cells.
+pub(crate) const SEALED_ENDS: &[u8] = b"z";
+
+fn of_series(tag: &[u8], series: &Series) -> Vec<u8> {
+    [tag, &series.replica.0, &series.number.to_be_bytes()].concat()
+}
+
+/// The end of one series.
+pub(crate) fn sealed_end(series: &Series) -> Vec<u8> {
+    of_series(SEALED_ENDS, series)
+}
+
+/// The cells of one series.
+pub(crate) fn cells(series: &Series) -> Vec<u8> {
+    of_series(b"Z", series)
+}
+
+/// One cell.
+pub(crate) fn cell(series: &Series, seq: u64) -> Vec<u8> {
+    [cells(series).as_slice(), &seq.to_be_bytes()].concat()
+}
+
+/// Runs of sealed cells that this replica carries for others.
+pub(crate) const CARRIED: &[u8] = b"C";
+
+/// Runs of one series.
+pub(crate) fn carried_of(series: &Series) -> Vec<u8> {
+    of_series(CARRIED, series)
+}
+
+/// One run, by its first cell.
+pub(crate) fn carried(series: &Series, from: u64) -> Vec<u8> {
+    [carried_of(series).as_slice(), &from.to_be_bytes()].concat()
+}
+
+/// How many ledgers this replica has exported.
+pub(crate) const EXPORTS: &[u8] = b"E";
 
 /// Records that the relay alone keeps.
 pub fn relay_only(name: &str) -> Vec<u8> {

@@ -6,6 +6,7 @@
 //! turns; it is taken before `state`.
 
 mod apply;
+mod audit;
 mod commit;
 mod intake;
 pub mod keys;
@@ -15,6 +16,7 @@ mod outgoing;
 mod pages;
 mod profile;
 mod scope;
+mod sealed;
 mod search;
 mod views;
 
@@ -35,11 +37,13 @@ use wangge_model::transaction::Transaction;
 use wangge_model::verdict::VoidReason;
 use wangge_store::{Batch, Store, StoreError};
 
+pub use audit::{AuditBreak, AuditReport};
 pub use commit::{Committed, Edit};
 pub use intake::{IntakeError, Misfit};
 pub use lookup::{Delivery, Found, ScopeDigest};
 pub use machine::{Machine, System, World};
 pub use profile::{Profile, STORE_VERSION};
+pub use sealed::{SealedEnd, SealedIntakeError};
 
 use scope::ScopeState;
 
@@ -79,6 +83,10 @@ pub struct Replica {
     subscribers: Mutex<Vec<UnboundedSender<Durable>>>,
     judge: RwLock<Option<Arc<dyn Judge>>>,
     searched: search::Searched,
+    /// Audit entries and sealed cells are written one at a time.
+    sealing: Mutex<()>,
+    /// Told when there are sealed cells to send or to open.
+    sealed: tokio::sync::watch::Sender<u64>,
 }
 
 impl std::fmt::Debug for Replica {
@@ -238,6 +246,8 @@ impl Replica {
             subscribers: Mutex::new(Vec::new()),
             judge: RwLock::new(None),
             searched: search::Searched::default(),
+            sealing: Mutex::new(()),
+            sealed: tokio::sync::watch::Sender::new(0),
         };
         replica.load_scopes()?;
         replica.renew_views()?;

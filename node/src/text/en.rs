@@ -156,15 +156,16 @@ pub(super) fn say(message: &Message<'_>) -> String {
             format!("{} row {row}: {message}", if refused { "refused" } else { "note" })
         }
         Message::More { more } => format!("{more} more; --json shows all"),
-        Message::Exported { rows, conflicts, .. } => {
+        Message::Exported { rows, conflicts, number, .. } => {
             let open = match conflicts {
                 0 => String::new(),
                 n => format!("; {n} have open conflicts: their latest values were exported"),
             };
-            format!("{rows} records exported{open}")
+            format!("{rows} records exported as number {number}{open}")
         }
-        Message::Footer { worker, device, at, rows } => {
-            format!("exported by {worker} on {device} at {at}: {rows} records")
+        Message::UnmaskOne => "numbers are shown in full one record at a time: name the record".to_owned(),
+        Message::Footer { number, worker, device, at, rows } => {
+            format!("export {number} by {worker} on {device} at {at}: {rows} records")
         }
     }
 }
@@ -212,7 +213,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":merge", "if the number is registered, fill in there"),
     (":no_id", "the person has no ID number"),
     (":anyway", "register although there are likely matches"),
-    (":unmask", "why numbers are shown in full"),
+    (":unmask", "why numbers are shown in full; the audit keeps it"),
+    ("conflicts list:key", "this record only: id, ID number, credit code or number"),
     (":limit", "list at most so many"),
     ("person find:text", "a part of name, phone or address, or the end of the number"),
     ("place find:text", "a part of name, phone or address, or the end of the code"),

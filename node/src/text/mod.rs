@@ -6,7 +6,7 @@ mod zh;
 
 use std::fmt::Display;
 
-use wangge_model::checks::{id_number, text};
+use wangge_model::checks::{id_number, phone, text};
 use wangge_model::identity::Role;
 
 use crate::replica::Delivery;
@@ -241,8 +241,11 @@ pub enum Message<'a> {
         file: &'a str,
         rows: usize,
         conflicts: usize,
+        number: &'a str,
     },
+    UnmaskOne,
     Footer {
+        number: &'a str,
         worker: &'a str,
         device: &'a str,
         at: &'a str,
@@ -363,6 +366,49 @@ pub fn scrub(typed: &str) -> String {
     clean
 }
 
+/// The text with every ID number and mobile phone in it masked: what people wrote into a report or a
+/// note is shown like the fields that are made for such numbers.
+pub fn veil(written: &str) -> String {
+    let mut veiled = String::with_capacity(written.len());
+    let mut token = String::new();
+    for c in written.chars().map(Some).chain([None]) {
+        match c {
+            Some(c) if c.is_ascii_alphanumeric() || ('０'..='９').contains(&c) || c == 'Ｘ' || c == 'ｘ' =>
+            {
+                token.push(c);
+            }
+            other => {
+                veiled.push_str(&veil_token(&token));
+                token.clear();
+                veiled.extend(other);
+            }
+        }
+    }
+    veiled
+}
+
+fn veil_token(token: &str) -> String {
+    let folded = text::half_width(token);
+    let digits = folded.bytes().filter(u8::is_ascii_digit).count();
+    let month_and_day = |at: usize| {
+        let part = |at: usize| folded.get(at..at + 2).and_then(|part| part.parse::<u8>().ok());
+        part(at).is_some_and(|month| (1..=12).contains(&month))
+            && part(at + 2).is_some_and(|day| (1..=31).contains(&day))
+    };
+    let id_number = match folded.len() {
+        18 => digits >= 17 && !folded[..17].contains(|c: char| !c.is_ascii_digit()) && month_and_day(10),
+        15 => digits == 15 && month_and_day(8),
+        _ => false,
+    };
+    let mobile =
+        folded.len() == 11 && digits == 11 && folded.starts_with('1') && folded.as_bytes()[1] >= b'3';
+    match (id_number, mobile) {
+        (true, _) => id_number::mask(&folded),
+        (_, true) => phone::mask(&folded),
+        _ => token.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,6 +419,13 @@ mod tests {
         assert_eq!(scrub("id_number=９９０１０１１９９００１０１００１９"), "id_number=990101********0019");
         assert_eq!(scrub("99010119900101001x"), "990101********001X");
         // Ids, unit codes and phones are no ID numbers.
+        assert_eq!(
+            veil("张三990101199001010019电话：１３８０００００００１，330881121200-A-0001"),
+            "张三990101********0019电话：138****0001，330881121200-A-0001"
+        );
+        for text in ["913501000001000043", "91350100M000100Y43", "2026-11-25", "02112345678", ""] {
+            assert_eq!(veil(text), text);
+        }
         for text in ["330881121200", "13800000001", "0123456789012345678901234567890a", ""] {
             assert_eq!(scrub(text), text);
         }

@@ -176,15 +176,18 @@ pub(super) fn say(message: &Message<'_>) -> String {
             }
         }
         Message::More { more } => format!("  另有 {more} 条,用 --json 看全部"),
-        Message::Exported { file, rows, conflicts } => {
+        Message::Exported { file, rows, conflicts, number } => {
             let open = match conflicts {
                 0 => String::new(),
                 n => format!(",其中 {n} 条有冲突,导出的是最新值"),
             };
-            format!("已导出 {rows} 条到 {file}{open}")
+            format!("已导出 {rows} 条到 {file},导出编号 {number}{open}")
         }
-        Message::Footer { worker, device, at, rows } => {
-            format!("导出人:{worker}  设备:{device}  时间:{at}  共 {rows} 条  含个人信息,请妥善保管")
+        Message::UnmaskOne => "完整号码只能逐条查看:请指明是哪一条记录".to_owned(),
+        Message::Footer { number, worker, device, at, rows } => {
+            format!(
+                "导出编号:{number}  导出人:{worker}  设备:{device}  时间:{at}  共 {rows} 条  含个人信息,请妥善保管"
+            )
         }
     }
 }
@@ -232,7 +235,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":merge", "号码已登记的,把资料补充到原记录"),
     (":no_id", "没有公民身份号码"),
     (":anyway", "有相似的记录也登记"),
-    (":unmask", "显示完整号码的原因"),
+    (":unmask", "显示完整号码的原因,记入审计"),
+    ("conflicts list:key", "只看这一条记录:标识、身份号码、信用代码或编号"),
     (":limit", "最多列出多少条"),
     ("person find:text", "姓名、电话、住址的一部分,或号码的末几位"),
     ("place find:text", "名称、电话、地址的一部分,或代码的末几位"),
