@@ -173,6 +173,14 @@ fn make_absolute(command: &mut Command) {
     let file = match command {
         Command::Import(args) => &mut args.file,
         Command::Export(args) => &mut args.file,
+        Command::Work(command) => {
+            for file in command.files() {
+                if let Ok(absolute) = std::path::absolute(&*file) {
+                    *file = absolute.display().to_string();
+                }
+            }
+            return;
+        }
         _ => return,
     };
     if let Ok(absolute) = std::path::absolute(&*file) {

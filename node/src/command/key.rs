@@ -51,7 +51,8 @@ pub(super) fn resolve(
     })
 }
 
-fn candidates(
+/// All documents of a kind that `key` may mean.
+pub(super) fn candidates(
     replica: &Replica,
     kind: Kind,
     key: &str,

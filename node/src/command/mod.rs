@@ -17,6 +17,7 @@ mod shown;
 mod status;
 mod sync;
 mod units;
+pub(crate) mod work;
 mod workers;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(crate) use server::outcome_of;
 pub use server::serve;
 pub(crate) use sync::is_in_sync;
 pub use sync::{SyncArgs, sync};
+pub use work::WorkCommand;
 
 /// A worker's command on his replica.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Subcommand)]
@@ -64,6 +66,9 @@ pub enum Command {
     Export(ExportArgs),
     /// One session with the relay.
     Sync(SyncArgs),
+    /// Grid work and the centre's records.
+    #[command(flatten)]
+    Work(WorkCommand),
 }
 
 /// What a command has to say.
@@ -108,6 +113,7 @@ pub fn execute(
         Command::Conflicts(command) => conflicts::execute(replica, command),
         Command::Import(args) => import::execute(replica, args, progress),
         Command::Export(args) => export::execute(replica, args, progress),
+        Command::Work(command) => work::execute(replica, command),
         Command::Sync(_) => Err(sync::needs_network()),
     }
 }

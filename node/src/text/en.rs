@@ -1,9 +1,12 @@
 //! English.
 
+mod work;
+
 use super::Message;
 
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
+        Message::Work(ref text) => work::say(text),
         Message::StoreLocked => "another program uses the directory: try again later or stop it".to_owned(),
         Message::StoreNewer => "a newer version wrote the data: update this program".to_owned(),
         Message::StoreForeign => "the directory holds something else: choose another one".to_owned(),
@@ -234,4 +237,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":field", "the field, by name or Chinese label"),
     (":value", "the right value"),
     (":take", "which of the values listed, from 1"),
+    (":state", "those in that state only"),
+    (":mine", "those for me only"),
+    (":overdue", "those overdue only"),
 ];

@@ -14,5 +14,12 @@ pub(crate) fn help(command: &str, argument: Option<&str>) -> Option<String> {
             }
         }
     };
-    Some(format!("{} / {}", found(zh::HELP)?, found(en::HELP)?))
+    if let (Some(zh), Some(en)) = (found(zh::HELP), found(en::HELP)) {
+        // The records of grid work have their own words for what they share.
+        let own = argument.and_then(|_| crate::command::work::help(command, argument));
+        let (zh, en) = own.unwrap_or_else(|| (zh.to_owned(), en.to_owned()));
+        return Some(format!("{zh} / {en}"));
+    }
+    let (zh, en) = crate::command::work::help(command, argument)?;
+    Some(format!("{zh} / {en}"))
 }

@@ -2,6 +2,7 @@
 
 mod en;
 mod help;
+mod work;
 mod zh;
 
 use std::fmt::Display;
@@ -12,6 +13,7 @@ use wangge_model::identity::Role;
 use crate::replica::Delivery;
 
 pub(crate) use help::help;
+pub use work::WorkText;
 pub(crate) use zh::CASE_HEADINGS;
 
 /// Something to say, with what it is about.
@@ -251,6 +253,9 @@ pub enum Message<'a> {
         at: &'a str,
         rows: usize,
     },
+
+    // ---- grid work and the centre
+    Work(WorkText<'a>),
 }
 
 impl Message<'_> {

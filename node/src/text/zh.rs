@@ -1,5 +1,7 @@
 //! 中文.
 
+mod work;
+
 use super::{Message, Word};
 
 /// Headings of the ledger of cases.
@@ -37,6 +39,7 @@ pub(super) fn wrote(worker: &str, at: &str, value: &str) -> String {
 
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
+        Message::Work(ref text) => work::say(text),
         Message::StoreLocked => "数据目录正被另一个程序使用,请稍后再试或先停止它".to_owned(),
         Message::StoreNewer => "数据由更新的版本写成,请升级本程序".to_owned(),
         Message::StoreForeign => "这个目录不是网格数据目录,请换一个目录".to_owned(),
@@ -256,4 +259,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":field", "项目,如 phone 或 联系电话"),
     (":value", "正确的内容"),
     (":take", "选列表中的第几个,从 1 起"),
+    (":state", "只列这个状态的"),
+    (":mine", "只列该我办的"),
+    (":overdue", "只列已超期的"),
 ];

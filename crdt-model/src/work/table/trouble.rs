@@ -5,6 +5,8 @@ use crate::schema::Kind;
 
 pub(super) const RECORDS: &[RecordSpec] = &[HAZARD, DISPUTE, OPINION, HELP];
 
+/// What failed a re-inspection is rectified again before it can pass: of two inspections apart from each
+/// other, the one that failed counts.
 const HAZARD: RecordSpec = RecordSpec {
     kind: Kind::HAZARD,
     word: "hazard",
@@ -23,17 +25,24 @@ const HAZARD: RecordSpec = RecordSpec {
     states: &[
         state("open", "待整改"),
         state("rectified", "待复查"),
+        state("failed", "复查不合格"),
         closed("closed", "已销号"),
         closed("cancelled", "已撤销"),
     ],
     verbs: &[
-        verb("rectify", "what was done about it", &["open", "rectified"], To::State("rectified"), &[TEXT]),
+        verb(
+            "rectify",
+            "what was done about it",
+            &["open", "rectified", "failed"],
+            To::State("rectified"),
+            &[TEXT],
+        ),
         verb(
             "reinspect",
             "looks again: --pass or --fail",
             &["open", "rectified"],
             To::Outcome(&[
-                Outcome { name: "fail", label: "不合格", state: "open", rank: 1 },
+                Outcome { name: "fail", label: "不合格", state: "failed", rank: 1 },
                 Outcome { name: "pass", label: "合格", state: "closed", rank: 2 },
             ]),
             &[MORE, may("due", "新的整改期限", Rule::Day, "the new last day")],
@@ -41,18 +50,19 @@ const HAZARD: RecordSpec = RecordSpec {
         verb(
             "extend",
             "gives more time",
-            &["open", "rectified"],
+            &["open", "rectified", "failed"],
             To::Same,
             &[need("due", "新的整改期限", Rule::Day, "the new last day"), REASON],
         ),
         verb(
             "refer",
             "tells whoever is competent",
-            &["open", "rectified"],
+            &["open", "rectified", "failed"],
             To::Same,
             &[need("to", "移送单位", Rule::Text, "to whom"), MORE, CASE],
         ),
-        verb("cancel", "was none", &["open", "rectified"], To::State("cancelled"), &[REASON]).last(1),
+        verb("cancel", "was none", &["open", "rectified", "failed"], To::State("cancelled"), &[REASON])
+            .last(1),
         NOTE,
     ],
     headline: &["kind", "text"],

@@ -1,0 +1,298 @@
+//! Grid work and the centre's records: made, added to, shown, listed. What each kind has is data
+//! (`wangge_model::work`); what goes beyond a record and its events has a file of its own.
+
+mod extra;
+mod line;
+mod patrol;
+mod resolve;
+pub(super) mod shown;
+pub(super) mod street;
+
+use serde_json::Value;
+
+use wangge_model::checks::CheckError;
+use wangge_model::document::{DocumentView, Op};
+use wangge_model::identity::{DocId, Scope};
+use wangge_model::schema::Kind;
+use wangge_model::work::codes::shipped;
+use wangge_model::work::draft::{self, Actor, Said};
+use wangge_model::work::{Home, RecordSpec, To, Verb, WorkError, of_word};
+
+use super::key::Target;
+use super::workers::Workers;
+use super::{Answer, CommandError};
+use crate::replica::{Edit, Replica};
+use crate::text::{Message, WorkText, scrub};
+
+pub use line::WorkCommand;
+pub(crate) use line::help;
+pub(crate) use resolve::happened_at;
+
+use shown::Seen;
+use street::Street;
+
+/// Lines of a list for people, unless they ask for more.
+const LIST_LINES: usize = 50;
+
+impl From<WorkError> for CommandError {
+    fn from(error: WorkError) -> Self {
+        let mut error = Self::from(CheckError::from(error));
+        // What was typed may hold an ID number.
+        error.message = scrub(&error.message);
+        error
+    }
+}
+
+pub(super) fn execute(replica: &Replica, command: &WorkCommand) -> Result<Answer, CommandError> {
+    let unknown = || CommandError::usage("bad-usage", &Message::BadUsage);
+    let street = Street::load(replica)?;
+    let spec = of_word(&command.record).ok_or_else(unknown)?;
+    match (spec.kind, command.verb.as_str()) {
+        (Kind::PATROL, "finding") => patrol::finding(replica, &street, spec, command),
+        (_, "show") => show(replica, &street, spec, command),
+        (_, "list") => list(replica, &street, spec, command),
+        (_, verb) if verb == spec.opens => make(replica, &street, spec, command),
+        (_, verb) => add(replica, &street, spec, spec.verb(verb).ok_or_else(unknown)?, command),
+    }
+}
+
+/// Where a new record lives.
+fn home(
+    street: &Street,
+    spec: &RecordSpec,
+    actor: &Actor,
+    command: &WorkCommand,
+    said: &Said,
+    about: &[Target],
+) -> Result<Scope, CommandError> {
+    let published = || if actor.role.is_centre() { Scope::Street } else { actor.unit.clone() };
+    let scope = match (command.get("unit"), spec.home) {
+        (Some(unit), _) => street.unit(unit)?,
+        (None, Home::Street) => Scope::Street,
+        (None, Home::Published) => published(),
+        (None, Home::Assignee) => match said.get("assignee").map(|assignee| assignee.parse::<Scope>()) {
+            Some(Ok(unit)) => unit,
+            _ => {
+                let worker = said.get("assignee").and_then(|assignee| assignee.parse().ok());
+                worker.and_then(|worker| street.post_of(&worker)).unwrap_or_else(|| actor.unit.clone())
+            }
+        },
+        (None, Home::Own) => {
+            let registered =
+                about.iter().find(|target| [Kind::PERSON, Kind::PLACE].contains(&target.view.kind));
+            registered.map_or_else(|| actor.unit.clone(), |target| target.scope.clone())
+        }
+    };
+    writable(street, actor, &scope)?;
+    Ok(scope)
+}
+
+/// Whether this worker may write in `scope` at all.
+pub(super) fn writable(street: &Street, actor: &Actor, scope: &Scope) -> Result<(), CommandError> {
+    let unit = street.unit_name(scope);
+    if !street.holds(scope) {
+        return Err(CommandError::failed("unit-not-held", &Message::Work(WorkText::NotHeld { unit: &unit })));
+    }
+    if *scope == Scope::Street && !actor.role.is_centre() {
+        return Err(CommandError::failed("role", &Message::Work(WorkText::StreetIsTheCentres)));
+    }
+    Ok(())
+}
+
+/// Code tables, as far as this replica knows them.
+fn codes(table: &str) -> Vec<(String, String)> {
+    shipped(table)
+}
+
+/// A record that is about to be written.
+pub(super) struct Draft {
+    pub(super) scope: Scope,
+    pub(super) doc: DocId,
+    pub(super) ops: Vec<Op>,
+}
+
+/// Checks what was said of a new record.
+fn draft(
+    replica: &Replica,
+    street: &Street,
+    spec: &RecordSpec,
+    command: &WorkCommand,
+) -> Result<Draft, CommandError> {
+    let actor = street.actor()?;
+    draft::check_role(spec, spec.opens, actor.role)?;
+    let (said, about) = resolve::inputs(replica, street, spec.inputs, command)?;
+    let ops = draft::open(spec, &actor, &said, &codes)?;
+    let scope = home(street, spec, &actor, command, &said, &about)?;
+    Ok(Draft { scope, doc: DocId(replica.random()?), ops })
+}
+
+fn make(
+    replica: &Replica,
+    street: &Street,
+    spec: &'static RecordSpec,
+    command: &WorkCommand,
+) -> Result<Answer, CommandError> {
+    let at_ms = happened_at(replica, command.get("at"))?;
+    let Draft { scope, doc, ops } = draft(replica, street, spec, command)?;
+    replica.commit(&scope, vec![Edit { doc, kind: spec.kind, ops }], at_ms)?;
+    answer(replica, street, spec, &scope, &doc, spec.opens)
+}
+
+/// Checks what was said of an event.
+fn event(
+    replica: &Replica,
+    street: &Street,
+    spec: &'static RecordSpec,
+    verb: &Verb,
+    command: &WorkCommand,
+    target: &Target,
+) -> Result<Op, CommandError> {
+    let actor = street.actor()?;
+    draft::check_role(spec, verb.name, actor.role)?;
+    writable(street, &actor, &target.scope)?;
+    let (mut said, _) = resolve::inputs(replica, street, verb.inputs, command)?;
+    if let To::Outcome(outcomes) = verb.to {
+        let chosen: Vec<&str> =
+            outcomes.iter().map(|outcome| outcome.name).filter(|name| command.has(name)).collect();
+        if let [one] = chosen.as_slice() {
+            said.insert("result".to_owned(), (*one).to_owned());
+        }
+    }
+    let record = wangge_model::work::fold::fold(spec, &target.view);
+    Ok(draft::act(spec, &target.view, &record, &actor, verb, &said, &codes)?)
+}
+
+fn target(replica: &Replica, spec: &RecordSpec, command: &WorkCommand) -> Result<Target, CommandError> {
+    resolve::record(replica, spec, command.key.as_deref().unwrap_or_default())
+}
+
+fn add(
+    replica: &Replica,
+    street: &Street,
+    spec: &'static RecordSpec,
+    verb: &Verb,
+    command: &WorkCommand,
+) -> Result<Answer, CommandError> {
+    let at_ms = happened_at(replica, command.get("at"))?;
+    let target = target(replica, spec, command)?;
+    let op = event(replica, street, spec, verb, command, &target)?;
+    let edit = Edit { doc: target.view.id, kind: spec.kind, ops: vec![op] };
+    replica.commit(&target.scope, vec![edit], at_ms)?;
+    answer(replica, street, spec, &target.scope, &target.view.id, verb.name)
+}
+
+/// What stands now, after `event` was written.
+fn answer(
+    replica: &Replica,
+    street: &Street,
+    spec: &'static RecordSpec,
+    scope: &Scope,
+    doc: &DocId,
+    event: &str,
+) -> Result<Answer, CommandError> {
+    let workers = Workers::load(replica)?;
+    let Some(view) = replica.get(scope, spec.kind, doc)? else {
+        return Ok(Answer { json: Value::Null, text: String::new() });
+    };
+    let seen = Seen::of(spec, scope.clone(), view);
+    let id = super::shown::short_id(doc);
+    let done = WorkText::Done {
+        record: spec.label,
+        event: spec.event_label(event),
+        id: &id,
+        state: seen.record.state.label,
+    };
+    let text = Message::Work(done).line();
+    Ok(Answer { json: shown::json(replica, street, &workers, &seen)?, text })
+}
+
+fn show(
+    replica: &Replica,
+    street: &Street,
+    spec: &'static RecordSpec,
+    command: &WorkCommand,
+) -> Result<Answer, CommandError> {
+    let workers = Workers::load(replica)?;
+    let Target { scope, view } = target(replica, spec, command)?;
+    let seen = Seen::of(spec, scope, view);
+    Ok(Answer {
+        json: shown::json(replica, street, &workers, &seen)?,
+        text: shown::text(replica, street, &seen)?,
+    })
+}
+
+/// All records of a kind in `scopes`, newest first.
+pub(super) fn all(
+    replica: &Replica,
+    spec: &'static RecordSpec,
+    scopes: &[Scope],
+) -> Result<Vec<Seen>, CommandError> {
+    let mut found: Vec<Seen> = Vec::new();
+    for scope in scopes {
+        let mut views: Vec<DocumentView> = Vec::new();
+        replica.each(scope, spec.kind, |view| {
+            views.push(view);
+            true
+        })?;
+        for view in views {
+            // Copies of one record count once.
+            if !extra::COPIED.contains(&spec.kind) || found.iter().all(|seen| seen.view.id != view.id) {
+                found.push(Seen::of(spec, scope.clone(), view));
+            }
+        }
+    }
+    found.sort_by_cached_key(|seen| (std::cmp::Reverse(seen.record.made_ms), seen.view.id));
+    Ok(found)
+}
+
+fn list(
+    replica: &Replica,
+    street: &Street,
+    spec: &'static RecordSpec,
+    command: &WorkCommand,
+) -> Result<Answer, CommandError> {
+    let workers = Workers::load(replica)?;
+    let scopes = match command.get("unit") {
+        Some(unit) => {
+            let unit = street.unit(unit)?;
+            street.within(&unit).into_iter().filter(|unit| street.holds(unit)).collect()
+        }
+        None => street.held(),
+    };
+    let state = match command.get("state") {
+        None => None,
+        Some(typed) => Some(spec.state(typed.trim()).ok_or_else(|| {
+            let known = spec.states.iter().map(|state| format!("{} {}", state.name, state.label));
+            let known = known.collect::<Vec<_>>().join("、");
+            CommandError::usage(
+                "state-unknown",
+                &Message::Work(WorkText::StateUnknown { typed, known: &known }),
+            )
+        })?),
+    };
+    let limit = match command.get("limit") {
+        None => None,
+        Some(typed) => Some(typed.trim().parse::<usize>().map_err(|_| {
+            CommandError::usage("number-unreadable", &Message::Work(WorkText::LimitUnreadable { typed }))
+        })?),
+    };
+    let now = replica.now_ms();
+    let own = street.actor().ok();
+    let mut found = all(replica, spec, &scopes)?;
+    found.retain(|seen| {
+        state.is_none_or(|state| seen.record.state == state)
+            && (!command.has("mine") || own.as_ref().is_some_and(|own| seen.is_for(&own.worker, &own.unit)))
+            && (!command.has("overdue") || seen.overdue(now))
+    });
+    let total = found.len();
+    let lines_max = limit.unwrap_or(LIST_LINES).min(total);
+    let mut lines: Vec<String> =
+        found.iter().take(lines_max).map(|seen| shown::line(street, seen, now)).collect();
+    lines.push(Message::Listed { shown: lines_max, total }.line());
+    let json = found
+        .iter()
+        .take(limit.unwrap_or(usize::MAX))
+        .map(|seen| shown::json(replica, street, &workers, seen))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Answer { json: json.into(), text: lines.join("\n") })
+}

@@ -1,0 +1,117 @@
+//! From what was typed to what is stored: people, places, cases, workers and units by their ids.
+
+use wangge_model::identity::Scope;
+use wangge_model::schema::Kind;
+use wangge_model::work::draft::Said;
+use wangge_model::work::{Input, RecordSpec, Rule};
+
+use super::extra::COPIED;
+use super::line::WorkCommand;
+use super::street::Street;
+use crate::command::key::{self, Target};
+use crate::command::{CommandError, instant};
+use crate::replica::Replica;
+use crate::text::{Message, scrub};
+
+/// How far ahead of this device's clock a claimed time may lie.
+const AHEAD_MS_MAX: u64 = 5 * 60 * 1000;
+
+/// A claimed time: read, and not in the future.
+pub(crate) fn happened_at(replica: &Replica, typed: Option<&str>) -> Result<Option<u64>, CommandError> {
+    let Some(typed) = typed else { return Ok(None) };
+    let now = replica.now_ms();
+    let at = time(replica, typed)?;
+    if at > now + AHEAD_MS_MAX {
+        return Err(CommandError::failed("time-ahead", &Message::TimeAhead { typed }));
+    }
+    Ok(Some(at))
+}
+
+/// A time, past or to come.
+pub(crate) fn time(replica: &Replica, typed: &str) -> Result<u64, CommandError> {
+    instant::parse(typed, replica.now_ms())
+        .ok_or_else(|| CommandError::usage("time-unreadable", &Message::TimeUnreadable { typed }))
+}
+
+/// A document of a kind by key, as a reference.
+pub(super) fn document(replica: &Replica, kind: Kind, typed: &str) -> Result<Target, CommandError> {
+    if kind == Kind::PERIOD {
+        // People call a period by its name.
+        let mut found = None;
+        replica.each(&Scope::Street, kind, |view| {
+            if view.text("title") == typed.trim() {
+                found = Some(view);
+            }
+            true
+        })?;
+        if let Some(view) = found {
+            return Ok(Target { scope: Scope::Street, view });
+        }
+    }
+    key::resolve(replica, &[kind], typed, None)
+}
+
+/// The inputs of a record or an event, with references looked up. The documents of those come too.
+pub(super) fn inputs(
+    replica: &Replica,
+    street: &Street,
+    inputs: &[Input],
+    command: &WorkCommand,
+) -> Result<(Said, Vec<Target>), CommandError> {
+    let mut said = Said::new();
+    let mut targets = Vec::new();
+    for input in inputs {
+        let typed = command.all(input.name);
+        let Some(first) = typed.first() else { continue };
+        let value = match input.rule {
+            Rule::Flag => "true".to_owned(),
+            _ if first.trim().is_empty() => first.clone(),
+            Rule::Document(kind) => {
+                let target = document(replica, kind, first)?;
+                let id = target.view.id.to_string();
+                targets.push(target);
+                id
+            }
+            Rule::Worker => street.worker(first)?.to_string(),
+            Rule::Workers => {
+                let names = typed.iter().flat_map(|typed| typed.split([',', '，', '、', ' ', ';', '；']));
+                let names = names.filter(|name| !name.trim().is_empty());
+                let ids = names.map(|name| Ok(street.worker(name)?.to_string()));
+                ids.collect::<Result<Vec<_>, CommandError>>()?.join(" ")
+            }
+            Rule::Unit => street.unit(first)?.to_string(),
+            Rule::Assignee => match street.unit(first) {
+                Ok(unit) => unit.to_string(),
+                // The message about a worker says more, unless it was meant as a unit.
+                Err(error) if first.contains(':') => return Err(error),
+                Err(_) => street.worker(first)?.to_string(),
+            },
+            Rule::Time => instant::rfc3339(time(replica, first)?),
+            Rule::Text | Rule::Code(_) | Rule::Phone | Rule::Day | Rule::Count | Rule::Number => {
+                first.clone()
+            }
+        };
+        said.insert(input.name.to_owned(), value);
+    }
+    Ok((said, targets))
+}
+
+/// The record that `key` means. One that lives in several units, as a notice does, counts once: here where
+/// this device's worker belongs.
+pub(super) fn record(replica: &Replica, spec: &RecordSpec, key: &str) -> Result<Target, CommandError> {
+    if !COPIED.contains(&spec.kind) {
+        return key::resolve(replica, &[spec.kind], key, None);
+    }
+    let mut found = key::candidates(replica, spec.kind, key.trim(), &replica.scopes())?;
+    let several = found.iter().any(|target| target.view.id != found[0].view.id);
+    if several {
+        return key::resolve(replica, &[spec.kind], key, None);
+    }
+    let own = replica.profile().enrolment().map(|enrolment| enrolment.unit);
+    let at = found.iter().position(|target| Some(&target.scope) == own.as_ref()).unwrap_or(0);
+    if found.is_empty() {
+        let key = scrub(key);
+        return Err(CommandError::failed("not-found", &Message::NotFound { key: &key }));
+    }
+    Ok(found.swap_remove(at))
+}
