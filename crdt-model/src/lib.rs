@@ -4,9 +4,11 @@
 //! workstation, on a phone and in a simulator.
 
 pub mod audit;
+pub mod case;
 pub mod checkpoint;
 pub mod checks;
 pub mod clock;
+pub mod deadline;
 pub mod document;
 pub mod enrolment;
 pub mod identity;

@@ -1,0 +1,83 @@
+//! Checking a command before it is written: whether the worker may do this to the case now, and if not,
+//! who could.
+
+use super::course::Why;
+use super::event::{EventKind, Told};
+use super::fold::{CaseView, next_step};
+use super::rules::Rulebook;
+use super::table::{Who, row_of};
+use super::{Actor, Site, State};
+use crate::identity::Role;
+
+/// Why a command is not done, and who could.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The event.
+    pub kind: EventKind,
+    /// The state that the case is in.
+    pub state: State,
+    /// What stands in the way.
+    pub why: Why,
+    /// Who could do it, whatever the state.
+    pub who: &'static [Who],
+    /// The posts among them that can be told without knowing persons.
+    pub roles: Vec<Role>,
+    /// The states in which it can be done.
+    pub from: &'static [State],
+}
+
+/// Whether one of the worker's posts allows the event now; the post that does, with the event as it is to
+/// be written. `posts` in the order in which he would use them.
+///
+/// # Errors
+/// [`Refusal`] of the post that came closest.
+pub fn check(
+    view: &CaseView,
+    site: &Site,
+    posts: &[Actor],
+    told: &Told,
+    book: &Rulebook,
+) -> Result<Told, Refusal> {
+    let Some(kind) = told.kind() else {
+        return Err(refusal(view, EventKind::Note, Why::Who));
+    };
+    let mut closest: Option<Why> = None;
+    for post in posts {
+        let reaches = site.reached_from(post.role, &post.unit)
+            || (told.via.is_some() && matches!(post.unit, crate::identity::Scope::Centre));
+        let may_note = kind == EventKind::Note
+            && crate::schema::Kind::CASE
+                .spec()
+                .and_then(|spec| spec.access.event(kind.name()))
+                .is_some_and(|event| event.roles.contains(&post.role));
+        let outcome = match kind {
+            _ if !reaches => Err(Why::Who),
+            EventKind::Note if may_note => Ok(()),
+            EventKind::Note => Err(Why::Who),
+            _ => next_step(view, kind, told, post, book).map(|_| ()),
+        };
+        match outcome {
+            Ok(()) => {
+                let mut told = told.clone();
+                told.role = Some(post.role);
+                told.unit = Some(post.unit.clone());
+                return Ok(told);
+            }
+            // A post that may do it, though not now, says more than one that never may.
+            Err(why) => {
+                if closest.as_ref().is_none_or(|before| *before == Why::Who) {
+                    closest = Some(why);
+                }
+            }
+        }
+    }
+    Err(refusal(view, kind, closest.unwrap_or(Why::Who)))
+}
+
+fn refusal(view: &CaseView, kind: EventKind, why: Why) -> Refusal {
+    let row = row_of(kind);
+    let who = row.map_or(&[][..], |row| row.who);
+    let mut roles: Vec<Role> = who.iter().flat_map(|who| who.roles(view.tier)).collect();
+    roles.dedup();
+    Refusal { kind, state: view.state, why, who, roles, from: row.map_or(&[][..], |row| row.from) }
+}
