@@ -272,7 +272,7 @@ fn people_are_found_by_the_sound_of_their_name_and_as_they_are_now() {
 #[test]
 fn views_are_there_after_a_restart_and_made_anew_when_their_form_changed() {
     use wangge_node::replica::Replica;
-    use wangge_store::{Batch, Options, Store};
+    use wangge_store::{Batch, Options};
 
     let ana = station();
     ana.run(&["person", "add", &format!("id_number={}", IDS[0]), "name=张三", "phone=13812345678"]);
@@ -287,15 +287,15 @@ fn views_are_there_after_a_restart_and_made_anew_when_their_form_changed() {
         json
     };
     assert_eq!(shown(), person);
-    let store = Store::open(dir.path(), Options::default()).expect("opens");
+    let replica = Replica::open(dir.path(), Options::default()).expect("opens");
     let mut batch = Batch::new();
-    let views: Vec<Vec<u8>> = store.scan(b"W").map(|entry| entry.expect("reads").0).collect();
+    let views: Vec<Vec<u8>> = replica.store().scan_keys(b"W").map(|key| key.expect("reads")).collect();
     assert!(!views.is_empty());
     for key in views {
         batch.put(key, vec![0xff]);
     }
     batch.put(&b"mviews"[..], vec![0]);
-    store.commit(batch).expect("commits");
-    store.close();
+    replica.store().commit(batch).expect("commits");
+    replica.close();
     assert_eq!(shown(), person);
 }

@@ -269,9 +269,11 @@ impl Replica {
             return vec![(key, None), (view_key, None)];
         }
         let mut writes = vec![(key, Some(document.encode())), (view_key, Some(document.view().pack()))];
-        if let Some(natural) = document.kind().spec().and_then(|spec| spec.natural_key) {
+        if let Some(natural) = document.kind().spec().and_then(|spec| spec.natural_key)
+            && let Some(secret) = self.secret(scope)
+        {
             for number in document.texts(natural) {
-                let key = keys::natural(scope, document.kind(), &number);
+                let key = keys::natural(scope, &secret, document.kind(), &number);
                 // Nearly always there already, and reading costs less than writing.
                 if !matches!(self.store.get(&key), Ok(Some(id)) if id == document.id().0) {
                     writes.push((key, Some(document.id().0.to_vec())));

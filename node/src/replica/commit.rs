@@ -11,6 +11,7 @@ use wangge_model::verdict::Verdict;
 use wangge_store::Batch;
 
 use super::scope::{HeldScope, extent_of};
+use super::vault::encode_record;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// What to write to one document.
@@ -131,7 +132,7 @@ impl Replica {
             let record = LogRecord { head, signature, transaction };
             (record, tip, reported)
         };
-        let len_bytes = encode(&record).len();
+        let len_bytes = encode_record(&record).len();
         if len_bytes > LEN_BYTES_MAX {
             return Err(ReplicaError::TooLarge { len_bytes, max_bytes: LEN_BYTES_MAX });
         }
@@ -164,7 +165,7 @@ impl Replica {
             document.apply(change, &origin).map_err(|e| ReplicaError::Form(e.to_string()))?;
             self.put_document(scope, document, &mut batch);
         }
-        batch.put(keys::record(scope, &log, seq), encode(record));
+        batch.put(keys::record(scope, &log, seq), encode_record(record));
         batch.put(keys::tip(scope, &log), encode(&tip));
         if !record.transaction.seen.is_empty() {
             batch.put(keys::reported(scope), encode(&reported));

@@ -11,6 +11,7 @@ use wangge_model::materialise::Applied;
 use wangge_store::Batch;
 
 use super::scope::{HeldScope, ScopeState, extent_of};
+use super::vault::encode_record;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// A run that did not fit: what to tell the peer is held of the log.
@@ -211,7 +212,7 @@ fn append(
 ) {
     let Checked { log, records, tip, .. } = checked;
     for record in &records {
-        batch.put(keys::record(scope, &log, record.transaction.seq), encode(record));
+        batch.put(keys::record(scope, &log, record.transaction.seq), encode_record(record));
     }
     batch.put(keys::tip(scope, &log), encode(&tip));
     news.push((log, extent_of(&tip)));

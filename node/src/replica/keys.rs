@@ -4,6 +4,7 @@ use wangge_model::checkpoint::{Cursor, class_of};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::sealed::Series;
+use wangge_model::transaction::ScopeSecret;
 
 /// Who this replica is.
 pub(crate) const PROFILE: &[u8] = b"mprofile";
@@ -154,11 +155,15 @@ pub(crate) fn kept_page(scope: &Scope, end: Option<&Cursor>) -> Vec<u8> {
     key
 }
 
-/// The document that holds a natural key now.
-pub(crate) fn natural(scope: &Scope, kind: Kind, number: &str) -> Vec<u8> {
+/// The document that holds a natural key now: by a keyed hash, as keys are not encrypted.
+pub(crate) fn natural(scope: &Scope, secret: &ScopeSecret, kind: Kind, number: &str) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new_keyed(&secret.0);
+    hasher.update(b"natural index");
+    hasher.update(&[kind.0]);
+    hasher.update(number.as_bytes());
     let mut key = scoped(b'N', scope);
     key.push(kind.0);
-    key.extend_from_slice(number.as_bytes());
+    key.extend_from_slice(&hasher.finalize().as_bytes()[..16]);
     key
 }
 

@@ -87,7 +87,9 @@ impl Replica {
         number: &str,
     ) -> Result<Option<DocumentView>, ReplicaError> {
         let Some(natural) = kind.spec().and_then(|spec| spec.natural_key) else { return Ok(None) };
-        let Some(bytes) = self.store.get(&keys::natural(scope, kind, number))? else { return Ok(None) };
+        let Some(secret) = self.secret(scope) else { return Ok(None) };
+        let place = keys::natural(scope, &secret, kind, number);
+        let Some(bytes) = self.store.get(&place)? else { return Ok(None) };
         let Some(doc) = DocId::from_slice(&bytes) else { return Ok(None) };
         let Some(view) = self.get(scope, kind, &doc)? else { return Ok(None) };
         let current = view.texts(natural).iter().any(|text| text == number);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wangge_store::Options;
 
 use super::ReplicaError;
+use super::vault::Access;
 
 /// A clock and a source of chance.
 pub trait World: Send + Sync + std::fmt::Debug {
@@ -54,6 +55,8 @@ pub struct Machine {
     pub world: Arc<dyn World>,
     /// How its disk is used.
     pub options: Options,
+    /// What opens what is sealed on it.
+    pub access: Access,
 }
 
 impl Default for Machine {
@@ -64,6 +67,6 @@ impl Default for Machine {
 
 impl From<Options> for Machine {
     fn from(options: Options) -> Self {
-        Self { world: Arc::new(System), options }
+        Self { world: Arc::new(System), options, access: Access::default() }
     }
 }

@@ -18,6 +18,7 @@ mod profile;
 mod scope;
 mod sealed;
 mod search;
+pub mod vault;
 mod views;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ pub use profile::{Profile, STORE_VERSION};
 pub use sealed::{SealedEnd, SealedIntakeError};
 
 use scope::ScopeState;
+use vault::{Access, Vault, VaultError};
 
 /// Decides on positions before they take effect. The relay has one; other replicas await its verdicts.
 pub trait Judge: Send + Sync {
@@ -74,7 +76,7 @@ struct State {
 pub struct Replica {
     dir: PathBuf,
     world: Arc<dyn World>,
-    store: Store,
+    store: Vault,
     profile: RwLock<Profile>,
     /// Drawn at each start of the process: from it follow the Automerge actors.
     actor_nonce: u64,
@@ -102,6 +104,9 @@ pub enum ReplicaError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What keeps it sealed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A stored document.
     #[error(transparent)]
     Document(#[from] DocumentError),
@@ -184,14 +189,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A simulated disk needs a key that does not lie in a file.
+fn simulated(options: &wangge_store::Options, access: Access) -> Access {
+    match options.disk {
+        Some(_) => Access { given: access.given.or(Some([0x5a; 32])), ..access },
+        None => access,
+    }
+}
+
 impl Replica {
     /// Makes a new replica in an empty or missing directory.
     ///
     /// # Errors
     /// [`ReplicaError::Occupied`] if one is there already.
     pub fn create(dir: &Path, profile: Profile, machine: impl Into<Machine>) -> Result<Self, ReplicaError> {
-        let Machine { world, options } = machine.into();
-        let is_simulated = options.disk.is_some();
+        let Machine { world, options, access } = machine.into();
+        let (is_simulated, access) = (options.disk.is_some(), simulated(&options, access));
         let store = Store::open(dir, options)?;
         if store.get(keys::PROFILE)?.is_some() {
             return Err(ReplicaError::Occupied { dir: dir.to_owned(), what: "wangge".to_owned() });
@@ -201,10 +214,11 @@ impl Replica {
         if !is_simulated && let Err(error) = std::fs::set_permissions(dir, private) {
             tracing::warn!(dir = %dir.display(), %error, "the directory cannot be closed to other users");
         }
+        let vault = Vault::create(dir, store, Arc::clone(&world), profile.replica().0, &access)?;
         let mut batch = Batch::new();
         batch.put(keys::PROFILE, encode(&profile));
-        store.commit(batch)?;
-        Self::start(dir, world, store, profile)
+        vault.commit(batch)?;
+        Self::start(dir, world, vault, profile)
     }
 
     /// Opens the replica in `dir`.
@@ -212,27 +226,57 @@ impl Replica {
     /// # Errors
     /// [`ReplicaError::NoReplica`] if there is none; [`ReplicaError::Newer`].
     pub fn open(dir: &Path, machine: impl Into<Machine>) -> Result<Self, ReplicaError> {
-        let Machine { world, options } = machine.into();
+        let Machine { world, options, access } = machine.into();
+        if !Store::exists(dir, &options) {
+            return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
+        }
+        let access = simulated(&options, access);
+        let store = Store::open(dir, options)?;
+        Self::unlock(dir, Vault::open(dir, store, Arc::clone(&world), &access), world)
+    }
+
+    /// Opens the replica in `dir`, whose PIN is forgotten, with the centre's answer to the request that
+    /// [`Vault::ask_recovery`] made. The PIN that `machine` names is the new one.
+    ///
+    /// # Errors
+    /// [`VaultError::Line`] if the answer does not fit.
+    pub fn open_with_answer(
+        dir: &Path,
+        answer: &str,
+        machine: impl Into<Machine>,
+    ) -> Result<Self, ReplicaError> {
+        let Machine { world, options, access } = machine.into();
         if !Store::exists(dir, &options) {
             return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
         }
         let store = Store::open(dir, options)?;
-        let Some(bytes) = store.get(keys::PROFILE)? else {
-            return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
+        Self::unlock(dir, Vault::recover(dir, store, Arc::clone(&world), answer, &access), world)
+    }
+
+    fn unlock(
+        dir: &Path,
+        vault: Result<Vault, VaultError>,
+        world: Arc<dyn World>,
+    ) -> Result<Self, ReplicaError> {
+        let nothing = || ReplicaError::NoReplica { dir: dir.to_owned() };
+        let vault = match vault {
+            Err(VaultError::Empty { .. }) => return Err(nothing()),
+            other => other?,
         };
+        let Some(bytes) = vault.get(keys::PROFILE)? else { return Err(nothing()) };
         let damaged = || ReplicaError::Damaged { what: "profile".to_owned(), dir: dir.to_owned() };
         let (version, _): (u32, _) = postcard::take_from_bytes(&bytes).map_err(|_| damaged())?;
         if version > STORE_VERSION {
             return Err(ReplicaError::Newer { dir: dir.to_owned(), found: version });
         }
         let profile: Profile = postcard::from_bytes(&bytes).map_err(|_| damaged())?;
-        Self::start(dir, world, store, profile)
+        Self::start(dir, world, vault, profile)
     }
 
     fn start(
         dir: &Path,
         world: Arc<dyn World>,
-        store: Store,
+        store: Vault,
         profile: Profile,
     ) -> Result<Self, ReplicaError> {
         let replica = Self {
@@ -328,7 +372,7 @@ impl Replica {
     }
 
     /// The store, for records of the relay's own.
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &Vault {
         &self.store
     }
 

@@ -61,8 +61,8 @@ impl Replica {
         }
         let mut documents = 0;
         if self.is_centre() {
-            for entry in self.store.scan(&keys::documents(scope)) {
-                entry?;
+            for key in self.store.scan_keys(&keys::documents(scope)) {
+                key?;
                 documents += 1;
             }
         }
@@ -160,8 +160,8 @@ impl Replica {
     pub fn start_pages(&self, checkpoint: Checkpoint, start: &CheckpointStart) -> Result<(), ReplicaError> {
         let scope = checkpoint.scope.clone();
         let mut batch = Batch::new();
-        for entry in self.store.scan(&keys::kept_pages(&scope)) {
-            batch.delete(entry?.0);
+        for key in self.store.scan_keys(&keys::kept_pages(&scope)) {
+            batch.delete(key?);
         }
         batch.put(keys::kept_start(&scope), encode(start));
         batch.put(keys::completeness(&scope), encode(&Arrival::Pages(checkpoint.clone(), None)));

@@ -9,7 +9,7 @@ use wangge_model::identity::{Epoch, ReplicaId, Scope};
 use super::{ReplicaError, World};
 
 /// Version of the store's records; a store of a newer one is refused.
-pub const STORE_VERSION: u32 = 1;
+pub const STORE_VERSION: u32 = 2;
 
 /// What is stored of this replica itself.
 #[derive(Clone, Serialize, Deserialize)]

@@ -14,7 +14,9 @@ use wangge_model::materialise::Applied;
 use wangge_model::session::Completeness;
 use wangge_model::transaction::ScopeSecret;
 use wangge_model::verdict::VoidReason;
-use wangge_store::{Batch, Store, StoreError};
+use wangge_store::{Batch, StoreError};
+
+use super::vault::{Vault, decode_record};
 
 use super::{ReplicaError, keys};
 
@@ -52,7 +54,7 @@ pub(super) fn extent_of(tip: &Tip) -> Extent {
 
 impl ScopeState {
     pub(super) fn load(
-        store: &Store,
+        store: &Vault,
         dir: &Path,
         scope: &Scope,
         secret: ScopeSecret,
@@ -113,7 +115,7 @@ impl ScopeState {
 
 /// Cuts logs whose writes failed in the middle back to their last signed position: what a failed write
 /// left out was never acknowledged, and its author sends it again.
-pub(super) fn mend(store: &Store, scope: &Scope, tips: &BTreeMap<LogId, Tip>) -> Result<Batch, StoreError> {
+pub(super) fn mend(store: &Vault, scope: &Scope, tips: &BTreeMap<LogId, Tip>) -> Result<Batch, StoreError> {
     let mut batch = Batch::new();
     for (log, tip) in tips {
         let base = tip.identity.branch.as_ref().map_or(0, |branch| branch.base).max(tip.floor);
@@ -124,7 +126,7 @@ pub(super) fn mend(store: &Store, scope: &Scope, tips: &BTreeMap<LogId, Tip>) ->
             let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
             if seq == whole + 1 {
                 whole = seq;
-                if let Ok(record) = postcard::from_bytes::<LogRecord>(&value)
+                if let Some(record) = decode_record(&value)
                     && record.signature.is_some()
                 {
                     last = Some(record);
@@ -161,7 +163,7 @@ fn position(bytes: &[u8]) -> Option<(LogId, u64)> {
 
 type Read<T> = Result<Result<Option<T>, ()>, StoreError>;
 
-fn read<T: for<'de> Deserialize<'de>>(store: &Store, key: &[u8]) -> Read<T> {
+fn read<T: for<'de> Deserialize<'de>>(store: &Vault, key: &[u8]) -> Read<T> {
     Ok(match store.get(key)? {
         None => Ok(None),
         Some(bytes) => postcard::from_bytes(&bytes).map(Some).map_err(|_| ()),
@@ -170,7 +172,7 @@ fn read<T: for<'de> Deserialize<'de>>(store: &Store, key: &[u8]) -> Read<T> {
 
 /// What is held of a scope's logs, for the model's functions.
 pub(super) struct HeldScope<'a> {
-    pub(super) store: &'a Store,
+    pub(super) store: &'a Vault,
     pub(super) scope: &'a Scope,
     pub(super) tips: &'a BTreeMap<LogId, Tip>,
 }
@@ -189,14 +191,18 @@ impl Held for HeldScope<'_> {
             }
             log = branch.of;
         }
-        let bytes = self.store.get(&keys::record(self.scope, &log, seq)).ok()??;
-        match postcard::from_bytes(&bytes) {
-            Ok(record) => Some(record),
+        let bytes = match self.store.get(&keys::record(self.scope, &log, seq)) {
+            Ok(bytes) => bytes?,
             Err(error) => {
-                tracing::error!(scope = %self.scope, %log, seq, %error, "a stored transaction is damaged");
-                None
+                tracing::error!(scope = %self.scope, %log, seq, %error, "a stored transaction cannot be read");
+                return None;
             }
+        };
+        let record = decode_record(&bytes);
+        if record.is_none() {
+            tracing::error!(scope = %self.scope, %log, seq, "a stored transaction is damaged");
         }
+        record
     }
 
     fn branches(&self, log: &LogId) -> Vec<LogId> {

@@ -53,8 +53,8 @@ impl Replica {
         let _turn = lock(&self.documents);
         let mut batch = Batch::new();
         let mut count = 0;
-        for entry in self.store.scan(keys::VIEWS) {
-            batch.delete(entry?.0);
+        for key in self.store.scan_keys(keys::VIEWS) {
+            batch.delete(key?);
         }
         self.store.commit(std::mem::take(&mut batch))?;
         for scope in self.scopes() {

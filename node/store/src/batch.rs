@@ -42,6 +42,11 @@ impl Batch {
         self.len_bytes
     }
 
+    /// The writes, ascending by key. `None` deletes.
+    pub fn into_writes(self) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> {
+        self.writes.into_iter()
+    }
+
     /// Adds the writes of `later`, which win over those already here.
     pub(crate) fn absorb(&mut self, later: Batch) {
         if self.is_empty() {

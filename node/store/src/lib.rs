@@ -33,7 +33,7 @@ mod overlay;
 mod simulated;
 mod sync;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -101,6 +101,26 @@ pub struct Store {
 enum Backing {
     Files(Arc<Shared>),
     Simulated(Arc<Opened>),
+}
+
+/// A batch on its way to the disk.
+#[must_use = "it is not durable before it was waited for"]
+#[derive(Debug)]
+pub struct Queued {
+    result: mpsc::Receiver<Result<(), StoreError>>,
+    dir: PathBuf,
+}
+
+impl Queued {
+    /// Waits until the batch would survive a power loss.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit`].
+    pub fn wait(self) -> Result<(), StoreError> {
+        self.result.recv().unwrap_or_else(|_| {
+            Err(StoreError::Poisoned { dir: self.dir, cause: "the committer thread is gone".to_owned() })
+        })
+    }
 }
 
 struct Shared {
@@ -213,7 +233,15 @@ impl Store {
     /// [`BlockingInCallback`](StoreError::BlockingInCallback), [`Io`](StoreError::Io) or
     /// [`Damaged`](StoreError::Damaged).
     pub fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.commit_and_wait(batch, false)
+        self.queue(batch)?.wait()
+    }
+
+    /// Queues `batch` and returns at once, for a caller that must let go of something before it waits.
+    ///
+    /// # Errors
+    /// [`BlockingInCallback`](StoreError::BlockingInCallback).
+    pub fn queue(&self, batch: Batch) -> Result<Queued, StoreError> {
+        self.queue_with(batch, false)
     }
 
     /// Moves what has been committed so far from the journal to sled, which otherwise happens in the
@@ -222,12 +250,12 @@ impl Store {
     /// # Errors
     /// Those of [`commit`](Self::commit).
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        self.commit_and_wait(Batch::default(), true)
+        self.queue_with(Batch::default(), true)?.wait()
     }
 
-    fn commit_and_wait(&self, batch: Batch, with_checkpoint: bool) -> Result<(), StoreError> {
+    fn queue_with(&self, batch: Batch, with_checkpoint: bool) -> Result<Queued, StoreError> {
         let (done, result) = mpsc::sync_channel(1);
-        // Nobody can have stopped listening: the receiver waits below.
+        // Nobody need be listening any more.
         let done = Box::new(move |outcome| drop(done.send(outcome)));
         match &self.backing {
             Backing::Files(shared) if shared.is_committer_thread() => {
@@ -239,12 +267,7 @@ impl Store {
                 opened.work();
             }
         }
-        result.recv().unwrap_or_else(|_| {
-            Err(StoreError::Poisoned {
-                dir: self.dir().to_path_buf(),
-                cause: "the committer thread is gone".to_owned(),
-            })
-        })
+        Ok(Queued { result, dir: self.dir().to_path_buf() })
     }
 
     /// Queues `batch` and returns at once. `done` is called on the committer thread when the

@@ -1,0 +1,442 @@
+//! Encryption at rest: the layer between a replica and its store. Everything is sealed on its way to the
+//! disk and opened on its way back; whoever copies the directory without the store key reads nothing.
+//!
+//! ```text
+//! PIN | key file | centre ──▶ store key ──▶ document key, one a document ──▶ the document, its payloads in logs
+//!                                       └─▶ general key ──▶ everything else
+//! ```
+//!
+//! Document keys and the general key lie in the store, wrapped by the store key. Removing a document's key is
+//! not enough to erase the document: sled's files keep old values. So an erasure also draws a new store key,
+//! wraps what remains anew and overwrites the old one ([`Vault::renew`]); nothing else is rewritten.
+//!
+//! Keys of the store stay in clear and hold no personal data: scopes, log positions, document ids, keyed hashes.
+
+mod access;
+mod keyfile;
+mod keyring;
+mod record;
+mod seal;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use wangge_model::identity::DocId;
+use wangge_store::{Batch, Store, StoreError};
+
+use super::World;
+
+pub use access::{Access, RecoveryRequest, VaultError};
+pub use keyfile::{KEY_FILE, PIN_CHARS_MAX, PIN_CHARS_MIN, Pin};
+pub(crate) use record::{decode_record, encode_record};
+pub use seal::{Pair, PinCost, seal_to};
+
+use keyring::{Documents, Ring};
+use record::Parts;
+use seal::{Key, Nonces};
+
+/// First byte of the store's keys under which wrapped document keys lie.
+const WRAPS: u8 = b'k';
+/// Where the wrapped general key lies.
+const GENERAL: &[u8] = b"g";
+/// Wraps that are rewritten in one batch.
+const REWRAP_BATCH: usize = 2_000;
+
+/// A store whose values are sealed.
+pub struct Vault {
+    dir: PathBuf,
+    world: Arc<dyn World>,
+    store: Store,
+    keys: Arc<Keys>,
+    /// Store keys are renewed, and document keys removed, one at a time.
+    turn: Mutex<()>,
+    holder: Mutex<access::Opened>,
+}
+
+struct Keys {
+    /// Held for reading while a batch is sealed and queued, so that a renewal knows what precedes it.
+    ring: RwLock<Ring>,
+    documents: Mutex<Documents>,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+/// What a value is sealed under.
+enum Under {
+    /// The key of a document, or of the pages of a scope.
+    Own(DocId),
+    /// Header and payloads, each under its own.
+    Record,
+    General,
+}
+
+fn under(key: &[u8]) -> Under {
+    match key.first() {
+        Some(b'D' | b'W') => {
+            let doc = key.len().checked_sub(16).and_then(|at| DocId::from_slice(&key[at..]));
+            doc.map_or(Under::General, Under::Own)
+        }
+        // Pages hold many residents' data under the centre's signature: they go as a whole.
+        Some(b'y') => Under::Own(pages_name(key)),
+        Some(b'L') => Under::Record,
+        _ => Under::General,
+    }
+}
+
+/// The name under which the key of a scope's kept pages is kept: like a document's.
+pub(super) fn pages_name(key: &[u8]) -> DocId {
+    let scope = key.get(1..).and_then(|rest| rest.split(|byte| *byte == 0).next()).unwrap_or_default();
+    let hash = blake3::Hasher::new_derive_key("wangge 2026 key of kept pages").update(scope).finalize();
+    let mut name = [0; 16];
+    name.copy_from_slice(&hash.as_bytes()[..16]);
+    DocId(name)
+}
+
+fn wrap_key(doc: &DocId) -> Vec<u8> {
+    [&[WRAPS], &doc.0[..]].concat()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Vault {
+    /// The value of `key`.
+    ///
+    /// # Errors
+    /// [`StoreError`], also if what is there was not sealed by this replica in this place.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(key)?.map(|sealed| self.open_value(key, &sealed)).transpose()
+    }
+
+    /// All entries whose key begins with `prefix`, ascending, opened.
+    pub fn scan<'a>(
+        &'a self,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<'a> {
+        self.scan_from(prefix, prefix)
+    }
+
+    /// Like [`Vault::scan`], beginning with the first key that is not below `start`.
+    pub fn scan_from<'a>(
+        &'a self,
+        prefix: &[u8],
+        start: &[u8],
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<'a> {
+        self.store.scan_from(prefix, start).map(|entry| {
+            let (key, sealed) = entry?;
+            let value = self.open_value(&key, &sealed)?;
+            Ok((key, value))
+        })
+    }
+
+    /// The keys that begin with `prefix`, ascending; nothing is opened.
+    pub fn scan_keys<'a>(
+        &'a self,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<Vec<u8>, StoreError>> + use<'a> {
+        self.store.scan(prefix).map(|entry| entry.map(|(key, _)| key))
+    }
+
+    /// Applies `batch` and waits until it would survive a power loss.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let (queued, fresh) = {
+            let ring = self.ring();
+            let (sealed, fresh) = self.seal(&ring, batch)?;
+            (self.store.queue(sealed), fresh)
+        };
+        // The lock on the keys is not held while waiting: whoever would make room may need it.
+        let result = queued.and_then(wangge_store::Queued::wait);
+        self.keys.settle(&fresh, result.is_ok());
+        result
+    }
+
+    /// Queues `batch`; `done` is called once it would survive a power loss, or has failed.
+    pub fn commit_then(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        let ring = self.ring();
+        match self.seal(&ring, batch) {
+            Ok((sealed, fresh)) => {
+                let keys = Arc::clone(&self.keys);
+                self.store.commit_then(sealed, move |result| {
+                    keys.settle(&fresh, result.is_ok());
+                    done(result);
+                });
+            }
+            // From the committer's thread all the same: the caller may hold what `done` asks for.
+            Err(error) => self.store.commit_then(Batch::new(), move |_| done(Err(error))),
+        }
+    }
+
+    /// Waits for the commits queued so far and gives the directory up.
+    pub fn close(self) {
+        self.store.close();
+    }
+
+    fn ring(&self) -> RwLockReadGuard<'_, Ring> {
+        self.keys.ring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn damaged(&self, what: &str) -> StoreError {
+        StoreError::Damaged { dir: self.dir.clone(), what: what.to_owned() }
+    }
+
+    // ---- opening
+
+    fn open_value(&self, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        match under(key) {
+            Under::General => {
+                let opened = self.ring().general.open(key, sealed);
+                opened.ok_or_else(|| self.damaged("a record does not open under this replica's key"))
+            }
+            Under::Own(doc) => {
+                let own = self.key_of(&doc)?.and_then(|own| own.open(key, sealed));
+                own.ok_or_else(|| self.damaged("a document does not open under its key"))
+            }
+            Under::Record => {
+                let unsound = || self.damaged("a transaction does not open under its keys");
+                let mut parts = Parts::split(sealed).ok_or_else(unsound)?;
+                parts.header = self.ring().general.open(key, &parts.header).ok_or_else(unsound)?;
+                for (doc, payload) in &mut parts.changes {
+                    let own = self.key_of(doc)?.ok_or_else(unsound)?;
+                    *payload = own.open(key, payload).ok_or_else(unsound)?;
+                }
+                Ok(parts.join())
+            }
+        }
+    }
+
+    /// The key of a document; `None` if it has none.
+    fn key_of(&self, doc: &DocId) -> Result<Option<Key>, StoreError> {
+        let forgotten = {
+            let documents = lock(&self.keys.documents);
+            if let Some(key) = documents.cached(doc).or_else(|| documents.fresh(doc)) {
+                return Ok(Some(key));
+            }
+            documents.forgotten()
+        };
+        let place = wrap_key(doc);
+        let Some(wrap) = self.store.get(&place)? else { return Ok(None) };
+        let key = unwrap(&self.ring(), &place, &wrap).ok_or_else(|| self.damaged("a key does not open"))?;
+        lock(&self.keys.documents).keep(*doc, key.clone(), forgotten);
+        Ok(Some(key))
+    }
+
+    // ---- sealing
+
+    /// The batch as it goes to the disk, and the documents whose keys it carries.
+    fn seal(&self, ring: &Ring, batch: Batch) -> Result<(Batch, Vec<DocId>), StoreError> {
+        let chance = |error: super::ReplicaError| self.damaged(&error.to_string());
+        let mut nonces = Nonces::draw(&*self.world).map_err(chance)?;
+        let mut sealed = Batch::new();
+        let mut fresh: Vec<DocId> = Vec::new();
+        let outcome = (|| {
+            for (key, value) in batch.into_writes() {
+                let Some(value) = value else {
+                    sealed.delete(key);
+                    continue;
+                };
+                let value = match under(&key) {
+                    Under::General => ring.general.seal(nonces.next(), &key, &value),
+                    Under::Own(doc) => {
+                        let own = self.sealing_key(ring, &doc, &mut sealed, &mut fresh, &mut nonces)?;
+                        own.seal(nonces.next(), &key, &value)
+                    }
+                    Under::Record => {
+                        let unsound = || self.damaged("a transaction is not in its stored form");
+                        let mut parts = Parts::split(&value).ok_or_else(unsound)?;
+                        parts.header = ring.general.seal(nonces.next(), &key, &parts.header);
+                        for (doc, payload) in &mut parts.changes {
+                            let own = self.sealing_key(ring, doc, &mut sealed, &mut fresh, &mut nonces)?;
+                            *payload = own.seal(nonces.next(), &key, payload);
+                        }
+                        parts.join()
+                    }
+                };
+                sealed.put(key, value);
+            }
+            Ok(())
+        })();
+        match outcome {
+            Ok(()) => Ok((sealed, fresh)),
+            Err(error) => {
+                self.keys.settle(&fresh, false);
+                Err(error)
+            }
+        }
+    }
+
+    /// The key to seal a document's data with. While its wrap may not be on the disk, every batch that
+    /// uses it carries the wrap.
+    fn sealing_key(
+        &self,
+        ring: &Ring,
+        doc: &DocId,
+        sealed: &mut Batch,
+        fresh: &mut Vec<DocId>,
+        nonces: &mut Nonces,
+    ) -> Result<Key, StoreError> {
+        let place = wrap_key(doc);
+        let forgotten = {
+            let documents = lock(&self.keys.documents);
+            if let Some(key) = documents.cached(doc) {
+                return Ok(key);
+            }
+            if let Some(key) = documents.fresh(doc).filter(|_| fresh.contains(doc)) {
+                return Ok(key);
+            }
+            documents.forgotten()
+        };
+        let stored = match self.store.get(&place)? {
+            Some(wrap) => {
+                Some(unwrap(ring, &place, &wrap).ok_or_else(|| self.damaged("a key does not open"))?)
+            }
+            None => None,
+        };
+        let mut documents = lock(&self.keys.documents);
+        if let Some(key) = stored {
+            documents.keep(*doc, key.clone(), forgotten);
+            return Ok(key);
+        }
+        if let Some(key) = documents.cached(doc) {
+            return Ok(key);
+        }
+        let key = match documents.fresh(doc) {
+            Some(key) => key,
+            None => Key::draw(&*self.world).map_err(|error| self.damaged(&error.to_string()))?,
+        };
+        documents.carry(*doc, &key);
+        drop(documents);
+        fresh.push(*doc);
+        let wrap = wrap(ring, &place, &key, nonces).ok_or_else(|| self.damaged("there is no store key"))?;
+        sealed.put(place, wrap);
+        Ok(key)
+    }
+
+    // ---- erasing
+
+    /// Removes the keys of documents for good: their own data opens no more, not even from old copies
+    /// within the store's files. Returns once the new store key is durable and the old one is gone.
+    ///
+    /// # Errors
+    /// [`VaultError`]; then it must be called again.
+    pub fn destroy_keys(&self, documents: &[DocId]) -> Result<(), VaultError> {
+        let turn = lock(&self.turn);
+        let mut batch = Batch::new();
+        for doc in documents {
+            batch.delete(wrap_key(doc));
+        }
+        self.store.commit(batch)?;
+        {
+            let mut kept = lock(&self.keys.documents);
+            for doc in documents {
+                kept.forget(doc);
+            }
+        }
+        self.renew_in(&turn)
+    }
+
+    /// Whether a document has a key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn has_key(&self, doc: &DocId) -> Result<bool, StoreError> {
+        Ok(self.store.get(&wrap_key(doc))?.is_some())
+    }
+
+    /// Draws a new store key, wraps all keys anew and overwrites the old one.
+    ///
+    /// # Errors
+    /// [`VaultError`]; the next opening goes on where it stopped.
+    pub fn renew(&self) -> Result<(), VaultError> {
+        let turn = lock(&self.turn);
+        self.renew_in(&turn)
+    }
+
+    fn renew_in(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), VaultError> {
+        let number = self.ring().current().map_or(0, |(number, _)| number) + 1;
+        let key = {
+            let mut holder = lock(&self.holder);
+            let key = holder.derived(number).map_or_else(|| Key::draw(&*self.world), Ok)?;
+            holder.begin_renewal(&self.dir, &*self.world, number, &key)?;
+            key
+        };
+        self.keys.ring.write().unwrap_or_else(PoisonError::into_inner).store.insert(number, key);
+        self.rewrap()
+    }
+
+    /// Wraps under the newest store key what is wrapped under older ones, then forgets those.
+    fn rewrap(&self) -> Result<(), VaultError> {
+        // Whatever was sealed before the newest key was in use has been queued: let it arrive.
+        self.store.commit(Batch::new())?;
+        let Some(newest) = self.ring().current().map(|(number, _)| number) else { return Ok(()) };
+        let mut nonces = Nonces::draw(&*self.world)?;
+        let mut batch = Batch::new();
+        let mut count = 0;
+        for prefix in [&[WRAPS][..], GENERAL] {
+            for entry in self.store.scan(prefix) {
+                let (place, old) = entry?;
+                if generation_of(&old) == Some(newest) {
+                    continue;
+                }
+                let ring = self.ring();
+                let key = unwrap(&ring, &place, &old).ok_or(VaultError::Unreadable)?;
+                let new = wrap(&ring, &place, &key, &mut nonces).ok_or(VaultError::Unreadable)?;
+                drop(ring);
+                batch.put(place, new);
+                count += 1;
+                if count % REWRAP_BATCH == 0 {
+                    self.store.commit(std::mem::take(&mut batch))?;
+                }
+            }
+        }
+        self.store.commit(batch)?;
+        lock(&self.holder).end_renewal(&self.dir, newest)?;
+        let mut ring = self.keys.ring.write().unwrap_or_else(PoisonError::into_inner);
+        ring.store.retain(|number, _| *number == newest);
+        Ok(())
+    }
+}
+
+impl Keys {
+    fn settle(&self, fresh: &[DocId], durable: bool) {
+        if fresh.is_empty() {
+            return;
+        }
+        let mut documents = lock(&self.documents);
+        for doc in fresh {
+            documents.settle(doc, durable);
+        }
+    }
+}
+
+/// A wrapped key: the store key's number, and the key sealed under it.
+fn wrap(ring: &Ring, place: &[u8], key: &Key, nonces: &mut Nonces) -> Option<Vec<u8>> {
+    let (number, store) = ring.current()?;
+    Some([&number.to_be_bytes()[..], &store.seal(nonces.next(), place, key.bytes())].concat())
+}
+
+fn unwrap(ring: &Ring, place: &[u8], wrap: &[u8]) -> Option<Key> {
+    let store = ring.store.get(&generation_of(wrap)?)?;
+    Key::from_slice(&store.open(place, &wrap[4..])?)
+}
+
+fn generation_of(wrap: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(wrap.get(..4)?.try_into().ok()?))
+}
+
+/// Whether `dir` holds the data of a version that did not encrypt.
+fn is_clear(store: &Store) -> Result<bool, StoreError> {
+    Ok(store.get(super::keys::PROFILE)?.is_some() && store.get(GENERAL)?.is_none())
+}
+
+/// Where the key file of a replica lies.
+pub fn key_file(dir: &Path) -> PathBuf {
+    dir.join(KEY_FILE)
+}
