@@ -233,6 +233,12 @@ impl Role {
         matches!(self, Self::CentreClerk | Self::CentreAdmin | Self::StreetLeader)
     }
 
+    /// Whether this role, held at `unit`, serves the whole street and so holds every scope: the centre's
+    /// roles, and the windows at the centre, which take in matters of every grid (art. 9).
+    pub fn serves_street(self, unit: &Scope) -> bool {
+        self.is_centre() || self == Self::WindowClerk && *unit == Scope::Centre
+    }
+
     /// Whether this role can be held at `unit`: a grid role at a grid, an area role at an area, a team
     /// role at a team, a centre role at `centre` or `street`, a window at the centre or an area (art. 17).
     pub fn fits(self, unit: &Scope) -> bool {

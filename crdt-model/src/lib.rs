@@ -16,6 +16,8 @@ pub mod ingest;
 pub mod invitation;
 pub mod log;
 pub mod materialise;
+pub mod right;
+pub mod roster;
 pub mod schema;
 pub mod sealed;
 pub mod search;

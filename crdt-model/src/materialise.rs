@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::head_tag;
 use crate::document::{Document, DocumentError, FormError, Origin};
-use crate::identity::{DocId, LogId};
+use crate::identity::{DocId, LogId, ReplicaId};
 use crate::ingest::Held;
 use crate::log::{LogRecord, Tip};
 use crate::schema::Kind;
@@ -26,6 +26,8 @@ pub struct AppliedLog {
     pub lamport: u64,
     /// The Automerge actor in use there.
     pub actor: [u8; 16],
+    /// The latest time at which the centre wrote something that the author had seen there.
+    pub after_ms: u64,
     /// The log broke a rule of form here: nothing from this position on takes effect.
     pub ended: Option<u64>,
 }
@@ -37,8 +39,11 @@ pub trait Documents {
     /// # Errors
     /// [`DocumentError`] if it is damaged.
     fn load(&self, doc: &DocId, kind: Kind) -> Result<Option<Document>, DocumentError>;
-    /// Why the position is void, if it was found to be so before it took effect.
-    fn void(&self, log: &LogId, record: &LogRecord) -> Option<VoidReason>;
+    /// Why the position is void, if it was found to be so before it took effect. What its author had seen
+    /// of the centre was written at `after_ms`.
+    fn void(&self, log: &LogId, record: &LogRecord, after_ms: u64) -> Option<VoidReason>;
+    /// The centre's replica.
+    fn centre(&self) -> ReplicaId;
     /// Void transactions that change `doc`, in the order (Lamport, log, seq), each with the log that
     /// holds it and the Automerge actor in use there.
     fn voided(&self, doc: &DocId) -> Vec<(LogId, [u8; 16], LogRecord)>;
@@ -64,43 +69,51 @@ pub enum Effect {
 
 /// Documents that transactions have changed and that are not stored yet.
 #[derive(Debug, Default)]
-pub struct Open(BTreeMap<DocId, (Document, bool)>);
+pub struct Open {
+    documents: BTreeMap<DocId, (Document, bool)>,
+    entered: BTreeSet<(LogId, u64)>,
+}
 
 impl Open {
     /// The changed documents, to be stored together with the applied positions.
     pub fn drain_changed(&mut self) -> impl Iterator<Item = Document> {
-        std::mem::take(&mut self.0).into_values().filter(|(_, changed)| *changed).map(|(doc, _)| doc)
+        std::mem::take(&mut self.documents).into_values().filter(|(_, changed)| *changed).map(|(doc, _)| doc)
     }
 
     /// Puts a document there that was changed otherwise.
     pub fn replace(&mut self, document: Document) {
-        self.0.insert(document.id(), (document, true));
+        self.documents.insert(document.id(), (document, true));
     }
 
     /// An open document.
     pub fn document(&self, id: &DocId) -> Option<&Document> {
-        self.0.get(id).map(|(document, _)| document)
+        self.documents.get(id).map(|(document, _)| document)
+    }
+
+    /// Void positions whose changes entered documents because something that counts builds on them.
+    pub fn drain_entered(&mut self) -> BTreeSet<(LogId, u64)> {
+        std::mem::take(&mut self.entered)
     }
 
     /// How many are open.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.documents.len()
     }
 
     /// Whether none is open.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.documents.is_empty()
     }
 
     fn get(&mut self, docs: &impl Documents, id: &DocId, kind: Kind) -> Result<&mut (Document, bool), Fault> {
-        if !self.0.contains_key(id) {
+        if !self.documents.contains_key(id) {
             let document = match docs.load(id, kind)? {
                 Some(document) => document,
                 None => Document::new(*id, kind)?,
             };
-            self.0.insert(*id, (document, false));
+            self.documents.insert(*id, (document, false));
         }
-        self.0.get_mut(id).ok_or(Fault::Form(FormError::UnknownDep { doc: *id }))
+        self.documents.get_mut(id).ok_or(Fault::Form(FormError::UnknownDep { doc: *id }))
     }
 }
 
@@ -146,6 +159,7 @@ impl Applied {
             len: seq,
             lamport: record.transaction.lamport,
             actor: nonce.map_or([0; 16], |nonce| actor(&named, nonce)),
+            after_ms: 0,
             ended: None,
         }
     }
@@ -180,13 +194,14 @@ impl Applied {
         let effect = if state.ended.is_some() {
             Effect::Void(VoidReason::Form)
         } else {
-            let Some(greatest) = self.greatest_seen(held, &transaction.seen, state.lamport) else {
+            let Some(greatest) = self.greatest_seen(held, docs, &transaction.seen, state.lamport) else {
                 return Ok((Effect::Waits, None));
             };
+            state.after_ms = state.after_ms.max(greatest.after_ms);
             if let Some(nonce) = transaction.actor_nonce {
                 state.actor = actor(&transaction.log, nonce);
             }
-            match docs.void(log, &record) {
+            match docs.void(log, &record, state.after_ms) {
                 Some(reason) => Effect::Void(reason),
                 None if !greatest.allows(transaction.lamport) => Effect::Ended(TransactionError {
                     log: *log,
@@ -215,8 +230,14 @@ impl Applied {
 
     /// The greatest Lamport number among what the author had seen; `None` while some of that has not
     /// taken effect here.
-    fn greatest_seen(&self, held: &impl Held, seen: &[Seen], own: u64) -> Option<Greatest> {
-        let mut greatest = Greatest { lamport: own, exact: true };
+    fn greatest_seen(
+        &self,
+        held: &impl Held,
+        docs: &impl Documents,
+        seen: &[Seen],
+        own: u64,
+    ) -> Option<Greatest> {
+        let mut greatest = Greatest { lamport: own, exact: true, after_ms: 0 };
         for seen in seen {
             let log = self.resolve(held, seen)?;
             if self.len_of(&log) < seen.len {
@@ -229,7 +250,12 @@ impl Applied {
                 continue;
             }
             match held.record(&log, upto) {
-                Some(record) => greatest.lamport = greatest.lamport.max(record.transaction.lamport),
+                Some(record) => {
+                    greatest.lamport = greatest.lamport.max(record.transaction.lamport);
+                    if held.tip(&log).is_some_and(|tip| tip.identity.replica == docs.centre()) {
+                        greatest.after_ms = greatest.after_ms.max(record.transaction.wall_ms);
+                    }
+                }
                 // Below the floor: the number is not held here.
                 None => greatest.exact = false,
             }
@@ -270,6 +296,7 @@ impl Applied {
 struct Greatest {
     lamport: u64,
     exact: bool,
+    after_ms: u64,
 }
 
 impl Greatest {
@@ -299,6 +326,7 @@ fn apply(
 ) -> Result<(), Fault> {
     let origin = origin(docs, log, transaction, actor);
     let mut undo: Vec<(DocId, (Document, bool))> = Vec::new();
+    let mut entered = Vec::new();
     for change in &transaction.changes {
         let done = (|| {
             let entry = open.get(docs, &change.doc, change.kind)?;
@@ -317,6 +345,8 @@ fn apply(
                         let void_origin = self::origin(docs, &log, void, actor);
                         for change in void.changes.iter().filter(|c| c.doc == doc) {
                             entry.0.apply(change, &void_origin)?;
+                            entry.0.mark(&void_origin, true);
+                            entered.push((log, void.seq));
                         }
                     }
                     entry.0.apply(change, &origin)?;
@@ -328,10 +358,11 @@ fn apply(
         })();
         if let Err(fault) = done {
             for (doc, before) in undo {
-                open.0.insert(doc, before);
+                open.documents.insert(doc, before);
             }
             return Err(fault);
         }
     }
+    open.entered.extend(entered);
     Ok(())
 }

@@ -15,8 +15,12 @@ pub struct Verdict {
     pub upto: u64,
     /// When the relay observed them, milliseconds since 1970 (UTC).
     pub observed_ms: u64,
+    /// The roster by which it decided: how many transactions of `street` had taken effect.
+    pub roster: u64,
     /// Positions that are void; the others are accepted.
     pub voids: Vec<Void>,
+    /// Earlier positions that waited in quarantine and on which a person has decided now.
+    pub settled: Vec<Settled>,
 }
 
 /// A position whose changes and events do not count. It keeps its place in the log.
@@ -28,11 +32,20 @@ pub struct Void {
     pub reason: VoidReason,
 }
 
+/// What a person decided on a position in quarantine.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Settled {
+    /// The position.
+    pub seq: u64,
+    /// Whether it counts from now on.
+    pub accepted: bool,
+}
+
 /// Why a position is void.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum VoidReason {
-    /// The author's replica does not hold the scope it wrote to.
+    /// No post of its author reaches the scope it wrote to.
     ScopeNotHeld,
     /// The transaction breaks a rule of form against the documents.
     Form,
@@ -42,6 +55,33 @@ pub enum VoidReason {
     NotTheRelay,
     /// A document of `street` that only the centre may write.
     CentreOnly,
+    /// The acting worker is not one of those who use the replica.
+    NotItsWorker,
+    /// No post of the worker allows what was written.
+    RoleMayNot,
+    /// A document of a kind that does not belong to the scope.
+    KindNotHere,
+    /// The worker's post there had ended when it was written.
+    PostEnded,
+    /// The worker's post there had not begun.
+    PostNotYet,
+    /// The replica has opened more epochs than one may.
+    TooManyEpochs,
+    /// In quarantine: the replica is revoked.
+    Revoked,
+    /// In quarantine: written before the worker left, arrived after the days of grace.
+    PastGrace,
+    /// A person discarded it from quarantine.
+    Discarded,
+    /// The replica is revoked, and its quarantine is full.
+    QuarantineFull,
+}
+
+impl VoidReason {
+    /// Whether the position waits in quarantine until a person accepts or discards it.
+    pub fn is_quarantine(self) -> bool {
+        matches!(self, Self::Revoked | Self::PastGrace)
+    }
 }
 
 impl std::fmt::Display for VoidReason {
@@ -52,6 +92,16 @@ impl std::fmt::Display for VoidReason {
             Self::UnknownReplica => "the centre does not know the device that wrote it",
             Self::NotTheRelay => "only the relay decides",
             Self::CentreOnly => "only the centre writes here",
+            Self::NotItsWorker => "it is written in the name of a worker who does not use that device",
+            Self::RoleMayNot => "the worker's post does not allow it",
+            Self::KindNotHere => "such documents do not belong to this unit",
+            Self::PostEnded => "the worker's post here had ended",
+            Self::PostNotYet => "the worker's post here had not begun",
+            Self::TooManyEpochs => "the device has been reset too often",
+            Self::Revoked => "the device is revoked; it waits in quarantine",
+            Self::PastGrace => "it came after the days of grace; it waits in quarantine",
+            Self::Discarded => "the centre discarded it from quarantine",
+            Self::QuarantineFull => "the device is revoked and its quarantine is full",
         })
     }
 }

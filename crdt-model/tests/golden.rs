@@ -18,7 +18,7 @@ use wangge_model::invitation::Invitation;
 use wangge_model::log::{EMPTY_HEAD, Run, SigningKey, next_head, sign_head};
 use wangge_model::schema::kinds;
 use wangge_model::transaction::{Opening, ScopeSecret, Seen, Transaction, actor};
-use wangge_model::verdict::{Verdict, Void, VoidReason};
+use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
 use wangge_model::wire::{
     Acknowledged, Frame, Hello, PROTOCOL_VERSION, ScopeClock, Summary, decode_batch, decode_page,
     encode_batch, encode_page,
@@ -97,7 +97,14 @@ fn sample() -> (Document, Run, Hash) {
             changes: vec![change.clone()],
             verdicts: if seq == 2 {
                 let voids = vec![Void { seq: 3, reason: VoidReason::ScopeNotHeld }];
-                vec![Verdict { log: LogId([1; 8]), upto: 4, observed_ms: 1_790_000_000_000, voids }]
+                vec![Verdict {
+                    log: LogId([1; 8]),
+                    upto: 4,
+                    observed_ms: 1_790_000_000_000,
+                    roster: 300,
+                    voids,
+                    settled: vec![Settled { seq: 2, accepted: true }],
+                }]
             } else {
                 Vec::new()
             },

@@ -6,6 +6,7 @@
 
 mod change;
 mod packed;
+mod restoring;
 mod view;
 
 use std::num::NonZeroU64;
@@ -52,6 +53,8 @@ pub struct Origin {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Applied {
     origin: Origin,
+    /// It is void, and here only because something that counts builds on it.
+    void: bool,
     start_op: u64,
     op_count: u32,
     actor_seq: u64,
@@ -249,6 +252,17 @@ impl Document {
         })
     }
 
+    /// Notes whether the change that came from `origin` is void: its values and events do not show then.
+    pub fn mark(&mut self, origin: &Origin, void: bool) {
+        let held = self.applied.iter_mut().rfind(|applied| {
+            let held = &applied.origin;
+            held.seq == origin.seq && held.log == origin.log && held.actor == origin.actor
+        });
+        if let Some(held) = held {
+            held.void = void;
+        }
+    }
+
     /// Whether nothing but the genesis is in.
     pub fn is_blank(&self) -> bool {
         self.applied.is_empty()
@@ -393,6 +407,9 @@ impl Document {
                 .to_change(self.id, page.kind, |at| hashes.get(at as usize).map(Dep::of))
                 .ok_or_else(unknown)?;
             self.apply(&travelled, &change.origin)?;
+            if change.void {
+                self.mark(&change.origin, true);
+            }
             let origin = &change.origin;
             let held =
                 self.applied.iter().rfind(|a| a.origin.seq == origin.seq && a.origin.log == origin.log);
@@ -494,6 +511,7 @@ impl Document {
         }
         .into();
         let applied = Applied {
+            void: false,
             origin: origin.clone(),
             start_op,
             op_count,
@@ -583,6 +601,7 @@ impl Document {
                 .apply_changes([change])
                 .map_err(|e| FormError::Automerge { doc: self.id, reason: e.to_string() })?;
             let mut kept = applied.clone();
+            kept.void |= void(&kept.origin);
             kept.deps = applied
                 .deps
                 .iter()
@@ -649,6 +668,7 @@ pub fn stored_page(id: DocId, bytes: &[u8]) -> Result<PageDocument, DocumentErro
         .into_iter()
         .map(|applied| PageChange {
             origin: applied.origin,
+            void: applied.void,
             base: applied.base,
             deps: applied.deps,
             ops: applied.ops,

@@ -106,7 +106,7 @@ impl DocumentView {
 }
 
 /// The order that holds everywhere. Branches of a forked log share positions: their actors differ.
-fn order(origin: &Origin) -> (u64, LogId, u64, [u8; 16]) {
+pub(super) fn order(origin: &Origin) -> (u64, LogId, u64, [u8; 16]) {
     (origin.lamport, origin.log, origin.seq, origin.actor)
 }
 
@@ -186,6 +186,8 @@ impl Document {
                 let applied = by_actor.get(actor.to_bytes())?.iter().find(|applied| {
                     (applied.start_op..applied.start_op + u64::from(applied.op_count)).contains(&counter)
                 })?;
+                // What is void does not show; the relay puts back what it overwrote.
+                (!applied.void).then_some(())?;
                 Some((Scalar::from_automerge(&scalar)?, applied.origin.clone()))
             })
             .collect();

@@ -91,4 +91,12 @@ pub const DICTIONARY: &[&str] = &[
     "item",
     "digest",
     "signature",
+    "workers",
+    "cuts",
+    "device",
+    "reason",
+    "wiped",
+    "grace_days",
+    "lease_days",
+    "quarantine_bytes",
 ];

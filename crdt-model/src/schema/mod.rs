@@ -18,7 +18,7 @@ pub use centre::KEEPERS;
 pub use dictionary::DICTIONARY;
 pub use work::{CENTRE, EVERYBODY, LEADERS, TRAINERS};
 
-use crate::identity::Role;
+use crate::identity::{Role, Scope};
 
 /// The kind of a document, as a number that never changes its meaning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -43,6 +43,19 @@ impl Kind {
     pub const CASE_RULES: Self = Self(81);
     /// The key to which reports and audit entries are sealed (密封密钥).
     pub const SEAL_KEY: Self = Self(70);
+    /// What the centre has laid down for the roster: grace, leases, limits.
+    pub const POLICY: Self = Self(60);
+
+    /// Whether documents of this kind belong to `scope`. The roster stands in `street`, the registers of
+    /// people and places in the grids.
+    pub fn lives_in(self, scope: &Scope) -> bool {
+        match self {
+            Self::UNIT | Self::WORKER | Self::REPLICA | Self::POLICY => *scope == Scope::Street,
+            Self::PERSON | Self::PLACE => matches!(scope, Scope::Grid(_)),
+            Self::CASE => *scope != Scope::Street,
+            _ => true,
+        }
+    }
 
     /// What this version knows of the kind; `None` if a newer version wrote it.
     pub fn spec(self) -> Option<&'static KindSpec> {

@@ -20,6 +20,7 @@ pub(super) const KINDS: &[KindSpec] = &[
     KindSpec {
         kind: Kind::WORKER,
         name: "worker",
+        // `posts`: role@unit -> from and until.
         containers: &[set("posts"), set("extra"), history("events")],
         extensions: &[],
         fields: &[field("name", "姓名"), field("status", "状态")],
@@ -29,7 +30,9 @@ pub(super) const KINDS: &[KindSpec] = &[
     KindSpec {
         kind: Kind::REPLICA,
         name: "replica",
-        containers: &[set("epochs"), set("extra"), history("events")],
+        // `workers`: worker -> from and until, beside the one in the field. `cuts`: the log of a revoked
+        // replica -> its last position that counts.
+        containers: &[set("epochs"), set("workers"), set("cuts"), set("extra"), history("events")],
         extensions: &[],
         fields: &[
             field("key", "公钥"),
@@ -37,6 +40,22 @@ pub(super) const KINDS: &[KindSpec] = &[
             field("status", "状态"),
             field("role", "岗位"),
             field("unit", "单位"),
+            field("device", "设备"),
+            field("reason", "原因"),
+            field("wiped", "已清除"),
+        ],
+        natural_key: None,
+        access: Access { writers: ADMINS, events: &[] },
+    },
+    KindSpec {
+        kind: Kind::POLICY,
+        name: "policy",
+        containers: &[set("extra"), history("events")],
+        extensions: &[],
+        fields: &[
+            field("grace_days", "离岗宽限天数"),
+            field("lease_days", "登记租期天数"),
+            field("quarantine_bytes", "隔离区上限(字节)"),
         ],
         natural_key: None,
         access: Access { writers: ADMINS, events: &[] },

@@ -38,6 +38,8 @@ pub struct PageDocument {
 pub struct PageChange {
     /// Where it came from.
     pub origin: Origin,
+    /// It is void, and there only because something that counts builds on it.
+    pub void: bool,
     /// The extension of the kind that it builds on.
     pub base: u8,
     /// Indexes of earlier changes of the same document that it builds on.
@@ -91,6 +93,9 @@ impl<T: PartialEq + Clone> Table<T> {
         })
     }
 }
+
+/// Beside the extension of a shape: its changes are void.
+const VOID: u8 = 0x80;
 
 /// Columns of a page, in the order in which they travel.
 const COLUMNS: usize = 14;
@@ -147,7 +152,8 @@ pub fn encode_page(documents: &[PageDocument], secret: &ScopeSecret) -> Vec<u8> 
                 }
             }
             let targets: Vec<Target> = change.ops.iter().map(|op| op.target.clone()).collect();
-            columns[SHAPES].uint(shapes.place(&(change.base, targets)) as u64);
+            let base = if change.void { change.base | VOID } else { change.base };
+            columns[SHAPES].uint(shapes.place(&(base, targets)) as u64);
             for op in &change.ops {
                 values.entry(&op.target).or_default().push(op.value.as_ref());
             }
@@ -304,7 +310,8 @@ pub fn decode_page(packed: &[u8], secret: &ScopeSecret) -> Result<Vec<PageDocume
                     Ok(Op { target: target.clone(), value })
                 })
                 .collect::<Result<_, WireError>>()?;
-            changes.push(PageChange { origin: row.clone(), base: *base, deps, ops });
+            let (void, base) = (*base & VOID != 0, *base & !VOID);
+            changes.push(PageChange { origin: row.clone(), void, base, deps, ops });
         }
         let id = match id {
             Some(id) => id,

@@ -1,0 +1,504 @@
+//! The roster as a plain value: who the workers, posts, units and replicas are and which scopes each
+//! holds, read out of the documents of `street`.
+//!
+//! Where two admins edited at once, the most restrictive value counts: revoked before leaving before
+//! active, the latest beginning, the earliest end. Whatever is taken away is therefore written as an
+//! end, never deleted: a deletion would lose to a concurrent value.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{DocumentView, Register, Scalar};
+use crate::identity::{DocId, LogId, ReplicaId, Role, Scope};
+use crate::schema::Kind;
+
+/// Days during which work written before its author left is still accepted, unless the centre laid
+/// down another number.
+pub const GRACE_DAYS: u32 = 7;
+/// Days for which neighbours serve a replica that has not been at the centre, likewise.
+pub const LEASE_DAYS: u32 = 90;
+/// Bytes that one revoked replica may bring into quarantine, likewise.
+pub const QUARANTINE_LEN_BYTES: u64 = 16 * 1024 * 1024;
+/// Most epochs of one replica.
+pub const EPOCHS_MAX: usize = 32;
+
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
+
+/// From when to when something holds, milliseconds since 1970 (UTC).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Term {
+    /// From then on; 0 means always.
+    pub from_ms: u64,
+    /// Before then; `u64::MAX` means without end.
+    pub until_ms: u64,
+}
+
+impl Default for Term {
+    fn default() -> Self {
+        Self { from_ms: 0, until_ms: u64::MAX }
+    }
+}
+
+impl Term {
+    /// From `from_ms` without end.
+    pub fn from(from_ms: u64) -> Self {
+        Self { from_ms, ..Self::default() }
+    }
+
+    /// The same, ending at `until_ms` at the latest.
+    #[must_use]
+    pub fn ending(self, until_ms: u64) -> Self {
+        Self { until_ms: self.until_ms.min(until_ms), ..self }
+    }
+
+    /// Whether it holds then.
+    pub fn holds_at(&self, ms: u64) -> bool {
+        self.from_ms <= ms && ms < self.until_ms
+    }
+
+    /// As it stands in a document.
+    pub fn to_scalar(self) -> Scalar {
+        let mut json = serde_json::Map::new();
+        if self.from_ms > 0 {
+            json.insert("from".to_owned(), self.from_ms.into());
+        }
+        if self.until_ms < u64::MAX {
+            json.insert("until".to_owned(), self.until_ms.into());
+        }
+        Scalar::Str(serde_json::Value::from(json).to_string())
+    }
+
+    /// Read back; what cannot be read holds never.
+    fn of_scalar(scalar: &Scalar) -> Self {
+        let never = Self { from_ms: 0, until_ms: 0 };
+        match scalar {
+            Scalar::Bool(true) => Self::default(),
+            Scalar::Str(text) => match serde_json::from_str::<serde_json::Value>(text) {
+                Ok(serde_json::Value::Object(json)) => {
+                    let number = |name: &str, default: u64| match json.get(name) {
+                        None => Some(default),
+                        Some(value) => value.as_u64(),
+                    };
+                    match (number("from", 0), number("until", u64::MAX)) {
+                        (Some(from_ms), Some(until_ms)) => Self { from_ms, until_ms },
+                        _ => never,
+                    }
+                }
+                _ => never,
+            },
+            _ => never,
+        }
+    }
+
+    fn both(self, other: Self) -> Self {
+        Self { from_ms: self.from_ms.max(other.from_ms), until_ms: self.until_ms.min(other.until_ms) }
+    }
+
+    fn of_register(register: &Register) -> Self {
+        values(register).map(Self::of_scalar).fold(Self::default(), Self::both)
+    }
+}
+
+fn values(register: &Register) -> impl Iterator<Item = &Scalar> {
+    std::iter::once(&register.shown).chain(&register.others).map(|claim| &claim.value)
+}
+
+/// The smallest of the concurrent numbers.
+fn smallest(register: &Register) -> Option<u64> {
+    let number = |value: &Scalar| match value {
+        Scalar::Int(number) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    values(register).filter_map(number).min()
+}
+
+/// How a worker or a replica stands, the least restrictive first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+pub enum Standing {
+    /// Takes part.
+    #[default]
+    Active,
+    /// Takes part until then, milliseconds since 1970 (UTC), ordered latest first.
+    Leaving(std::cmp::Reverse<u64>),
+    /// Cut off.
+    Revoked,
+}
+
+impl Standing {
+    /// Leaves then.
+    pub fn leaving(until_ms: u64) -> Self {
+        Self::Leaving(std::cmp::Reverse(until_ms))
+    }
+
+    /// The time at which it ends, `u64::MAX` if it does not, 0 if it is cut off.
+    pub fn until_ms(self) -> u64 {
+        match self {
+            Self::Active => u64::MAX,
+            Self::Leaving(until) => until.0,
+            Self::Revoked => 0,
+        }
+    }
+
+    /// As it stands in a document.
+    pub fn to_text(self) -> String {
+        match self {
+            Self::Active => "active".to_owned(),
+            Self::Leaving(until) => format!("leaving:{}", until.0),
+            Self::Revoked => "revoked".to_owned(),
+        }
+    }
+
+    /// Read back; a word of a newer version cuts off.
+    fn of_text(text: &str) -> Self {
+        match text.split_once(':') {
+            None if text == "active" => Self::Active,
+            Some(("leaving", until)) => until.parse().map_or(Self::Revoked, Self::leaving),
+            _ => Self::Revoked,
+        }
+    }
+
+    fn of_view(view: &DocumentView) -> Self {
+        let Some(register) = view.fields.get("status") else { return Self::Active };
+        values(register).map(|value| Self::of_text(&value.to_text())).max().unwrap_or_default()
+    }
+}
+
+/// A post (岗位) that a worker holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Post {
+    /// The role.
+    pub role: Role,
+    /// Where.
+    pub unit: Scope,
+    /// From when to when.
+    pub term: Term,
+}
+
+impl Post {
+    /// Its key in a worker's `posts`.
+    pub fn key(role: Role, unit: &Scope) -> String {
+        format!("{role}@{unit}")
+    }
+
+    fn of_entry(key: &str, register: &Register) -> Option<Self> {
+        let (role, unit) = key.split_once('@')?;
+        let (role, unit): (Role, Scope) = (role.parse().ok()?, unit.parse().ok()?);
+        role.fits(&unit).then(|| Self { role, unit, term: Term::of_register(register) })
+    }
+}
+
+/// A unit.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UnitEntry {
+    /// Its document.
+    pub doc: DocId,
+    /// Its name.
+    pub name: String,
+    /// The area that it belongs to, empty if none.
+    pub area: String,
+}
+
+/// A worker.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WorkerEntry {
+    /// The name.
+    pub name: String,
+    /// How he stands.
+    pub standing: Standing,
+    /// His posts, those that have ended included.
+    pub posts: Vec<Post>,
+}
+
+impl WorkerEntry {
+    /// His posts with the ends that his own leaving sets.
+    pub fn posts(&self) -> impl Iterator<Item = Post> {
+        let until_ms = self.standing.until_ms();
+        self.posts.iter().map(move |post| Post { term: post.term.ending(until_ms), ..post.clone() })
+    }
+}
+
+/// A replica.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ReplicaEntry {
+    /// Its document.
+    pub doc: DocId,
+    /// Who uses it, and from when to when.
+    pub workers: BTreeMap<DocId, Term>,
+    /// The one for whom it was enrolled.
+    pub worker: Option<DocId>,
+    /// His post when it was enrolled.
+    pub post: Option<(Role, Scope)>,
+    /// Its epochs.
+    pub epochs: BTreeSet<u64>,
+    /// How it stands.
+    pub standing: Standing,
+    /// For a revoked one: the last position of each log that counts.
+    pub cuts: BTreeMap<LogId, u64>,
+    /// What people call the device.
+    pub device: String,
+    /// Why it was revoked.
+    pub reason: String,
+    /// When it destroyed what it held, milliseconds since 1970 (UTC).
+    pub wiped_ms: Option<u64>,
+}
+
+/// What the centre has laid down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Policy {
+    /// Grace for what was written before its author left, in milliseconds.
+    pub grace_ms: u64,
+    /// Term of a lease, in milliseconds.
+    pub lease_ms: u64,
+    /// Bytes that one revoked replica may bring into quarantine.
+    pub quarantine_len_bytes: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            grace_ms: u64::from(GRACE_DAYS) * DAY_MS,
+            lease_ms: u64::from(LEASE_DAYS) * DAY_MS,
+            quarantine_len_bytes: QUARANTINE_LEN_BYTES,
+        }
+    }
+}
+
+/// The roster of a street.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RosterView {
+    units: BTreeMap<Scope, UnitEntry>,
+    workers: BTreeMap<DocId, WorkerEntry>,
+    replicas: BTreeMap<ReplicaId, ReplicaEntry>,
+    policy: Policy,
+    /// How many transactions of `street` had taken effect.
+    pub version: u64,
+}
+
+impl RosterView {
+    /// Takes in what a document of `street` says now. Documents of other kinds say nothing.
+    pub fn take(&mut self, view: &DocumentView) {
+        match view.kind {
+            Kind::UNIT => {
+                self.units.retain(|_, entry| entry.doc != view.id);
+                if let Ok(scope) = view.text("scope").parse::<Scope>() {
+                    let entry = UnitEntry { doc: view.id, name: view.text("name"), area: view.text("area") };
+                    self.units.insert(scope, entry);
+                }
+            }
+            Kind::WORKER => {
+                let posts = view.sets.get("posts").into_iter().flatten();
+                let entry = WorkerEntry {
+                    name: view.text("name"),
+                    standing: Standing::of_view(view),
+                    posts: posts.filter_map(|(key, register)| Post::of_entry(key, register)).collect(),
+                };
+                self.workers.insert(view.id, entry);
+            }
+            Kind::REPLICA => {
+                self.replicas.retain(|_, entry| entry.doc != view.id);
+                if let Ok(key) = view.text("key").parse::<ReplicaId>() {
+                    self.replicas.insert(key, ReplicaEntry::of_view(view));
+                }
+            }
+            Kind::POLICY => self.policy = Policy::of_view(view),
+            _ => {}
+        }
+    }
+
+    /// Forgets a document that is no longer there.
+    pub fn forget(&mut self, doc: &DocId) {
+        self.units.retain(|_, entry| entry.doc != *doc);
+        self.workers.remove(doc);
+        self.replicas.retain(|_, entry| entry.doc != *doc);
+    }
+
+    /// The units.
+    pub fn units(&self) -> &BTreeMap<Scope, UnitEntry> {
+        &self.units
+    }
+
+    /// The workers.
+    pub fn workers(&self) -> &BTreeMap<DocId, WorkerEntry> {
+        &self.workers
+    }
+
+    /// The replicas.
+    pub fn replicas(&self) -> &BTreeMap<ReplicaId, ReplicaEntry> {
+        &self.replicas
+    }
+
+    /// What the centre has laid down.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Whether a post of `role` at `unit` reaches `scope`: a grid's its grid, an area's every grid of the
+    /// area, the centre's everything, and all of them `street`.
+    pub fn reaches(&self, role: Role, unit: &Scope, scope: &Scope) -> bool {
+        if scope == unit || *scope == Scope::Street || role.serves_street(unit) {
+            return true;
+        }
+        match unit {
+            Scope::Area(area) => self.units.get(scope).is_some_and(|entry| entry.area == *area),
+            _ => false,
+        }
+    }
+
+    /// The scopes that a post of `role` at `unit` holds.
+    pub fn scopes_of(&self, role: Role, unit: &Scope) -> BTreeSet<Scope> {
+        let mut scopes = BTreeSet::from([Scope::Street, unit.clone()]);
+        scopes.extend(self.units.keys().filter(|scope| self.reaches(role, unit, scope)).cloned());
+        scopes
+    }
+
+    /// Posts of whoever uses the replica, with the ends that leaving sets.
+    pub fn posts_of(&self, replica: &ReplicaId) -> Vec<(DocId, Post)> {
+        let Some(entry) = self.replicas.get(replica) else { return Vec::new() };
+        let until_ms = entry.standing.until_ms();
+        let mut posts = Vec::new();
+        for (worker, term) in &entry.workers {
+            for post in self.workers.get(worker).into_iter().flat_map(WorkerEntry::posts) {
+                let term = post.term.both(*term).ending(until_ms);
+                posts.push((*worker, Post { term, ..post }));
+            }
+        }
+        posts
+    }
+
+    /// The scopes that the replica holds at a time. A revoked one holds nothing.
+    pub fn holds(&self, replica: &ReplicaId, at_ms: u64) -> BTreeSet<Scope> {
+        let mut scopes = BTreeSet::new();
+        for (_, post) in self.posts_of(replica) {
+            if post.term.holds_at(at_ms) {
+                scopes.extend(self.scopes_of(post.role, &post.unit));
+            }
+        }
+        scopes
+    }
+
+    /// The post that stands for the replica at a time: the one it was enrolled for while that holds, else
+    /// the first of those that do.
+    pub fn main_post(&self, replica: &ReplicaId, at_ms: u64) -> Option<(DocId, Post)> {
+        let entry = self.replicas.get(replica)?;
+        let mut posts = self.posts_of(replica);
+        posts.retain(|(_, post)| post.term.holds_at(at_ms));
+        let enrolled = |(worker, post): &(DocId, Post)| {
+            Some(*worker) == entry.worker
+                && entry.post.as_ref().is_some_and(|(role, unit)| *role == post.role && *unit == post.unit)
+        };
+        let at = posts.iter().position(enrolled).unwrap_or(0);
+        posts.into_iter().nth(at)
+    }
+}
+
+impl ReplicaEntry {
+    fn of_view(view: &DocumentView) -> Self {
+        let set = |name: &str| view.sets.get(name).into_iter().flatten();
+        let mut workers = BTreeMap::new();
+        let worker = view.text("worker").parse::<DocId>().ok();
+        if let Some(worker) = worker {
+            workers.insert(worker, Term::default());
+        }
+        for (key, register) in set("workers") {
+            if let Ok(worker) = key.parse() {
+                workers.insert(worker, Term::of_register(register));
+            }
+        }
+        let post = view.text("role").parse().ok().zip(view.text("unit").parse().ok());
+        Self {
+            doc: view.id,
+            workers,
+            worker,
+            post,
+            epochs: set("epochs").filter_map(|(key, _)| u64::from_str_radix(key, 16).ok()).collect(),
+            standing: Standing::of_view(view),
+            cuts: set("cuts")
+                .filter_map(|(key, register)| Some((key.parse().ok()?, smallest(register)?)))
+                .collect(),
+            device: view.text("device"),
+            reason: view.text("reason"),
+            wiped_ms: match view.value("wiped") {
+                Some(Scalar::Int(ms)) => u64::try_from(*ms).ok(),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl Policy {
+    /// Of concurrent numbers the smallest counts.
+    fn of_view(view: &DocumentView) -> Self {
+        let number = |name: &str| view.fields.get(name).and_then(smallest);
+        let days = |name: &str, default: u32| {
+            number(name).map_or(u64::from(default), |days| days.min(3_650)) * DAY_MS
+        };
+        Self {
+            grace_ms: days("grace_days", GRACE_DAYS),
+            lease_ms: days("lease_days", LEASE_DAYS),
+            quarantine_len_bytes: number("quarantine_bytes").unwrap_or(QUARANTINE_LEN_BYTES),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Claim;
+
+    fn register(values: &[Scalar]) -> Register {
+        let mut claims =
+            values.iter().map(|value| Claim { value: value.clone(), worker: DocId([0; 16]), wall_ms: 0 });
+        Register { shown: claims.next().expect("a value"), others: claims.collect() }
+    }
+
+    fn view(kind: Kind, fields: &[(&str, &[Scalar])]) -> DocumentView {
+        let fields = fields.iter().map(|(name, values)| ((*name).to_owned(), register(values))).collect();
+        DocumentView { id: DocId([7; 16]), kind, fields, sets: BTreeMap::new(), histories: BTreeMap::new() }
+    }
+
+    #[test]
+    fn of_concurrent_values_the_most_restrictive_counts() {
+        let standing = |values: &[&str]| {
+            let values: Vec<Scalar> = values.iter().map(|value| Scalar::from(*value)).collect();
+            Standing::of_view(&view(Kind::REPLICA, &[("status", &values)]))
+        };
+        assert_eq!(standing(&["active"]), Standing::Active);
+        assert_eq!(standing(&["active", "leaving:50", "leaving:70"]), Standing::leaving(50));
+        assert_eq!(standing(&["leaving:50", "revoked", "active"]), Standing::Revoked);
+        assert_eq!(standing(&["a word of a newer version"]), Standing::Revoked);
+
+        let held = Term::from(10).to_scalar();
+        let ended = Term::from(10).ending(90).to_scalar();
+        for both in [[held.clone(), ended.clone()], [ended, held]] {
+            assert_eq!(Term::of_register(&register(&both)), Term { from_ms: 10, until_ms: 90 });
+        }
+        for nonsense in ["", "true", "{\"until\":-1}", "{\"from\":\"x\"}", "[]"] {
+            assert!(!Term::of_scalar(&Scalar::from(nonsense)).holds_at(1), "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn posts_reach_what_their_unit_holds() {
+        let mut roster = RosterView::default();
+        for (at, (scope, area)) in
+            [("grid:1", "a"), ("grid:2", "a"), ("grid:3", "b"), ("area:a", "a"), ("centre", "")]
+                .into_iter()
+                .enumerate()
+        {
+            let mut unit = view(Kind::UNIT, &[("scope", &[scope.into()]), ("area", &[area.into()])]);
+            unit.id = DocId([at as u8; 16]);
+            roster.take(&unit);
+        }
+        let scopes = |role: Role, unit: &str| -> Vec<String> {
+            let scopes = roster.scopes_of(role, &unit.parse().expect("unit"));
+            scopes.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(scopes(Role::GridWorker, "grid:1"), ["street", "grid:1"]);
+        assert_eq!(scopes(Role::AreaClerk, "area:a"), ["street", "area:a", "grid:1", "grid:2"]);
+        assert_eq!(scopes(Role::WindowClerk, "area:a"), scopes(Role::AreaClerk, "area:a"));
+        assert_eq!(scopes(Role::WindowClerk, "centre").len(), 6);
+        assert_eq!(scopes(Role::CentreClerk, "street").len(), 6);
+        assert_eq!(scopes(Role::TeamMember, "team:x"), ["street", "team:x"]);
+    }
+}
