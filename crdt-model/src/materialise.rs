@@ -201,20 +201,17 @@ impl Applied {
             if let Some(nonce) = transaction.actor_nonce {
                 state.actor = actor(&transaction.log, nonce);
             }
-            match docs.void(log, &record, state.after_ms) {
-                Some(reason) => Effect::Void(reason),
-                None if !greatest.allows(transaction.lamport) => Effect::Ended(TransactionError {
-                    log: *log,
-                    seq,
-                    breach: Breach::Lamport { found: transaction.lamport },
-                }),
-                None => match apply(docs, open, log, transaction, state.actor) {
-                    Ok(()) => Effect::Applied,
-                    Err(Fault::Form(error)) => {
-                        Effect::Ended(TransactionError { log: *log, seq, breach: Breach::Change(error) })
-                    }
+            // Form comes first: all replicas judge it alike, whatever they think of the author's right.
+            let void = docs.void(log, &record, state.after_ms);
+            let ended = |breach| Effect::Ended(TransactionError { log: *log, seq, breach });
+            if !greatest.allows(transaction.lamport) {
+                ended(Breach::Lamport { found: transaction.lamport })
+            } else {
+                match apply(docs, open, log, transaction, state.actor, void.is_some()) {
+                    Ok(()) => void.map_or(Effect::Applied, Effect::Void),
+                    Err(Fault::Form(error)) => ended(Breach::Change(error)),
                     Err(Fault::Damaged(error)) => return Err(error),
-                },
+                }
             }
         };
         if matches!(effect, Effect::Ended(_)) {
@@ -317,12 +314,40 @@ fn origin(docs: &impl Documents, log: &LogId, transaction: &Transaction, actor: 
     }
 }
 
+/// Lets a transaction that was taken for void take effect after all.
+///
+/// # Errors
+/// [`DocumentError`] if a stored document is damaged. The inner error is a rule of form that the
+/// transaction breaks; nothing of it took effect then.
+pub fn enter(
+    docs: &impl Documents,
+    open: &mut Open,
+    log: &LogId,
+    transaction: &Transaction,
+    actor: [u8; 16],
+) -> Result<Result<(), FormError>, DocumentError> {
+    match apply(docs, open, log, transaction, actor, false) {
+        Ok(()) => {}
+        Err(Fault::Form(error)) => return Ok(Err(error)),
+        Err(Fault::Damaged(error)) => return Err(error),
+    }
+    let origin = origin(docs, log, transaction, actor);
+    for change in &transaction.changes {
+        if let Some((document, _)) = open.documents.get_mut(&change.doc) {
+            document.mark(&origin, false);
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Applies a transaction, or only finds out whether it could be.
 fn apply(
     docs: &impl Documents,
     open: &mut Open,
     log: &LogId,
     transaction: &Transaction,
     actor: [u8; 16],
+    only_check: bool,
 ) -> Result<(), Fault> {
     let origin = origin(docs, log, transaction, actor);
     let mut undo: Vec<(DocId, (Document, bool))> = Vec::new();
@@ -330,7 +355,7 @@ fn apply(
     for change in &transaction.changes {
         let done = (|| {
             let entry = open.get(docs, &change.doc, change.kind)?;
-            if transaction.changes.len() > 1 {
+            if only_check || transaction.changes.len() > 1 {
                 undo.push((change.doc, (entry.0.clone(), entry.1)));
             }
             match entry.0.apply(change, &origin) {
@@ -357,12 +382,14 @@ fn apply(
             Ok(())
         })();
         if let Err(fault) = done {
-            for (doc, before) in undo {
-                open.documents.insert(doc, before);
-            }
+            open.documents.extend(undo);
             return Err(fault);
         }
     }
-    open.entered.extend(entered);
+    if only_check {
+        open.documents.extend(undo);
+    } else {
+        open.entered.extend(entered);
+    }
     Ok(())
 }

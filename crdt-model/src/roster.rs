@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentView, Register, Scalar};
+use crate::enrolment::Enrolment;
 use crate::identity::{DocId, LogId, ReplicaId, Role, Scope};
 use crate::schema::Kind;
 
@@ -276,6 +277,36 @@ pub struct RosterView {
 }
 
 impl RosterView {
+    /// What an enrolment alone says: for a replica to which `street` has not come yet.
+    pub fn of_enrolment(enrolment: &Enrolment) -> Self {
+        let post = (enrolment.role, enrolment.unit.clone());
+        let replica = ReplicaEntry {
+            doc: DocId([0; 16]),
+            workers: BTreeMap::from([(enrolment.worker, Term::default())]),
+            worker: Some(enrolment.worker),
+            post: Some(post.clone()),
+            epochs: BTreeSet::from([enrolment.epoch.0]),
+            standing: Standing::Active,
+            cuts: BTreeMap::new(),
+            device: String::new(),
+            reason: String::new(),
+            wiped_ms: None,
+        };
+        let posts = vec![Post { role: post.0, unit: post.1, term: Term::default() }];
+        let worker = WorkerEntry { name: String::new(), standing: Standing::Active, posts };
+        let area = enrolment.unit.code();
+        let unit = |scope: &Scope| {
+            let entry = UnitEntry { doc: DocId([0; 16]), name: String::new(), area: area.to_owned() };
+            (scope.clone(), entry)
+        };
+        Self {
+            units: enrolment.scopes.iter().map(unit).collect(),
+            workers: BTreeMap::from([(enrolment.worker, worker)]),
+            replicas: BTreeMap::from([(enrolment.replica, replica)]),
+            ..Self::default()
+        }
+    }
+
     /// Takes in what a document of `street` says now. Documents of other kinds say nothing.
     pub fn take(&mut self, view: &DocumentView) {
         match view.kind {

@@ -41,6 +41,49 @@ pub struct Settled {
     pub accepted: bool,
 }
 
+/// Positions that one transaction of the relay voids at most: 32 KiB of its 64.
+const VOIDS_MAX: usize = 4_096;
+/// Verdicts in one transaction at most, likewise.
+const VERDICTS_MAX: usize = 1_024;
+
+/// The verdicts cut so that each part fits into one transaction, whatever a hostile log holds.
+pub fn in_parts(verdicts: Vec<Verdict>) -> Vec<Vec<Verdict>> {
+    let mut parts: Vec<Vec<Verdict>> = Vec::new();
+    let mut room = 0;
+    for verdict in verdicts {
+        for piece in pieces(verdict) {
+            let size = piece.voids.len() + piece.settled.len() + VOIDS_MAX / VERDICTS_MAX;
+            match parts.last_mut().filter(|_| size <= room) {
+                Some(part) => part.push(piece),
+                None => {
+                    parts.push(vec![piece]);
+                    room = VOIDS_MAX + VOIDS_MAX / VERDICTS_MAX;
+                }
+            }
+            room -= size;
+        }
+    }
+    parts
+}
+
+/// One verdict as several that follow each other.
+fn pieces(mut verdict: Verdict) -> Vec<Verdict> {
+    let mut pieces = Vec::new();
+    while verdict.voids.len() > VOIDS_MAX {
+        let rest = verdict.voids.split_off(VOIDS_MAX);
+        let voids = std::mem::replace(&mut verdict.voids, rest);
+        let upto = voids.last().map_or(0, |void| void.seq);
+        pieces.push(Verdict { upto, voids, settled: Vec::new(), ..verdict.clone() });
+    }
+    while verdict.settled.len() > VOIDS_MAX {
+        let rest = verdict.settled.split_off(VOIDS_MAX);
+        let settled = std::mem::replace(&mut verdict.settled, rest);
+        pieces.push(Verdict { voids: Vec::new(), settled, upto: 0, ..verdict.clone() });
+    }
+    pieces.push(verdict);
+    pieces
+}
+
 /// Why a position is void.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -103,5 +146,44 @@ impl std::fmt::Display for VoidReason {
             Self::Discarded => "the centre discarded it from quarantine",
             Self::QuarantineFull => "the device is revoked and its quarantine is full",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_on_a_hostile_log_come_in_parts_that_fit() {
+        let voids = (1..=10_000).map(|seq| Void { seq, reason: VoidReason::Revoked }).collect();
+        let long = Verdict {
+            log: LogId([1; 8]),
+            upto: 12_000,
+            observed_ms: 1_790_000_000_000,
+            roster: 9,
+            voids,
+            settled: Vec::new(),
+        };
+        let short = |at: u16| {
+            let mut log = [2; 8];
+            log[..2].copy_from_slice(&at.to_be_bytes());
+            Verdict { log: LogId(log), upto: 5, voids: Vec::new(), ..long.clone() }
+        };
+        let all: Vec<Verdict> = std::iter::once(long.clone()).chain((0..5_000).map(short)).collect();
+        let parts = in_parts(all);
+        let mut decided = 0;
+        let mut found = Vec::new();
+        for part in &parts {
+            let len_bytes = postcard::to_stdvec(part).expect("encodes").len();
+            assert!(len_bytes < crate::transaction::LEN_BYTES_MAX, "{len_bytes}");
+            for piece in part.iter().filter(|piece| piece.log == long.log) {
+                assert!(piece.voids.iter().all(|void| decided < void.seq && void.seq <= piece.upto));
+                decided = piece.upto;
+                found.extend(piece.voids.iter().map(|void| void.seq));
+            }
+        }
+        assert_eq!(decided, 12_000);
+        assert_eq!(found, (1..=10_000).collect::<Vec<u64>>());
+        assert_eq!(parts.iter().flatten().filter(|piece| piece.log != long.log).count(), 5_000);
     }
 }

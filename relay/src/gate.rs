@@ -8,14 +8,21 @@ use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::wire::{Join, Joined};
 use wangge_node::net::Gate;
 
-use crate::roster::Roster;
+use crate::roster::{Due, Roster};
+
+const REVOKED: &str = "the centre has revoked this device / 此设备已被社管中心注销";
 
 impl Gate for Roster {
     fn admit(&self, peer: &ReplicaId, _: Option<&SignedEnrolment>) -> Result<BTreeSet<Scope>, String> {
-        match self.enrolled(peer) {
-            Ok(Some(enrolled)) => Ok(enrolled.enrolment.scopes.into_iter().collect()),
-            Ok(None) => {
+        match self.due(peer) {
+            Ok(Due::Scopes(scopes)) => Ok(scopes),
+            Ok(Due::Unknown) => {
                 Err("the centre does not know this device: join with an invitation / 中心没有这台设备的登记"
+                    .to_owned())
+            }
+            Ok(Due::Revoked) => Err(REVOKED.to_owned()),
+            Ok(Due::Nothing) => {
+                Err("the posts of this device's workers have ended / 这台设备的人员已没有岗位,请联系社管中心"
                     .to_owned())
             }
             Err(error) => {

@@ -7,6 +7,7 @@ mod decide;
 mod divisions;
 mod founding;
 mod gate;
+mod restore;
 mod roster;
 mod sealed;
 mod serve;

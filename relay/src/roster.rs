@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use wangge_model::document::{Op, Scalar, Target};
 use wangge_model::enrolment::{Enrolment, Grant, SignedEnrolment};
-use wangge_model::identity::{DocId, IdentityError, ReplicaId, Role, Scope};
+use wangge_model::identity::{DocId, Epoch, IdentityError, ReplicaId, Role, Scope};
 use wangge_model::invitation::Invitation;
+use wangge_model::roster::{Post, RosterView, Standing, Term, WorkerEntry};
 use wangge_model::schema::Kind;
 use wangge_model::wire::{Join, Joined};
 use wangge_node::net::NetError;
 use wangge_node::replica::{Edit, Replica, ReplicaError, keys};
 use wangge_store::{Batch, StoreError};
 
-use crate::decide::ScopeJudge;
 use crate::divisions::DivisionsError;
 use crate::founding::{field, unit};
 
 /// How long an invitation can be used, by default.
 const INVITATION_TERM_S: u64 = 7 * 24 * 3_600;
-/// How long neighbours serve a replica that has not been at the centre.
-const LEASE_MS: u64 = 90 * 24 * 3_600 * 1_000;
+/// Longest name of a device, in characters.
+const DEVICE_CHARS_MAX: usize = 64;
 
 /// What goes wrong at the relay.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +126,7 @@ struct Invited {
     used_by: Option<ReplicaId>,
 }
 
-/// A replica that may take part.
+/// What a replica was handed last: the roster says what it is due.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Enrolled {
     /// What it holds.
@@ -135,6 +135,19 @@ pub struct Enrolled {
     pub worker_name: String,
     /// A changed enrolment waits to be handed over.
     pub changed: bool,
+}
+
+/// How a replica stands with the centre.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// The centre does not know it.
+    Unknown,
+    /// It is cut off.
+    Revoked,
+    /// No post of whoever uses it holds any longer.
+    Nothing,
+    /// It takes part in these scopes.
+    Scopes(BTreeSet<Scope>),
 }
 
 /// The roster of a street.
@@ -158,6 +171,11 @@ fn enrolled_key(replica: &ReplicaId) -> Vec<u8> {
     [keys::relay_only("enrolled\0"), replica.0.to_vec()].concat()
 }
 
+fn entry(container: &str, key: &str, value: Scalar) -> Op {
+    let target = Target::Entry { container: container.to_owned(), key: key.to_owned() };
+    Op { target, value: Some(value) }
+}
+
 fn address_key() -> Vec<u8> {
     keys::relay_only("address")
 }
@@ -178,15 +196,12 @@ impl Roster {
         Ok(Self { replica, turn: Mutex::new(()) })
     }
 
-    /// Takes office: the roster, and from now on its judgement of what comes in. What `serve` does before
-    /// it listens.
+    /// The same, shared by all who serve.
     ///
     /// # Errors
     /// [`RelayError::NotTheRelay`] if the replica is not the centre's.
     pub fn take_office(replica: Arc<Replica>) -> Result<Arc<Self>, RelayError> {
-        let roster = Arc::new(Self::new(replica)?);
-        roster.replica.set_judge(Some(Arc::new(ScopeJudge { roster: Arc::clone(&roster) })));
-        Ok(roster)
+        Ok(Arc::new(Self::new(replica)?))
     }
 
     /// The relay's replica.
@@ -284,19 +299,16 @@ impl Roster {
         if invited.expires_s < self.replica.now_ms() / 1_000 {
             return refused("expired");
         }
-        let worker = self.worker(&invited.worker, invited.role, &invited.unit)?;
-        let enrolment = Enrolment {
-            street: self.replica.profile().street(),
-            replica: *peer,
-            epoch: join.epoch,
-            worker,
-            role: invited.role,
-            unit: invited.unit.clone(),
-            scopes: self.scopes_of(invited.role, &invited.unit)?,
-            lease_until_ms: self.replica.now_ms() + LEASE_MS,
-        };
-        self.replica.commit(&Scope::Street, vec![self.replica_document(&enrolment)?], None)?;
-        let enrolled = Enrolled { enrolment, worker_name: invited.worker.clone(), changed: false };
+        let roster = self.replica.roster()?;
+        if roster.replicas().get(peer).is_some_and(|entry| entry.standing == Standing::Revoked) {
+            return refused("revoked");
+        }
+        let worker = self.worker(&roster, &invited.worker, invited.role, &invited.unit)?;
+        let document = self.replica_document(peer, join, worker, &invited)?;
+        self.replica.commit(&Scope::Street, vec![document], None)?;
+        let enrolled = self
+            .due_enrolment(peer, None)?
+            .ok_or_else(|| RelayError::Damaged { what: "enrolment of a replica that joins".to_owned() })?;
         invited.used_by = Some(*peer);
         let mut batch = Batch::new();
         batch.put(key, encode(&invited));
@@ -306,12 +318,68 @@ impl Roster {
         Ok(Joined::Granted(self.grant(&enrolled)?))
     }
 
-    /// A replica that may take part.
+    /// What a replica was handed last.
     ///
     /// # Errors
     /// If the store fails.
     pub fn enrolled(&self, replica: &ReplicaId) -> Result<Option<Enrolled>, RelayError> {
         self.read(&enrolled_key(replica), "an enrolment")
+    }
+
+    /// How a replica stands by the roster.
+    ///
+    /// # Errors
+    /// If the roster cannot be read.
+    pub fn due(&self, replica: &ReplicaId) -> Result<Due, RelayError> {
+        let roster = self.replica.roster()?;
+        let Some(entry) = roster.replicas().get(replica) else { return Ok(Due::Unknown) };
+        if entry.standing == Standing::Revoked {
+            return Ok(Due::Revoked);
+        }
+        let mut scopes = roster.holds(replica, self.replica.now_ms());
+        if scopes.is_empty() {
+            return Ok(Due::Nothing);
+        }
+        // A unit that was added a moment ago may have no secret yet.
+        let own: BTreeSet<Scope> = self.replica.scopes().into_iter().collect();
+        scopes.retain(|scope| own.contains(scope));
+        Ok(Due::Scopes(scopes))
+    }
+
+    /// The enrolment that a replica is due; `None` if it is due none.
+    fn due_enrolment(
+        &self,
+        peer: &ReplicaId,
+        handed: Option<&Enrolled>,
+    ) -> Result<Option<Enrolled>, RelayError> {
+        let Due::Scopes(scopes) = self.due(peer)? else { return Ok(None) };
+        let roster = self.replica.roster()?;
+        let now = self.replica.now_ms();
+        let lease_ms = roster.policy().lease_ms;
+        let Some((worker, post)) = roster.main_post(peer, now) else { return Ok(None) };
+        let epochs = roster.replicas().get(peer).map(|entry| &entry.epochs);
+        let epoch = match handed {
+            Some(handed) => handed.enrolment.epoch,
+            None => Epoch(epochs.and_then(|epochs| epochs.first().copied()).unwrap_or_default()),
+        };
+        let lease_until_ms = match handed {
+            Some(handed) if handed.enrolment.lease_until_ms >= now + lease_ms / 2 => {
+                handed.enrolment.lease_until_ms.min(now + lease_ms)
+            }
+            _ => now + lease_ms,
+        };
+        let enrolment = Enrolment {
+            street: self.replica.profile().street(),
+            replica: *peer,
+            epoch,
+            worker,
+            role: post.role,
+            unit: post.unit,
+            scopes: scopes.into_iter().collect(),
+            lease_until_ms,
+        };
+        let worker_name = roster.workers().get(&worker).map(|entry| entry.name.clone()).unwrap_or_default();
+        Ok(Some(Enrolled { enrolment, worker_name, changed: false }))
     }
 
     fn sign(&self, enrolment: &Enrolment) -> SignedEnrolment {
@@ -337,14 +405,14 @@ impl Roster {
     /// If the store fails.
     pub fn changed(&self, replica: &ReplicaId) -> Result<Option<Grant>, RelayError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut enrolled) = self.enrolled(replica)? else { return Ok(None) };
-        let now = self.replica.now_ms();
-        if enrolled.enrolment.lease_until_ms < now + LEASE_MS / 2 {
-            enrolled.enrolment.lease_until_ms = now + LEASE_MS;
-            enrolled.changed = true;
-            self.write(enrolled_key(replica), &enrolled)?;
+        let Some(handed) = self.enrolled(replica)? else { return Ok(None) };
+        let Some(mut due) = self.due_enrolment(replica, Some(&handed))? else { return Ok(None) };
+        if due.enrolment == handed.enrolment && due.worker_name == handed.worker_name {
+            return if handed.changed { Ok(Some(self.grant(&handed)?)) } else { Ok(None) };
         }
-        if enrolled.changed { Ok(Some(self.grant(&enrolled)?)) } else { Ok(None) }
+        due.changed = true;
+        self.write(enrolled_key(replica), &due)?;
+        Ok(Some(self.grant(&due)?))
     }
 
     /// Notes that a replica has kept its changed enrolment.
@@ -362,69 +430,52 @@ impl Roster {
         }
     }
 
-    /// The scopes of a post: a grid role holds its grid, an area role every grid of its area, a centre
-    /// role everything.
-    fn scopes_of(&self, role: Role, unit: &Scope) -> Result<Vec<Scope>, RelayError> {
-        let mut scopes = BTreeSet::from([Scope::Street, unit.clone()]);
-        if role.is_centre() {
-            scopes.extend(self.replica.scopes());
-        } else if let Scope::Area(area) = unit {
-            self.replica.each(&Scope::Street, Kind::UNIT, |view| {
-                if view.text("area") == *area
-                    && let Ok(scope) = view.text("scope").parse::<Scope>()
-                {
-                    scopes.insert(scope);
-                }
-                true
-            })?;
-        }
-        Ok(scopes.into_iter().collect())
-    }
-
     /// The worker of that name who holds that post; made if there is none.
-    fn worker(&self, name: &str, role: Role, unit: &Scope) -> Result<DocId, RelayError> {
-        let post = format!("{role}@{unit}");
-        let mut found = None;
-        self.replica.each(&Scope::Street, Kind::WORKER, |view| {
-            if view.text("name") == name
-                && view.sets.get("posts").is_some_and(|posts| posts.contains_key(&post))
-            {
-                found = Some(view.id);
-            }
-            found.is_none()
-        })?;
-        if let Some(id) = found {
-            return Ok(id);
+    fn worker(&self, roster: &RosterView, name: &str, role: Role, unit: &Scope) -> Result<DocId, RelayError> {
+        let now = self.replica.now_ms();
+        let holds = |post: &Post| post.role == role && post.unit == *unit;
+        let of_name = roster.workers().iter().filter(|(_, entry)| entry.name == name);
+        let known: Vec<_> = of_name.filter(|(_, entry)| entry.posts.iter().any(holds)).collect();
+        let current = |entry: &WorkerEntry| entry.posts().any(|post| holds(&post) && post.term.holds_at(now));
+        if let Some((id, _)) = known.iter().find(|(_, entry)| current(entry)) {
+            return Ok(**id);
         }
-        let doc = DocId(self.replica.random()?);
-        let holds = Op {
-            target: Target::Entry { container: "posts".to_owned(), key: post },
-            value: Some(Scalar::Bool(true)),
+        // He comes back to a post that he had left, or is new.
+        let doc = match known.first() {
+            Some((id, _)) => **id,
+            None => DocId(self.replica.random()?),
         };
-        let ops = vec![field("name", name), field("status", "active"), holds];
+        let ops = vec![
+            field("name", name),
+            field("status", &Standing::Active.to_text()),
+            entry("posts", &Post::key(role, unit), Term::default().to_scalar()),
+        ];
         self.replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::WORKER, ops }], None)?;
         Ok(doc)
     }
 
-    fn replica_document(&self, enrolment: &Enrolment) -> Result<Edit, RelayError> {
+    fn replica_document(
+        &self,
+        peer: &ReplicaId,
+        join: &Join,
+        worker: DocId,
+        invited: &Invited,
+    ) -> Result<Edit, RelayError> {
         let secret =
             self.replica.secret(&Scope::Street).ok_or(ReplicaError::NotHeld { scope: Scope::Street })?;
-        let key = enrolment.replica.to_string();
-        let epoch = Op {
-            target: Target::Entry {
-                container: "epochs".to_owned(),
-                key: format!("{:016x}", enrolment.epoch.0),
-            },
-            value: Some(Scalar::Bool(true)),
-        };
-        let ops = vec![
+        let key = peer.to_string();
+        let device: String = join.device.chars().take(DEVICE_CHARS_MAX).collect();
+        let mut ops = vec![
             field("key", &key),
-            field("worker", &enrolment.worker.to_string()),
-            field("role", enrolment.role.name()),
-            field("unit", &enrolment.unit.to_string()),
-            field("status", "active"),
-            epoch,
+            field("worker", &worker.to_string()),
+            field("role", invited.role.name()),
+            field("unit", &invited.unit.to_string()),
+            field("status", &Standing::Active.to_text()),
+            entry("epochs", &format!("{:016x}", join.epoch.0), Scalar::Bool(true)),
         ];
+        if !device.is_empty() {
+            ops.push(field("device", &device));
+        }
         Ok(Edit { doc: secret.natural_id(Kind::REPLICA, &key, 0), kind: Kind::REPLICA, ops })
     }
 
@@ -452,20 +503,6 @@ impl Roster {
         self.replica.declare_whole(std::slice::from_ref(scope))?;
         let edit = unit(&self.replica, scope, name, area, scope.code())?;
         self.replica.commit(&Scope::Street, vec![edit], None)?;
-        let mut batch = Batch::new();
-        for entry in self.replica.store().scan(&keys::relay_only("enrolled\0")) {
-            let (key, value) = entry?;
-            let Ok(mut enrolled) = postcard::from_bytes::<Enrolled>(&value) else { continue };
-            let scopes = self.scopes_of(enrolled.enrolment.role, &enrolled.enrolment.unit)?;
-            if scopes != enrolled.enrolment.scopes {
-                enrolled.enrolment.scopes = scopes;
-                enrolled.changed = true;
-                batch.put(key, encode(&enrolled));
-            }
-        }
-        if !batch.is_empty() {
-            self.replica.store().commit(batch)?;
-        }
         Ok(())
     }
 

@@ -60,8 +60,6 @@ pub async fn serve(
     let _ = deciding.await;
     let _ = opening.await;
     let _ = control.await;
-    // The judge holds the roster and so the replica: without it the store is given up.
-    replica.set_judge(None);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use wangge_model::document::{DocumentView, Op, Scalar, Target};
+use wangge_model::document::{Document, DocumentView, Op, Scalar, Target};
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
 use wangge_node::net::{SyncOptions, SyncReport, join, sync};
@@ -192,6 +192,39 @@ impl Worker {
     pub fn view(&self, scope: &Scope, doc: DocId) -> Option<DocumentView> {
         self.replica.apply().expect("applies");
         self.replica.get(scope, Kind::PERSON, &doc).expect("reads")
+    }
+
+    /// Syncs one scope alone with the relay.
+    pub async fn sync_only(&self, scope: &Scope) {
+        let only = Some(std::collections::BTreeSet::from([scope.clone()]));
+        let options = SyncOptions { timeout: Some(Duration::from_secs(30)), only, ..SyncOptions::default() };
+        assert!(sync(&self.replica, options).await.expect("syncs").in_sync);
+    }
+
+    /// Waits until all that was taken in is on the disk and has taken effect.
+    pub fn settle(&self) {
+        self.replica.store().commit(wangge_store::Batch::new()).expect("durable");
+        self.replica.apply().expect("applies");
+    }
+
+    /// A stored document, to be changed by hand.
+    pub fn document(&self, scope: &Scope, kind: Kind, doc: DocId) -> Document {
+        self.replica.document(scope, kind, &doc).expect("reads").expect("there")
+    }
+
+    /// The Lamport number that its next transaction would carry.
+    pub fn next_lamport(&self, scope: &Scope) -> u64 {
+        self.replica.next_lamport(scope)
+    }
+
+    /// Syncs until a person is as `holds` says.
+    pub async fn until(&self, scope: &Scope, doc: DocId, holds: impl Fn(&DocumentView) -> bool) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        while !self.view(scope, doc).is_some_and(|view| holds(&view)) {
+            assert!(tokio::time::Instant::now() < deadline, "{:?}", self.view(scope, doc));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.sync().await;
+        }
     }
 
     /// Digest lines.

@@ -18,7 +18,7 @@ fn run_of(author: &Worker, scope: &Scope, epoch: u64, lamport: u64, changes: Vec
         seq: 1,
         lamport,
         wall_ms: 1_790_000_000_000,
-        worker: DocId([7; 16]),
+        worker: author.replica.profile().enrolment().expect("enrolled").worker,
         actor_nonce: Some(epoch),
         opening: Some(Opening { replica, epoch: Epoch(epoch), predecessor: None }),
         seen: Vec::new(),

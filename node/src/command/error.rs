@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use wangge_ledger::LedgerError;
 use wangge_model::checks::CheckError;
+use wangge_model::identity::Scope;
+use wangge_model::right::Refusal;
 use wangge_store::StoreError;
 
 use crate::net::NetError;
 use crate::replica::ReplicaError;
-use crate::text::Message;
+use crate::text::{Message, subject};
 
 /// What a process exits with.
 pub mod exit {
@@ -48,6 +50,16 @@ impl CommandError {
         Self { exit: exit::USAGE, ..Self::failed(code, message) }
     }
 
+    /// The centre would not let it count.
+    fn may_not(scope: &Scope, refusal: &Refusal) -> Self {
+        let (zh, en) = subject(refusal);
+        let scope = scope.to_string();
+        let message =
+            |what| Message::MayNot { reason: refusal.reason, what, scope: &scope, roles: refusal.roles };
+        let message = format!("{}\n{}", message(&zh).zh(), message(&en).en());
+        Self { message, code: Cow::Borrowed("may-not"), exit: exit::FAILED }
+    }
+
     /// The same, with the file that it is about in front.
     #[must_use]
     pub(super) fn about(mut self, file: &Path) -> Self {
@@ -73,6 +85,7 @@ impl From<ReplicaError> for CommandError {
     fn from(error: ReplicaError) -> Self {
         let (code, zh) = match &error {
             ReplicaError::Store(error) => return error.into(),
+            ReplicaError::MayNot { scope, refusal } => return Self::may_not(scope, refusal),
             // These speak both languages themselves.
             ReplicaError::NoReplica { .. } => ("no-replica", None),
             ReplicaError::Occupied { .. } => ("occupied", None),

@@ -1,9 +1,9 @@
 //! Letting transactions take effect: runs behind the intake, in causal order, each whole or not at all.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use wangge_model::document::{Document, DocumentError};
-use wangge_model::identity::{DocId, LogId, Scope};
+use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::LogRecord;
 use wangge_model::materialise::{Applied, Documents, Effect, Open};
@@ -12,7 +12,8 @@ use wangge_model::verdict::{Verdict, Void, VoidReason};
 use wangge_store::Batch;
 
 use super::scope::HeldScope;
-use super::{Judge, Replica, ReplicaError, encode, keys, lock};
+use super::verdicts::{Bench, Decisions, Voids};
+use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// Transactions that take effect together, in one batch.
 const ROUND_TRANSACTIONS_MAX: usize = 256;
@@ -20,13 +21,12 @@ const ROUND_TRANSACTIONS_MAX: usize = 256;
 const ROUND_DOCUMENTS_MAX: usize = 1_024;
 
 /// The documents of one scope, for the model.
-struct StoredDocuments<'a> {
-    replica: &'a Replica,
-    scope: &'a Scope,
-    held: &'a HeldScope<'a>,
-    voids: &'a std::collections::BTreeMap<(LogId, u64), VoidReason>,
-    judge: Option<&'a dyn Judge>,
-    now_ms: u64,
+pub(super) struct StoredDocuments<'a> {
+    pub(super) replica: &'a Replica,
+    pub(super) scope: &'a Scope,
+    pub(super) held: &'a HeldScope<'a>,
+    pub(super) voids: &'a Voids,
+    pub(super) bench: &'a Bench,
 }
 
 impl Documents for StoredDocuments<'_> {
@@ -37,12 +37,12 @@ impl Documents for StoredDocuments<'_> {
         })
     }
 
-    fn void(&self, log: &LogId, record: &LogRecord) -> Option<VoidReason> {
-        if let Some(reason) = self.voids.get(&(*log, record.transaction.seq)) {
-            return Some(*reason);
-        }
-        let author = self.held.tips.get(log)?;
-        self.judge?.judge(self.scope, &author.identity, &record.transaction)
+    fn void(&self, log: &LogId, record: &LogRecord, after_ms: u64) -> Option<VoidReason> {
+        self.bench.judge(self.scope, self.held, self.voids, log, record, after_ms)
+    }
+
+    fn centre(&self) -> ReplicaId {
+        self.bench.centre()
     }
 
     fn voided(&self, doc: &DocId) -> Vec<(LogId, [u8; 16], LogRecord)> {
@@ -60,7 +60,7 @@ impl Documents for StoredDocuments<'_> {
     }
 
     fn observed_ms(&self, _: &LogId, _: u64) -> u64 {
-        if self.judge.is_some() { self.now_ms } else { 0 }
+        if self.bench.is_centre { self.bench.now_ms } else { 0 }
     }
 }
 
@@ -82,9 +82,15 @@ impl Replica {
             .map(|(scope, _)| scope.clone())
             .collect();
         let mut any = false;
+        let roster = behind.contains(&Scope::Street).then(|| *self.roster_news().borrow());
         for scope in behind {
             while self.apply_round(&scope)? {
                 any = true;
+            }
+        }
+        if roster.is_some_and(|before| *self.roster_news().borrow() != before) && !self.is_centre() {
+            for scope in self.scopes() {
+                self.reconsider(&scope)?;
             }
         }
         Ok(any)
@@ -92,13 +98,15 @@ impl Replica {
 
     /// One batch of one scope. Returns whether anything took effect.
     fn apply_round(&self, scope: &Scope) -> Result<bool, ReplicaError> {
-        let (tips, durable, mut applied, mut voids) = {
+        let (tips, durable, mut applied, mut decisions) = {
             let state = lock(&self.state);
             let Some(scoped) = state.scopes.get(scope) else { return Ok(false) };
-            (scoped.tips.clone(), scoped.durable.clone(), scoped.applied.clone(), scoped.voids.clone())
+            let (tips, durable) = (scoped.tips.clone(), scoped.durable.clone());
+            let (decided, voids) = (scoped.decided.clone(), scoped.voids.clone());
+            (tips, durable, scoped.applied.clone(), Decisions { decided, voids })
         };
-        let judge = self.judge.read().unwrap_or_else(PoisonError::into_inner).clone();
         let held = HeldScope { store: &self.store, scope, tips: &tips };
+        let bench = self.bench(scope, &held, &applied, &decisions.decided, &decisions.voids)?;
         let mut open = Open::default();
         let mut batch = Batch::new();
         let mut taken = 0;
@@ -118,9 +126,8 @@ impl Replica {
                         replica: self,
                         scope,
                         held: &held,
-                        voids: &voids,
-                        judge: judge.as_deref(),
-                        now_ms: self.now_ms(),
+                        voids: &decisions.voids,
+                        bench: &bench,
                     };
                     let (effect, record) = applied.step(&held, &documents, &mut open, log, tip)?;
                     if effect == Effect::NeedsUpdate {
@@ -140,11 +147,11 @@ impl Replica {
                         }
                     };
                     if let Some(reason) = void
-                        && voids.insert((*log, seq), reason).is_none()
+                        && decisions.voids.insert((*log, seq), reason).is_none()
                     {
                         found_void.push((*log, Void { seq, reason }));
                     }
-                    if tip.identity.replica == self.profile().centre() {
+                    if tip.identity.replica == bench.centre() {
                         verdicts.extend(record.transaction.verdicts);
                     }
                 }
@@ -153,19 +160,17 @@ impl Replica {
         if taken == 0 {
             return Ok(false);
         }
-        for verdict in &verdicts {
-            batch.put(keys::decided(scope, &verdict.log), encode(&verdict.upto));
-            for void in &verdict.voids {
-                if voids.insert((verdict.log, void.seq), void.reason).is_none() {
-                    found_void.push((verdict.log, void.clone()));
-                    if applied.len_of(&verdict.log) >= void.seq {
-                        self.withdraw(scope, &held, &mut open, &verdict.log, void.seq)?;
-                    }
-                }
-            }
-        }
         for (log, void) in &found_void {
             batch.put(keys::void(scope, log, void.seq), encode(&void.reason));
+        }
+        if !verdicts.is_empty() {
+            let known = decisions.voids.clone();
+            let documents =
+                StoredDocuments { replica: self, scope, held: &held, voids: &known, bench: &bench };
+            self.take_verdicts(&documents, &mut open, &applied, &mut decisions, &verdicts, &mut batch)?;
+        }
+        if bench.is_centre {
+            note_entered(scope, &mut open, &mut batch);
         }
         for document in open.drain_changed() {
             self.put_document(scope, &document, &mut batch);
@@ -174,67 +179,13 @@ impl Replica {
         self.store.commit(batch)?;
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.applied = applied;
-            scoped.voids = voids;
-            for verdict in verdicts {
-                scoped.decided.insert(verdict.log, verdict.upto);
-            }
+            scoped.voids = decisions.voids;
+            scoped.decided = decisions.decided;
+        }
+        if *scope == Scope::Street {
+            self.refresh_roster()?;
         }
         Ok(true)
-    }
-
-    /// Takes the changes of a position that turned out void out of their documents again.
-    fn withdraw(
-        &self,
-        scope: &Scope,
-        held: &HeldScope<'_>,
-        open: &mut Open,
-        log: &LogId,
-        seq: u64,
-    ) -> Result<(), ReplicaError> {
-        let Some(record) = held.record(log, seq) else { return Ok(()) };
-        let actor = Applied::at(held, log, seq).actor;
-        let transaction = &record.transaction;
-        for change in &transaction.changes {
-            let document = match open.document(&change.doc) {
-                Some(document) => Some(document.clone()),
-                None => self.load_document(scope, change.kind, &change.doc)?,
-            };
-            let Some(document) = document else { continue };
-            let named = transaction.log;
-            let without = document
-                .without(|origin| origin.log == named && origin.seq == seq && origin.actor == actor)
-                .map_err(|e| ReplicaError::Form(e.to_string()))?;
-            open.replace(without);
-        }
-        Ok(())
-    }
-
-    /// What has taken effect and is not decided: the relay writes these verdicts into its log.
-    pub fn undecided(&self) -> Vec<(Scope, Vec<Verdict>)> {
-        let now = self.now_ms();
-        let centre = self.profile().centre();
-        let state = lock(&self.state);
-        let mut all = Vec::new();
-        for (scope, scoped) in &state.scopes {
-            let mut verdicts = Vec::new();
-            for (log, applied) in &scoped.applied.0 {
-                let own = scoped.tips.get(log).is_none_or(|tip| tip.identity.replica == centre);
-                let decided = scoped.decided.get(log).copied().unwrap_or(0);
-                if own || applied.len <= decided {
-                    continue;
-                }
-                let voids = scoped
-                    .voids
-                    .range((*log, decided + 1)..=(*log, applied.len))
-                    .map(|((_, seq), reason)| Void { seq: *seq, reason: *reason })
-                    .collect();
-                verdicts.push(Verdict { log: *log, upto: applied.len, observed_ms: now, voids });
-            }
-            if !verdicts.is_empty() {
-                all.push((scope.clone(), verdicts));
-            }
-        }
-        all
     }
 
     /// A stored document.
@@ -264,6 +215,7 @@ impl Replica {
     pub(super) fn writes_of(&self, scope: &Scope, document: &Document) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let key = keys::document(scope, document.kind(), &document.id());
         let view_key = keys::view(scope, document.kind(), &document.id());
+        self.rosters.note(scope, document.kind(), document.id());
         self.searched.note(scope, document.kind(), document.id());
         if document.is_blank() {
             return vec![(key, None), (view_key, None)];
@@ -281,5 +233,13 @@ impl Replica {
             }
         }
         writes
+    }
+}
+
+/// Notes void positions that entered documents because something that counts builds on them: what they
+/// overwrote is due to be put back.
+fn note_entered(scope: &Scope, open: &mut Open, batch: &mut Batch) {
+    for (log, seq) in open.drain_entered() {
+        batch.put(keys::entered(scope, &log, seq), Vec::new());
     }
 }

@@ -2,9 +2,10 @@
 
 use wangge_model::clock::{Clock, head_tag};
 use wangge_model::document::{Document, Op};
-use wangge_model::identity::{DocId, LogId, Scope};
+use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::log::{EMPTY_HEAD, LogIdentity, LogRecord, Tip, next_head, sign_head};
 use wangge_model::materialise::AppliedLog;
+use wangge_model::right::NOBODY;
 use wangge_model::schema::Kind;
 use wangge_model::transaction::{LEN_BYTES_MAX, Opening, Seen, Transaction, actor};
 use wangge_model::verdict::Verdict;
@@ -12,6 +13,7 @@ use wangge_store::Batch;
 
 use super::scope::{HeldScope, extent_of};
 use super::vault::encode_record;
+use super::verdicts::Decisions;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// What to write to one document.
@@ -52,12 +54,24 @@ impl Replica {
         self.commit_as(scope, worker, edits, Vec::new(), wall_ms)
     }
 
+    /// Commits edits of the centre's own machinery, in nobody's name.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]: nothing is written then.
+    pub fn commit_in_no_name(
+        &self,
+        scope: &Scope,
+        edits: Vec<Edit>,
+    ) -> Result<Option<Committed>, ReplicaError> {
+        self.commit_as(scope, NOBODY, edits, Vec::new(), None)
+    }
+
     /// Writes decisions into this replica's log; the relay's alone count.
     ///
     /// # Errors
     /// [`ReplicaError`].
     pub fn commit_verdicts(&self, scope: &Scope, verdicts: Vec<Verdict>) -> Result<(), ReplicaError> {
-        self.commit_as(scope, DocId([0; 16]), Vec::new(), verdicts, None).map(|_| ())
+        self.commit_as(scope, NOBODY, Vec::new(), verdicts, None).map(|_| ())
     }
 
     fn commit_as(
@@ -89,6 +103,8 @@ impl Replica {
         }
         let profile = self.profile();
         let log = self.own_log(scope);
+        let author;
+        let after_ms;
         let (record, tip, reported) = {
             let state = lock(&self.state);
             if let Some(reason) = &state.failed {
@@ -127,18 +143,23 @@ impl Replica {
                 |tip| tip.identity.clone(),
             );
             let floor = own.map_or(0, |tip| tip.floor);
+            author = identity.clone();
+            let before = scoped.applied.0.get(&log).map_or(0, |applied| applied.after_ms);
+            after_ms = before.max(written_by(&held, &profile.centre(), &transaction.seen));
             let tip = Tip { identity, len: seq, head, lamport: transaction.lamport, floor };
             let signature = Some(sign_head(&profile.signing_key(), &log, seq, &head));
             let record = LogRecord { head, signature, transaction };
             (record, tip, reported)
         };
+        self.may_commit(scope, &author, &record.transaction, after_ms)?;
         let len_bytes = encode_record(&record).len();
         if len_bytes > LEN_BYTES_MAX {
             return Err(ReplicaError::TooLarge { len_bytes, max_bytes: LEN_BYTES_MAX });
         }
-        self.store_commit(scope, worker, &record, tip, documents, reported)
+        self.store_commit(scope, worker, &record, tip, documents, reported, after_ms)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "the parts of one batch")]
     fn store_commit(
         &self,
         scope: &Scope,
@@ -147,6 +168,7 @@ impl Replica {
         tip: Tip,
         mut documents: Vec<Document>,
         reported: Clock,
+        after_ms: u64,
     ) -> Result<Option<Committed>, ReplicaError> {
         let transaction = &record.transaction;
         let (log, seq) = (transaction.log, transaction.seq);
@@ -174,25 +196,38 @@ impl Replica {
             Some(scoped) => scoped.applied.clone(),
             None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
         };
-        let own = AppliedLog { len: seq, lamport: transaction.lamport, actor: my_actor, ended: None };
+        let own =
+            AppliedLog { len: seq, lamport: transaction.lamport, actor: my_actor, after_ms, ended: None };
         applied.0.insert(log, own);
         batch.put(keys::applied(scope), encode(&applied));
-        for verdict in &transaction.verdicts {
-            batch.put(keys::decided(scope, &verdict.log), encode(&verdict.upto));
-        }
+        let decisions = self.own_verdicts(scope, &applied, &transaction.verdicts, &mut batch)?;
         self.store.commit(batch)?;
         let extent = extent_of(&tip);
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.tips.insert(log, tip);
             scoped.applied = applied;
             scoped.reported = reported;
-            for verdict in &transaction.verdicts {
-                scoped.decided.insert(verdict.log, verdict.upto);
+            if let Some(Decisions { decided, voids }) = decisions {
+                scoped.decided = decided;
+                scoped.voids = voids;
             }
+        }
+        if *scope == Scope::Street {
+            self.refresh_roster()?;
         }
         self.note_durable(scope, log, extent);
         Ok(Some(Committed { log, seq, documents: documents.iter().map(Document::id).collect() }))
     }
+}
+
+/// The latest time at which `centre` wrote something that is reported as seen.
+fn written_by(held: &HeldScope<'_>, centre: &ReplicaId, seen: &[Seen]) -> u64 {
+    use wangge_model::ingest::Held;
+
+    let centres = |log: &LogId| held.tips.get(log).is_some_and(|tip| tip.identity.replica == *centre);
+    let written = seen.iter().filter(|seen| centres(&seen.log));
+    let written = written.filter_map(|seen| held.record(&seen.log, seen.len));
+    written.map(|record| record.transaction.wall_ms).max().unwrap_or(0)
 }
 
 /// What has taken effect here since the last transaction of `own` reported it, and the clock that

@@ -125,6 +125,24 @@ impl Replica {
         Err(ReplicaError::Form("no free generation".to_owned()))
     }
 
+    /// One document of a scope, open.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn document(
+        &self,
+        scope: &Scope,
+        kind: Kind,
+        doc: &DocId,
+    ) -> Result<Option<wangge_model::document::Document>, ReplicaError> {
+        self.load_document(scope, kind, doc)
+    }
+
+    /// The Lamport number of what would be written now.
+    pub fn next_lamport(&self, scope: &Scope) -> u64 {
+        lock(&self.state).scopes.get(scope).map_or(1, |scoped| scoped.applied.next_lamport())
+    }
+
     /// A document by its id, in whatever scope.
     ///
     /// # Errors

@@ -15,10 +15,12 @@ mod machine;
 mod outgoing;
 mod pages;
 mod profile;
+mod roster;
 mod scope;
 mod sealed;
 mod search;
 pub mod vault;
+mod verdicts;
 mod views;
 
 use std::collections::BTreeMap;
@@ -32,10 +34,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::DocumentError;
 use wangge_model::identity::{LogId, ReplicaId, Scope};
-use wangge_model::log::{LogIdentity, SigningKey};
+use wangge_model::log::SigningKey;
+use wangge_model::right::Refusal;
 use wangge_model::session::Completeness;
-use wangge_model::transaction::Transaction;
-use wangge_model::verdict::VoidReason;
 use wangge_store::{Batch, Store, StoreError};
 
 pub use audit::{AuditBreak, AuditReport};
@@ -45,15 +46,10 @@ pub use lookup::{Delivery, Found, ScopeDigest};
 pub use machine::{Machine, System, World};
 pub use profile::{Profile, STORE_VERSION};
 pub use sealed::{SealedEnd, SealedIntakeError};
+pub use verdicts::{Damage, Quarantined};
 
 use scope::ScopeState;
 use vault::{Access, Vault, VaultError};
-
-/// Decides on positions before they take effect. The relay has one; other replicas await its verdicts.
-pub trait Judge: Send + Sync {
-    /// Why the transaction of the replica `author` in `scope` does not count, if it does not.
-    fn judge(&self, scope: &Scope, author: &LogIdentity, transaction: &Transaction) -> Option<VoidReason>;
-}
 
 /// A log has become durable up to an extent.
 #[derive(Clone, Debug)]
@@ -83,7 +79,7 @@ pub struct Replica {
     state: Mutex<State>,
     documents: Mutex<()>,
     subscribers: Mutex<Vec<UnboundedSender<Durable>>>,
-    judge: RwLock<Option<Arc<dyn Judge>>>,
+    rosters: roster::Rosters,
     searched: search::Searched,
     /// Audit entries and sealed cells are written one at a time.
     sealing: Mutex<()>,
@@ -152,6 +148,14 @@ pub enum ReplicaError {
     NotHeld {
         /// The scope.
         scope: Scope,
+    },
+    /// The centre would not let it count.
+    #[error("not saved: {} ({scope})", refusal.reason)]
+    MayNot {
+        /// Where.
+        scope: Scope,
+        /// Why, and who may.
+        refusal: Box<Refusal>,
     },
     /// A newer version wrote what has come.
     #[error(
@@ -288,7 +292,7 @@ impl Replica {
             state: Mutex::new(State { scopes: BTreeMap::new(), failed: None }),
             documents: Mutex::new(()),
             subscribers: Mutex::new(Vec::new()),
-            judge: RwLock::new(None),
+            rosters: roster::Rosters::default(),
             searched: search::Searched::default(),
             sealing: Mutex::new(()),
             sealed: tokio::sync::watch::Sender::new(0),
@@ -339,11 +343,6 @@ impl Replica {
         state.failed = None;
         tracing::warn!("the store takes writes again");
         Ok(())
-    }
-
-    /// Lets `judge` decide on positions before they take effect; `None` leaves that to the relay.
-    pub fn set_judge(&self, judge: Option<Arc<dyn Judge>>) {
-        *self.judge.write().unwrap_or_else(PoisonError::into_inner) = judge;
     }
 
     // ---- who it is

@@ -230,6 +230,7 @@ impl Replica {
                 continue;
             }
             let state = AppliedLog {
+                after_ms: 0,
                 len: entry.tip.len,
                 lamport: entry.tip.lamport,
                 actor: entry.actor,

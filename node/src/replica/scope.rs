@@ -156,7 +156,7 @@ pub(super) fn mend(store: &Vault, scope: &Scope, tips: &BTreeMap<LogId, Tip>) ->
     Ok(batch)
 }
 
-fn position(bytes: &[u8]) -> Option<(LogId, u64)> {
+pub(super) fn position(bytes: &[u8]) -> Option<(LogId, u64)> {
     let seq: [u8; 8] = bytes.get(8..16)?.try_into().ok()?;
     Some((LogId::from_slice(bytes.get(..8)?)?, u64::from_be_bytes(seq)))
 }

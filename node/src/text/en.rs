@@ -15,6 +15,12 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::StoreFailed => "an earlier write failed: mend the cause and start again".to_owned(),
         Message::StoreIo => "the data on this device cannot be read or written".to_owned(),
         Message::TooLarge => "too much at once: save it in parts".to_owned(),
+        Message::MayNot { reason, what, scope, roles } => {
+            let who: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+            let who = if who.is_empty() { String::new() } else { format!("; who may: {}", who.join(", ")) };
+            let what = if what.is_empty() { String::new() } else { format!(" ({what})") };
+            format!("not saved to {scope}{what}: {reason}{who}")
+        }
         Message::Internal => "an internal error: nothing was saved".to_owned(),
 
         Message::Network => "the network failed; what was saved is safe".to_owned(),

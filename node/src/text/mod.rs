@@ -9,6 +9,8 @@ use std::fmt::Display;
 
 use wangge_model::checks::{id_number, phone, text};
 use wangge_model::identity::Role;
+use wangge_model::right::Refusal;
+use wangge_model::verdict::VoidReason;
 
 use crate::replica::Delivery;
 
@@ -30,6 +32,12 @@ pub enum Message<'a> {
     StoreIo,
     TooLarge,
     Internal,
+    MayNot {
+        reason: VoidReason,
+        what: &'a str,
+        scope: &'a str,
+        roles: &'a [Role],
+    },
 
     // ---- the network and the daemon
     Network,
@@ -339,6 +347,26 @@ impl Word {
     pub fn wrote(worker: &str, at: &str, value: &str) -> String {
         zh::wrote(worker, at, value)
     }
+}
+
+/// Why something does not count, in Chinese.
+pub fn reason_zh(reason: VoidReason) -> &'static str {
+    zh::reason(reason)
+}
+
+/// What a refusal is about: the event, or the kind of document, in both languages.
+pub(crate) fn subject(refusal: &Refusal) -> (String, String) {
+    let Some((kind, event)) = &refusal.change else { return Default::default() };
+    let spec = kind.spec();
+    let label = event.as_ref().and_then(|name| spec?.access.event(name)).map(|event| event.label);
+    let kind_zh = zh::kind(*kind);
+    let zh = match (label, event) {
+        (Some(label), _) => format!("{kind_zh}“{label}”"),
+        (None, Some(event)) => format!("{kind_zh}“{event}”"),
+        (None, None) => kind_zh,
+    };
+    let en = event.as_ref().map_or_else(|| kind.to_string(), |event| format!("{kind} {event}"));
+    (zh, en)
 }
 
 /// The Chinese name of a post.

@@ -2,7 +2,10 @@
 
 mod work;
 
-use super::{Message, Word};
+use wangge_model::schema::Kind;
+use wangge_model::verdict::VoidReason;
+
+use super::{Message, Word, role_zh};
 
 /// Headings of the ledger of cases.
 pub(crate) const CASE_HEADINGS: [&str; 10] =
@@ -37,6 +40,41 @@ pub(super) fn wrote(worker: &str, at: &str, value: &str) -> String {
     format!("{worker} 于 {at} 写 {value}")
 }
 
+/// A kind of document.
+pub(super) fn kind(kind: Kind) -> String {
+    match kind {
+        Kind::PERSON => "人口档案".to_owned(),
+        Kind::PLACE => "场所档案".to_owned(),
+        Kind::CASE => "事件".to_owned(),
+        Kind::UNIT => "单位".to_owned(),
+        Kind::WORKER => "人员".to_owned(),
+        Kind::REPLICA => "设备登记".to_owned(),
+        Kind::POLICY => "名册规定".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn reason(reason: VoidReason) -> &'static str {
+    match reason {
+        VoidReason::ScopeNotHeld => "本人的岗位不负责这个单位",
+        VoidReason::Form => "内容不合格式",
+        VoidReason::UnknownReplica => "中心没有这台设备的登记",
+        VoidReason::NotTheRelay => "只有社管中心能作裁决",
+        VoidReason::CentreOnly => "街道的内容只由社管中心填写",
+        VoidReason::NotItsWorker => "署名的人员不使用这台设备",
+        VoidReason::RoleMayNot => "本人的岗位不能办理",
+        VoidReason::KindNotHere => "这类内容不属于这个单位",
+        VoidReason::PostEnded => "本人在这个单位的岗位已经结束",
+        VoidReason::PostNotYet => "本人在这个单位的岗位还没有开始",
+        VoidReason::TooManyEpochs => "这台设备重置次数过多",
+        VoidReason::Revoked => "这台设备已被注销,内容在隔离区等待处理",
+        VoidReason::PastGrace => "过了宽限期才送到,内容在隔离区等待处理",
+        VoidReason::Discarded => "社管中心已从隔离区剔除",
+        VoidReason::QuarantineFull => "这台设备已被注销,隔离区已满",
+        _ => "新版本的规定",
+    }
+}
+
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
         Message::Work(ref text) => work::say(text),
@@ -50,6 +88,16 @@ pub(super) fn say(message: &Message<'_>) -> String {
         }
         Message::StoreIo => "读写本机数据时出错,请检查磁盘和权限".to_owned(),
         Message::TooLarge => "一次保存的内容太多,请分几次保存".to_owned(),
+        Message::MayNot { reason: why, what, scope, roles } => {
+            let who: Vec<&str> = roles.iter().map(|role| role_zh(*role)).collect();
+            let who = if who.is_empty() {
+                String::new()
+            } else {
+                format!("。可以办理的岗位:{}", who.join("、"))
+            };
+            let what = if what.is_empty() { String::new() } else { format!("({what})") };
+            format!("没有保存到 {scope}{what}:{}{who}", reason(why))
+        }
         Message::Internal => "程序内部出错,没有保存".to_owned(),
 
         Message::Network => "网络出错。已保存的内容不受影响".to_owned(),

@@ -11,15 +11,15 @@ use clap::Parser;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use wangge_model::document::{Op, Target};
+use wangge_model::document::{Document, Op, Target};
 use wangge_model::enrolment::{Enrolment, Grant};
-use wangge_model::identity::{DocId, ReplicaId, Role, Scope};
-use wangge_model::log::SigningKey;
+use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Role, Scope};
+use wangge_model::log::{EMPTY_HEAD, Run, SigningKey, next_head, sign_head};
 use wangge_model::schema::Kind;
-use wangge_model::transaction::ScopeSecret;
+use wangge_model::transaction::{Opening, ScopeSecret, Transaction};
 use wangge_node::command::{Answer, Command, CommandError, Unwatched, execute};
 use wangge_node::replica::{Edit, Profile, Replica, System};
-use wangge_store::Options;
+use wangge_store::{Batch, Options};
 
 /// The grids of the street: code and name.
 pub(crate) const GRIDS: [(&str, &str); 3] =
@@ -54,6 +54,35 @@ fn centre() -> SigningKey {
 
 fn secret(scope: &Scope) -> ScopeSecret {
     ScopeSecret(*blake3::hash(scope.to_string().as_bytes()).as_bytes())
+}
+
+/// What the centre writes into `street`, in a log of its own.
+fn centre_run(edits: &[Edit]) -> Run {
+    let key = centre();
+    let replica = ReplicaId(key.verifying_key().to_bytes());
+    let epoch = Epoch(edits.len() as u64);
+    let log = LogId::derive(&Scope::Street, &replica, epoch);
+    let draft = |edit: &Edit| Document::new(edit.doc, edit.kind).expect("known").draft(edit.ops.clone());
+    let mut head = EMPTY_HEAD;
+    let mut transactions = Vec::new();
+    for (seq, edits) in (1..).zip(edits.chunks(32)) {
+        let transaction = Transaction {
+            log,
+            seq,
+            lamport: seq,
+            wall_ms: 1_790_000_000_000,
+            worker: DocId([0; 16]),
+            actor_nonce: (seq == 1).then_some(1),
+            opening: (seq == 1).then_some(Opening { replica, epoch, predecessor: None }),
+            seen: Vec::new(),
+            changes: edits.iter().map(draft).collect(),
+            verdicts: Vec::new(),
+        };
+        head = next_head(&head, &transaction.hash(&secret(&Scope::Street)));
+        transactions.push(transaction);
+    }
+    let signature = sign_head(&key, &log, transactions.len() as u64, &head);
+    Run { log, branch: None, transactions, signature }
 }
 
 /// The worker of a name.
@@ -141,9 +170,10 @@ impl Station {
             kind: Kind::WORKER,
             ops: vec![field("name", name)],
         }));
-        for edits in edits.chunks(32) {
-            self.replica.commit(&Scope::Street, edits.to_vec(), None).expect("commits");
-        }
+        let run = centre_run(&edits);
+        assert_eq!(self.replica.ingest(&Scope::Street, vec![run]).expect("well signed"), []);
+        self.replica.store().commit(Batch::new()).expect("durable");
+        self.replica.apply().expect("applies");
     }
 
     /// Gives the store up: the directory, for whoever opens it next.

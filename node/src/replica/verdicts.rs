@@ -1,0 +1,469 @@
+//! Positions that do not count: found so here until the relay decides, void or accepted by its verdict,
+//! and those that wait in its quarantine.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wangge_model::document::Document;
+use wangge_model::identity::{LogId, ReplicaId, Scope};
+use wangge_model::ingest::Held;
+use wangge_model::log::{LogRecord, Tip};
+use wangge_model::materialise::{Applied, Open, enter};
+use wangge_model::right::{Act, judge};
+use wangge_model::roster::RosterView;
+use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
+use wangge_store::Batch;
+
+use super::apply::StoredDocuments;
+use super::scope::{HeldScope, position};
+use super::{Edit, Replica, ReplicaError, encode, keys, lock};
+
+/// Positions that do not count, with the reason.
+pub(super) type Voids = BTreeMap<(LogId, u64), VoidReason>;
+
+/// What is decided in a scope.
+pub(super) struct Decisions {
+    /// Up to where, per log.
+    pub(super) decided: BTreeMap<LogId, u64>,
+    /// Positions that do not count, those of which that is only this replica's opinion included.
+    pub(super) voids: Voids,
+}
+
+/// What one round judges by.
+pub(super) struct Bench {
+    centre: ReplicaId,
+    /// Its word is the verdict.
+    pub(super) is_centre: bool,
+    pub(super) roster: Option<Arc<RosterView>>,
+    pub(super) now_ms: u64,
+    /// Up to where the relay has decided each log, verdicts that are here but have not taken effect
+    /// included.
+    decided: BTreeMap<LogId, u64>,
+    foreseen: Voids,
+    /// Bytes in quarantine, per revoked replica.
+    quarantined: RefCell<BTreeMap<ReplicaId, u64>>,
+}
+
+impl Bench {
+    pub(super) fn centre(&self) -> ReplicaId {
+        self.centre
+    }
+
+    /// Why a position does not count, if it does not.
+    pub(super) fn judge(
+        &self,
+        scope: &Scope,
+        held: &HeldScope<'_>,
+        voids: &Voids,
+        log: &LogId,
+        record: &LogRecord,
+        after_ms: u64,
+    ) -> Option<VoidReason> {
+        let seq = record.transaction.seq;
+        if let Some(reason) = voids.get(&(*log, seq)) {
+            return Some(*reason);
+        }
+        if seq <= self.decided.get(log).copied().unwrap_or(0) {
+            return self.foreseen.get(&(*log, seq)).copied();
+        }
+        let author = &held.tips.get(log)?.identity;
+        let roster = self.roster.as_ref()?;
+        let transaction = &record.transaction;
+        let act = Act { scope, author, transaction, after_ms, observed_ms: self.now_ms };
+        let reason = judge(roster, &self.centre, &act).err()?.reason;
+        match reason {
+            // Enrolled since this roster was made, perhaps. `street` alone decides who is.
+            VoidReason::UnknownReplica if !self.is_centre && *scope != Scope::Street => None,
+            VoidReason::Revoked if self.is_centre => Some(self.quarantine(&author.replica, roster, record)),
+            reason => Some(reason),
+        }
+    }
+
+    /// Makes room in the quarantine of a revoked replica, as far as there is any.
+    fn quarantine(&self, replica: &ReplicaId, roster: &RosterView, record: &LogRecord) -> VoidReason {
+        let mut quarantined = self.quarantined.borrow_mut();
+        let taken = quarantined.entry(*replica).or_default();
+        let len_bytes = record.transaction.to_bytes().len() as u64;
+        if *taken + len_bytes > roster.policy().quarantine_len_bytes {
+            return VoidReason::QuarantineFull;
+        }
+        *taken += len_bytes;
+        VoidReason::Revoked
+    }
+}
+
+/// A position in the relay's quarantine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quarantined {
+    /// The scope.
+    pub scope: Scope,
+    /// The log.
+    pub log: LogId,
+    /// The replica that wrote it.
+    pub replica: ReplicaId,
+    /// Why it waits.
+    pub reason: VoidReason,
+    /// What is there.
+    pub record: LogRecord,
+}
+
+/// A void position that stands in documents because something that counts builds on it.
+#[derive(Clone, Debug)]
+pub struct Damage {
+    /// The scope.
+    pub scope: Scope,
+    /// The log.
+    pub log: LogId,
+    /// The position.
+    pub seq: u64,
+    /// What puts back what it overwrote.
+    pub edits: Vec<Edit>,
+}
+
+impl Replica {
+    /// What the next round in `scope` judges by.
+    pub(super) fn bench(
+        &self,
+        scope: &Scope,
+        held: &HeldScope<'_>,
+        applied: &Applied,
+        decided: &BTreeMap<LogId, u64>,
+        voids: &Voids,
+    ) -> Result<Bench, ReplicaError> {
+        let profile = self.profile();
+        let centre = profile.centre();
+        let is_centre = profile.replica() == centre;
+        let mut bench = Bench {
+            centre,
+            is_centre,
+            roster: self.judging_roster()?,
+            now_ms: self.now_ms(),
+            decided: decided.clone(),
+            foreseen: Voids::new(),
+            quarantined: RefCell::default(),
+        };
+        if is_centre {
+            if voids.values().any(|reason| *reason == VoidReason::Revoked) {
+                *bench.quarantined.borrow_mut() = self.quarantine_sizes()?;
+            }
+            return Ok(bench);
+        }
+        for (log, tip) in held.tips.iter().filter(|(_, tip)| tip.identity.replica == centre) {
+            for seq in applied.len_of(log).max(tip.floor) + 1..=tip.len {
+                let Some(record) = held.record(log, seq) else { break };
+                for verdict in record.transaction.verdicts {
+                    let upto = bench.decided.entry(verdict.log).or_default();
+                    *upto = (*upto).max(verdict.upto);
+                    for void in &verdict.voids {
+                        bench.foreseen.insert((verdict.log, void.seq), void.reason);
+                    }
+                    for settled in &verdict.settled {
+                        let at = (verdict.log, settled.seq);
+                        if settled.accepted {
+                            bench.foreseen.remove(&at);
+                        } else {
+                            bench.foreseen.insert(at, VoidReason::Discarded);
+                        }
+                    }
+                }
+            }
+        }
+        tracing::trace!(%scope, "a round begins");
+        Ok(bench)
+    }
+
+    /// Lets verdicts take effect: what they void leaves its documents, what they accept enters them.
+    pub(super) fn take_verdicts(
+        &self,
+        documents: &StoredDocuments<'_>,
+        open: &mut Open,
+        applied: &Applied,
+        decisions: &mut Decisions,
+        verdicts: &[Verdict],
+        batch: &mut Batch,
+    ) -> Result<(), ReplicaError> {
+        let scope = documents.scope;
+        let Decisions { decided, voids } = decisions;
+        for verdict in verdicts {
+            let log = verdict.log;
+            let before = decided.get(&log).copied().unwrap_or(0);
+            let upto = before.max(verdict.upto);
+            decided.insert(log, upto);
+            batch.put(keys::decided(scope, &log), encode(&upto));
+            for void in &verdict.voids {
+                let known = voids.insert((log, void.seq), void.reason);
+                if known != Some(void.reason) {
+                    batch.put(keys::void(scope, &log, void.seq), encode(&void.reason));
+                }
+                if known.is_none() && applied.len_of(&log) >= void.seq {
+                    self.withdraw(documents, open, &log, void.seq)?;
+                }
+            }
+            // What was doubtful here and counts after all.
+            let doubted: Vec<u64> = voids
+                .range((log, before + 1)..=(log, upto))
+                .filter(|((_, seq), reason)| {
+                    **reason != VoidReason::Form && !verdict.voids.iter().any(|void| void.seq == *seq)
+                })
+                .map(|((_, seq), _)| *seq)
+                .collect();
+            let accepted = verdict.settled.iter().filter(|settled| settled.accepted).map(|s| s.seq);
+            for seq in doubted.into_iter().chain(accepted) {
+                if voids.remove(&(log, seq)).is_some() {
+                    batch.delete(keys::void(scope, &log, seq));
+                    self.enter(documents, open, applied, &log, seq)?;
+                }
+            }
+            for Settled { seq, .. } in verdict.settled.iter().filter(|settled| !settled.accepted) {
+                voids.insert((log, *seq), VoidReason::Discarded);
+                batch.put(keys::void(scope, &log, *seq), encode(&VoidReason::Discarded));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets this replica's own verdicts take effect, in the batch that stores them. Nothing if there are
+    /// none.
+    pub(super) fn own_verdicts(
+        &self,
+        scope: &Scope,
+        applied: &Applied,
+        verdicts: &[Verdict],
+        batch: &mut Batch,
+    ) -> Result<Option<Decisions>, ReplicaError> {
+        if verdicts.is_empty() {
+            return Ok(None);
+        }
+        let (tips, mut decisions) = {
+            let state = lock(&self.state);
+            let Some(scoped) = state.scopes.get(scope) else { return Ok(None) };
+            let (decided, voids) = (scoped.decided.clone(), scoped.voids.clone());
+            (scoped.tips.clone(), Decisions { decided, voids })
+        };
+        let held = HeldScope { store: &self.store, scope, tips: &tips };
+        let bench = self.bench(scope, &held, applied, &decisions.decided, &decisions.voids)?;
+        let mut open = Open::default();
+        let known = decisions.voids.clone();
+        let documents = StoredDocuments { replica: self, scope, held: &held, voids: &known, bench: &bench };
+        self.take_verdicts(&documents, &mut open, applied, &mut decisions, verdicts, batch)?;
+        for document in open.drain_changed() {
+            self.put_document(scope, &document, batch);
+        }
+        Ok(Some(decisions))
+    }
+
+    /// Lets a position that did not count take effect after all.
+    fn enter(
+        &self,
+        documents: &StoredDocuments<'_>,
+        open: &mut Open,
+        applied: &Applied,
+        log: &LogId,
+        seq: u64,
+    ) -> Result<(), ReplicaError> {
+        if applied.len_of(log) < seq {
+            return Ok(());
+        }
+        let Some(record) = documents.held.record(log, seq) else { return Ok(()) };
+        let actor = Applied::at(documents.held, log, seq).actor;
+        match enter(documents, open, log, &record.transaction, actor)? {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::error!(scope = %documents.scope, %log, seq, %error, "what was accepted cannot enter");
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the changes of a position that turned out void out of their documents again.
+    fn withdraw(
+        &self,
+        documents: &StoredDocuments<'_>,
+        open: &mut Open,
+        log: &LogId,
+        seq: u64,
+    ) -> Result<(), ReplicaError> {
+        let Some(record) = documents.held.record(log, seq) else { return Ok(()) };
+        let actor = Applied::at(documents.held, log, seq).actor;
+        let transaction = &record.transaction;
+        for change in &transaction.changes {
+            let document = match open.document(&change.doc) {
+                Some(document) => Some(document.clone()),
+                None => self.load_document(documents.scope, change.kind, &change.doc)?,
+            };
+            let Some(document) = document else { continue };
+            let named = transaction.log;
+            let without: Document = document
+                .without(|origin| origin.log == named && origin.seq == seq && origin.actor == actor)
+                .map_err(|e| ReplicaError::Form(e.to_string()))?;
+            open.replace(without);
+        }
+        Ok(())
+    }
+
+    /// Judges again what was doubtful here and is not decided, after the roster changed.
+    pub(super) fn reconsider(&self, scope: &Scope) -> Result<(), ReplicaError> {
+        let (tips, applied, decided, mut voids) = {
+            let state = lock(&self.state);
+            let Some(scoped) = state.scopes.get(scope) else { return Ok(()) };
+            (scoped.tips.clone(), scoped.applied.clone(), scoped.decided.clone(), scoped.voids.clone())
+        };
+        let doubted: Vec<(LogId, u64)> = voids
+            .iter()
+            .filter(|((log, seq), reason)| {
+                **reason != VoidReason::Form && *seq > decided.get(log).copied().unwrap_or(0)
+            })
+            .map(|(at, _)| *at)
+            .collect();
+        if doubted.is_empty() {
+            return Ok(());
+        }
+        let held = HeldScope { store: &self.store, scope, tips: &tips };
+        let bench = self.bench(scope, &held, &applied, &decided, &voids)?;
+        let mut open = Open::default();
+        let mut batch = Batch::new();
+        for (log, seq) in doubted {
+            let Some(record) = held.record(&log, seq) else { continue };
+            let after_ms = applied.0.get(&log).map_or(0, |applied| applied.after_ms);
+            if bench.judge(scope, &held, &Voids::new(), &log, &record, after_ms).is_none() {
+                voids.remove(&(log, seq));
+                batch.delete(keys::void(scope, &log, seq));
+                let documents =
+                    StoredDocuments { replica: self, scope, held: &held, voids: &voids, bench: &bench };
+                self.enter(&documents, &mut open, &applied, &log, seq)?;
+            }
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for document in open.drain_changed() {
+            self.put_document(scope, &document, &mut batch);
+        }
+        self.store.commit(batch)?;
+        if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+            scoped.voids = voids;
+        }
+        Ok(())
+    }
+
+    /// What has taken effect and is not decided: the relay writes these verdicts into its log.
+    pub fn undecided(&self) -> Vec<(Scope, Vec<Verdict>)> {
+        let now = self.now_ms();
+        let centre = self.profile().centre();
+        let roster = self.roster().map_or(0, |roster| roster.version);
+        let state = lock(&self.state);
+        let mut all = Vec::new();
+        for (scope, scoped) in &state.scopes {
+            let mut verdicts = Vec::new();
+            for (log, applied) in &scoped.applied.0 {
+                let own = scoped.tips.get(log).is_none_or(|tip| tip.identity.replica == centre);
+                let decided = scoped.decided.get(log).copied().unwrap_or(0);
+                if own || applied.len <= decided {
+                    continue;
+                }
+                let voids = scoped
+                    .voids
+                    .range((*log, decided + 1)..=(*log, applied.len))
+                    .map(|((_, seq), reason)| Void { seq: *seq, reason: *reason })
+                    .collect();
+                verdicts.push(Verdict {
+                    log: *log,
+                    upto: applied.len,
+                    observed_ms: now,
+                    roster,
+                    voids,
+                    settled: Vec::new(),
+                });
+            }
+            if !verdicts.is_empty() {
+                all.push((scope.clone(), verdicts));
+            }
+        }
+        all
+    }
+
+    /// Positions that wait for a person to accept or discard them, by scope, log and position.
+    pub fn quarantined(&self) -> Vec<Quarantined> {
+        let mut found = Vec::new();
+        for (scope, tips, voids) in self.all_voids() {
+            let held = HeldScope { store: &self.store, scope: &scope, tips: &tips };
+            for ((log, seq), reason) in voids.into_iter().filter(|(_, reason)| reason.is_quarantine()) {
+                let Some(tip) = tips.get(&log) else { continue };
+                let Some(record) = held.record(&log, seq) else { continue };
+                let replica = tip.identity.replica;
+                found.push(Quarantined { scope: scope.clone(), log, replica, reason, record });
+            }
+        }
+        found
+    }
+
+    /// Up to where the centre has decided a log, as far as this replica knows.
+    pub fn decided(&self, scope: &Scope, log: &LogId) -> u64 {
+        let state = lock(&self.state);
+        state.scopes.get(scope).and_then(|scoped| scoped.decided.get(log).copied()).unwrap_or(0)
+    }
+
+    /// Why a position does not count; `None` if it does or is not known here.
+    pub fn void_reason(&self, scope: &Scope, log: &LogId, seq: u64) -> Option<VoidReason> {
+        lock(&self.state).scopes.get(scope)?.voids.get(&(*log, seq)).copied()
+    }
+
+    /// Void positions whose changes entered documents and are not mended, each with the edits that put
+    /// back what it overwrote.
+    ///
+    /// # Errors
+    /// If a document is damaged.
+    pub fn damage(&self) -> Result<Vec<Damage>, ReplicaError> {
+        let mut found = Vec::new();
+        for scope in self.scopes() {
+            let tips = match lock(&self.state).scopes.get(&scope) {
+                Some(scoped) => scoped.tips.clone(),
+                None => continue,
+            };
+            let held = HeldScope { store: &self.store, scope: &scope, tips: &tips };
+            let prefix = keys::all_entered(&scope);
+            for entry in self.store.scan(&prefix) {
+                let (key, _) = entry?;
+                let Some((log, seq)) = position(&key[prefix.len()..]) else { continue };
+                let mut edits = Vec::new();
+                for change in held.record(&log, seq).into_iter().flat_map(|record| record.transaction.changes)
+                {
+                    let Some(document) = self.load_document(&scope, change.kind, &change.doc)? else {
+                        continue;
+                    };
+                    let ops = document.restoring();
+                    if !ops.is_empty() {
+                        edits.push(Edit { doc: change.doc, kind: change.kind, ops });
+                    }
+                }
+                found.push(Damage { scope: scope.clone(), log, seq, edits });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Notes that the damage of a void position is mended.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn mended(&self, damage: &Damage) -> Result<(), ReplicaError> {
+        let mut batch = Batch::new();
+        batch.delete(keys::entered(&damage.scope, &damage.log, damage.seq));
+        Ok(self.store.commit(batch)?)
+    }
+
+    fn all_voids(&self) -> Vec<(Scope, BTreeMap<LogId, Tip>, Voids)> {
+        let state = lock(&self.state);
+        let scopes = state.scopes.iter().filter(|(_, scoped)| !scoped.voids.is_empty());
+        scopes.map(|(scope, scoped)| (scope.clone(), scoped.tips.clone(), scoped.voids.clone())).collect()
+    }
+
+    fn quarantine_sizes(&self) -> Result<BTreeMap<ReplicaId, u64>, ReplicaError> {
+        let mut sizes: BTreeMap<ReplicaId, u64> = BTreeMap::new();
+        for found in self.quarantined().into_iter().filter(|found| found.reason == VoidReason::Revoked) {
+            *sizes.entry(found.replica).or_default() += found.record.transaction.to_bytes().len() as u64;
+        }
+        Ok(sizes)
+    }
+}

@@ -1,0 +1,233 @@
+//! Who may write what: refused on the device, void at the centre, and what becomes of work that builds
+//! on something void.
+
+use std::time::Duration;
+
+use wangge_model::document::{Document, Op, Scalar, Target};
+use wangge_model::identity::{DocId, LogId, Role, Scope};
+use wangge_model::log::{Run, next_head, sign_head};
+use wangge_model::schema::{Kind, kinds};
+use wangge_model::transaction::Transaction;
+use wangge_model::verdict::VoidReason;
+use wangge_node::replica::{Edit, ReplicaError};
+use wangge_tests::street::{GRIDS, Relay, Worker, assert_equal, grid, number, put};
+
+/// The log that a worker's replica writes in a scope.
+fn log_of(worker: &Worker, scope: &Scope) -> LogId {
+    let profile = worker.replica.profile();
+    LogId::derive(scope, &profile.replica(), profile.epoch())
+}
+
+/// What a changed program would write after all that `author` wrote: signed by its key, checked by nobody.
+fn forged(author: &Worker, scope: &Scope, worker: DocId, edit: &Edit) -> Run {
+    let log = log_of(author, scope);
+    let written = author.replica.load_run(scope, &log, 1, None).expect("loads");
+    let before = written.last().and_then(|run| run.transactions.last());
+    let before: &Transaction = before.expect("the log has begun");
+    let secret = author.replica.secret(scope).expect("held");
+    let mut head = wangge_model::log::EMPTY_HEAD;
+    for transaction in written.iter().flat_map(|run| &run.transactions) {
+        head = next_head(&head, &transaction.hash(&secret));
+    }
+    let document = match author.replica.get(scope, edit.kind, &edit.doc).expect("reads") {
+        Some(_) => author.document(scope, edit.kind, edit.doc),
+        None => Document::new(edit.doc, edit.kind).expect("known"),
+    };
+    let transaction = Transaction {
+        seq: before.seq + 1,
+        lamport: author.next_lamport(scope),
+        worker,
+        actor_nonce: None,
+        opening: None,
+        seen: Vec::new(),
+        changes: vec![document.draft(edit.ops.clone())],
+        ..before.clone()
+    };
+    let head = next_head(&head, &transaction.hash(&secret));
+    let signature = sign_head(&author.replica.signing_key(), &log, transaction.seq, &head);
+    Run { log, branch: None, transactions: vec![transaction], signature }
+}
+
+/// Lets a replica take in a run as if a peer had sent it.
+fn take(worker: &Worker, scope: &Scope, run: Run) {
+    assert_eq!(worker.replica.ingest(scope, vec![run]).expect("well signed"), []);
+    worker.settle();
+}
+
+/// Syncs until the centre has decided all that `worker` wrote in `scope`.
+async fn decided(worker: &Worker, scope: &Scope) {
+    let log = log_of(worker, scope);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        worker.sync().await;
+        let written = worker.replica.clocks()[scope].0.len_of(&log);
+        if worker.replica.decided(scope, &log) >= written {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "the centre decides nothing");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A worker's device says at once what the centre would not let count, and who may do it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_refuses_what_the_centre_would_void() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = Worker::join(&dir.path().join("ana"), &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    let window =
+        Worker::join(&dir.path().join("win"), &relay.invite("窗口", Role::WindowClerk, &Scope::Centre)).await;
+    ana.sync().await;
+    window.sync().await;
+    let refused = |worker: &Worker, scope: &Scope, kind, ops| {
+        let edit = Edit { doc: DocId([1; 16]), kind, ops };
+        match worker.replica.commit(scope, vec![edit], None) {
+            Err(ReplicaError::MayNot { refusal, .. }) => *refusal,
+            other => panic!("{other:?}"),
+        }
+    };
+    let street = refused(&ana, &Scope::Street, Kind::WORKER, vec![put("name", "安娜")]);
+    assert_eq!(street.reason, VoidReason::CentreOnly);
+    assert_eq!(street.roles, [Role::CentreAdmin]);
+    let dispatch = Op {
+        target: Target::Event { container: "events".to_owned() },
+        value: Some(Scalar::from("{\"kind\":\"archive\"}")),
+    };
+    let event = refused(&ana, &grid(0), Kind::CASE, vec![dispatch]);
+    assert_eq!(event.reason, VoidReason::RoleMayNot);
+    assert_eq!(event.change, Some((Kind::CASE, Some("archive".to_owned()))));
+    assert_eq!(refused(&ana, &grid(0), Kind::WORKER, vec![put("name", "x")]).reason, VoidReason::KindNotHere);
+    // A window at the centre serves the whole street.
+    for at in 0..GRIDS.len() {
+        window.person(&grid(at), &number(at as u32), &[("name", "甲")]);
+    }
+    window.sync().await;
+    for at in 0..GRIDS.len() {
+        decided(&window, &grid(at)).await;
+        assert_eq!(window.replica.void_reason(&grid(at), &log_of(&window, &grid(at)), 1), None);
+    }
+}
+
+/// Somebody's changed program writes in a colleague's name. An honest worker who met it before the
+/// centre did builds on it: his work stands, what the other overwrote comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn honest_work_that_builds_on_a_void_change_stands() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ben = Worker::join(&dir.path().join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
+    let mallory =
+        Worker::join(&dir.path().join("mallory"), &relay.invite("马", Role::GridWorker, &grid(0))).await;
+    let carl = Worker::join(&dir.path().join("carl"), &relay.invite("卡", Role::GridWorker, &grid(0))).await;
+    let doc = mallory.person(&grid(0), &number(1), &[("name", "张三"), ("phone", "13800000001")]);
+    mallory.sync().await;
+    // Ben's roster is older than that device: he cannot judge it.
+    ben.sync_only(&grid(0)).await;
+    let bens = ben.replica.profile().enrolment().expect("enrolled").worker;
+    let ops = vec![put("phone", "13999999999"), put("name", "李鬼")];
+    let run = forged(&mallory, &grid(0), bens, &Edit { doc, kind: Kind::PERSON, ops });
+    let seq = run.transactions[0].seq;
+    take(&ben, &grid(0), run);
+    assert_eq!(ben.view(&grid(0), doc).expect("there").text("phone"), "13999999999");
+    ben.set(&grid(0), doc, &[("note", "独居"), ("name", "张三丰")]);
+    decided(&ben, &grid(0)).await;
+    carl.sync().await;
+    let log = log_of(&mallory, &grid(0));
+    for worker in [&ben, &carl] {
+        worker.until(&grid(0), doc, |view| view.text("phone") == "13800000001").await;
+        let view = worker.view(&grid(0), doc).expect("there");
+        assert_eq!(view.text("note"), "独居");
+        assert_eq!(view.text("name"), "张三丰", "what was overwritten since stays");
+        assert_eq!(view.conflicts().count(), 0);
+        assert_eq!(worker.replica.void_reason(&grid(0), &log, seq), Some(VoidReason::NotItsWorker));
+    }
+    for worker in [&ben, &carl, &ben] {
+        worker.sync().await;
+    }
+    assert_equal(&relay, &[&ben, &carl]);
+}
+
+/// A small generator of numbers, seeded (xorshift64*).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % n
+    }
+}
+
+/// Whatever an honest device lets its worker save, the centre lets count.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_commit_accepts_the_centre_accepts() {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x5eed_u64);
+    println!("SEED={seed}");
+    let mut dice = Dice(seed | 1);
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let area = wangge_tests::street::area();
+    let mut workers = Vec::new();
+    for (at, (role, unit)) in [
+        (Role::GridWorker, grid(0)),
+        (Role::GridLeader, grid(1)),
+        (Role::AreaHead, area),
+        (Role::CentreAdmin, Scope::Centre),
+        (Role::StreetLeader, Scope::Street),
+        (Role::WindowClerk, Scope::Centre),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let line = relay.invite(&format!("工{at}"), role, &unit);
+        let worker = Worker::join(&dir.path().join(at.to_string()), &line).await;
+        worker.sync().await;
+        workers.push(worker);
+    }
+    let kinds: Vec<_> = kinds().collect();
+    let (mut saved, mut refused) = (0, 0);
+    for round in 0..240_u32 {
+        let worker = &workers[dice.below(workers.len())];
+        let scopes = worker.replica.scopes();
+        let scope = &scopes[dice.below(scopes.len())];
+        let spec = kinds[dice.below(kinds.len())];
+        // The roster itself is edited elsewhere: here it would change who may what.
+        if [Kind::WORKER, Kind::REPLICA, Kind::UNIT, Kind::POLICY].contains(&spec.kind)
+            && worker.replica.profile().enrolment().expect("enrolled").role == Role::CentreAdmin
+        {
+            continue;
+        }
+        let history = spec.containers.iter().find(|c| c.shape == wangge_model::schema::Shape::History);
+        let op = match (history, dice.below(3)) {
+            (Some(history), 0) if !spec.access.events.is_empty() => {
+                let event = &spec.access.events[dice.below(spec.access.events.len())];
+                let text = format!("{{\"kind\":\"{}\"}}", event.name);
+                Op { target: Target::Event { container: history.name.to_owned() }, value: Some(text.into()) }
+            }
+            (Some(history), 1) => Op {
+                target: Target::Event { container: history.name.to_owned() },
+                value: Some("{\"kind\":\"of a newer version\"}".into()),
+            },
+            _ => put("note-of-a-newer-version", &round.to_string()),
+        };
+        let doc = DocId([dice.below(8) as u8 + 1 + 8 * (spec.kind.0 % 30); 16]);
+        match worker.replica.commit(scope, vec![Edit { doc, kind: spec.kind, ops: vec![op] }], None) {
+            Ok(_) => saved += 1,
+            Err(ReplicaError::MayNot { .. }) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(saved > 20 && refused > 20, "{saved} saved, {refused} refused");
+    for worker in &workers {
+        for scope in worker.replica.scopes() {
+            let log = log_of(worker, &scope);
+            if worker.replica.clocks()[&scope].0.len_of(&log) > 0 {
+                decided(worker, &scope).await;
+                for seq in 1..=worker.replica.clocks()[&scope].0.len_of(&log) {
+                    let void = worker.replica.void_reason(&scope, &log, seq);
+                    assert_eq!(void, None, "SEED={seed}: {scope} {seq}");
+                }
+            }
+        }
+    }
+}
