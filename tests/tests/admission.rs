@@ -210,7 +210,8 @@ async fn what_commit_accepts_the_centre_accepts() {
             },
             _ => put("note-of-a-newer-version", &round.to_string()),
         };
-        let doc = DocId([dice.below(8) as u8 + 1 + 8 * (spec.kind.0 % 30); 16]);
+        let mut doc = DocId([dice.below(8) as u8; 16]);
+        doc.0[0] = spec.kind.0;
         match worker.replica.commit(scope, vec![Edit { doc, kind: spec.kind, ops: vec![op] }], None) {
             Ok(_) => saved += 1,
             Err(ReplicaError::MayNot { .. }) => refused += 1,
