@@ -297,6 +297,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         &[
             event("add", "请求协办", EVERYBODY),
             event("route", "流转", LEADERS),
+            event("pass-back", "转达答复", LEADERS),
             event("accept", "同意", EVERYBODY),
             event("refuse", "不同意", EVERYBODY),
             event("complete", "办结", EVERYBODY),

@@ -5,6 +5,7 @@
 //! checked by [`draft`] against that state, by the same rules. Who may write what stands in
 //! [`crate::schema`]; admission reads it there as well.
 
+pub mod checklist;
 pub mod codes;
 pub mod day;
 pub mod draft;

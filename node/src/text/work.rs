@@ -11,6 +11,9 @@ pub enum WorkText<'a> {
     NotHeld { unit: &'a str },
     StreetIsTheCentres,
 
+    NotYours { who: &'a str, role: &'a str },
+    TeamsThroughTheCentre,
+
     // ---- records
     Done { record: &'a str, event: &'a str, id: &'a str, state: &'a str },
     StateUnknown { typed: &'a str, known: &'a str },
@@ -23,4 +26,24 @@ pub enum WorkText<'a> {
     VoidWhose,
     VoidNoTrack,
     VoidState { state: &'a str },
+
+    // ---- checklists and inspections
+    ChecklistUnknown { typed: &'a str, known: &'a str },
+    ChecklistMissing,
+    VersionUnknown { version: &'a str },
+    ChecklistSet { title: &'a str, version: &'a str },
+    AnswersUnreadable { path: &'a str },
+    FileMissing,
+    FileUnreadable { path: &'a str, reason: &'a str },
+
+    // ---- notices
+    Readers { read: usize, unread: usize, beyond: usize },
+    Unread { count: usize },
+
+    // ---- hand-over, requests
+    NotHereYet,
+    SinceTheList,
+    HandoverList { count: usize, of: u64 },
+    ListIncomplete { here: usize, of: u64 },
+    NothingToRoute { state: &'a str },
 }

@@ -226,7 +226,22 @@ const ASSIST: RecordSpec = RecordSpec {
         closed("withdrawn", "已撤回"),
     ],
     verbs: &[
-        verb("route", "passes it on, and the answer back", &[], To::Same, &[MORE]),
+        verb("route", "passes it on to the unit that is asked", &[], To::Same, &[MORE]),
+        verb(
+            "pass-back",
+            "tells the unit that asked what was answered",
+            &["open", "accepted"],
+            To::Outcome(&[
+                Outcome { name: "accepted", label: "同意", state: "accepted", rank: 0 },
+                Outcome { name: "refused", label: "不同意", state: "refused", rank: 1 },
+                Outcome { name: "completed", label: "已办结", state: "completed", rank: 1 },
+            ]),
+            &[
+                MORE,
+                may("reason", "理由", Rule::Text, "why it was refused"),
+                may("worker", "答复人", Rule::Worker, "who answered"),
+            ],
+        ),
         verb("accept", "will do it", &["open", "refused"], To::State("accepted"), &[MORE]).by(Who::Assignee),
         verb("refuse", "will not, with a reason", &["open"], To::State("refused"), &[REASON])
             .by(Who::Assignee)

@@ -40,8 +40,10 @@ impl WorkCommand {
 
     /// The options that name files, so that they can be made absolute.
     pub(crate) fn files(&mut self) -> impl Iterator<Item = &mut String> {
+        let names_a_file = self.record == "checklist" && self.verb == "set";
+        let key = self.key.iter_mut().filter(move |_| names_a_file);
         let files = self.said.iter_mut().filter(|(name, _)| extra::FILES.contains(&name.as_str()));
-        files.flat_map(|(_, typed)| typed.iter_mut())
+        files.flat_map(|(_, typed)| typed.iter_mut()).chain(key)
     }
 }
 
@@ -125,7 +127,7 @@ fn options(record: &str, verb: &str) -> Option<(bool, Vec<Opt>)> {
     for extra in extra::of(record).filter(|extra| extra.verb == verb) {
         known = true;
         key |= extra.key;
-        for input in extra.inputs {
+        for input in extra.inputs.iter().filter(|input| input.name != extra::KEY) {
             options.retain(|opt| opt.name() != input.name);
             options.push(Opt::of(input));
         }
@@ -165,6 +167,10 @@ fn subcommand(record: &'static str) -> Command {
     for verb in verbs(record) {
         let Some((key, options)) = options(record, verb) else { continue };
         let mut sub = Command::new(verb);
+        if of_word(record).is_some_and(|spec| spec.opens == verb && verb != "add") {
+            // What all other records call it.
+            sub = sub.alias("add");
+        }
         if key {
             sub = sub.arg(Arg::new("key").required(true).value_name("KEY"));
         }

@@ -1,8 +1,15 @@
 //! Grid work and the centre's records: made, added to, shown, listed. What each kind has is data
 //! (`wangge_model::work`); what goes beyond a record and its events has a file of its own.
 
+mod assist;
+pub(super) mod cases;
+mod checklist;
 mod extra;
+mod handbook;
+mod handover;
+mod inspect;
 mod line;
+mod notice;
 mod patrol;
 mod resolve;
 pub(super) mod shown;
@@ -46,9 +53,26 @@ impl From<WorkError> for CommandError {
 pub(super) fn execute(replica: &Replica, command: &WorkCommand) -> Result<Answer, CommandError> {
     let unknown = || CommandError::usage("bad-usage", &Message::BadUsage);
     let street = Street::load(replica)?;
+    if command.record == "checklist" {
+        return checklist::execute(replica, &street, command);
+    }
     let spec = of_word(&command.record).ok_or_else(unknown)?;
     match (spec.kind, command.verb.as_str()) {
         (Kind::PATROL, "finding") => patrol::finding(replica, &street, spec, command),
+        (Kind::INSPECTION, "submit") => inspect::submit(replica, &street, spec, command),
+        (Kind::INSPECTION, "show") => inspect::show(replica, &street, spec, command),
+        (Kind::NOTICE, "add") => notice::add(replica, &street, spec, command),
+        (Kind::NOTICE, "withdraw") => notice::withdraw(replica, &street, spec, command),
+        (Kind::NOTICE, "read") => notice::read(replica, &street, spec, command),
+        (Kind::NOTICE, "readers") => notice::readers(replica, &street, spec, command),
+        (Kind::NOTICE, "list") => notice::list(replica, &street, spec, command),
+        (Kind::HANDBOOK, "add") => handbook::add(replica, &street, spec, command),
+        (Kind::HANDBOOK, "show") => handbook::show(replica, &street, spec, command),
+        (Kind::HANDOVER, "start") => handover::start(replica, &street, spec, command),
+        (Kind::HANDOVER, "show") => handover::show(replica, &street, spec, command),
+        (Kind::HANDOVER, "sign") => handover::sign(replica, &street, spec, command),
+        (Kind::ASSIST, "add") => assist::add(replica, &street, spec, command),
+        (Kind::ASSIST, "route") => assist::route(replica, &street, spec, command),
         (_, "show") => show(replica, &street, spec, command),
         (_, "list") => list(replica, &street, spec, command),
         (_, verb) if verb == spec.opens => make(replica, &street, spec, command),

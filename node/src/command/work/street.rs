@@ -177,6 +177,11 @@ impl Street {
         self.people.get(worker)
     }
 
+    /// Everybody whom the roster has.
+    pub(crate) fn people(&self) -> &BTreeMap<DocId, Person> {
+        &self.people
+    }
+
     /// The worker that `typed` names: an id, the beginning of one, or a name.
     pub(crate) fn worker(&self, typed: &str) -> Result<DocId, CommandError> {
         let typed = typed.trim();

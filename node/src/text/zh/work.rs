@@ -29,5 +29,30 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::VoidWhose => "作废:不归其办理".to_owned(),
         WorkText::VoidNoTrack => "作废:没有开启轨迹".to_owned(),
         WorkText::VoidState { state } => format!("作废:当时状态为“{state}”"),
+        WorkText::NotYours { who, role } => format!("只能由{who}办理,您的岗位是{role},没有保存"),
+        WorkText::TeamsThroughTheCentre => "团队的工作只能由社管中心流转(细则第十二条)".to_owned(),
+        WorkText::ChecklistUnknown { typed, known } => format!("没有检查表“{typed}”,现有:{known}"),
+        WorkText::ChecklistMissing => {
+            "缺少“检查表”,请用 --checklist 写明代码或名称 (wangge checklist list)".to_owned()
+        }
+        WorkText::VersionUnknown { version } => format!("没有这个检查表的版本“{version}”"),
+        WorkText::ChecklistSet { title, version } => format!("已换用:{title} 版本 {version}"),
+        WorkText::AnswersUnreadable { path } => {
+            format!("{path} 不是答案文件,应为 JSON:检查项代码 → 答案")
+        }
+        WorkText::FileMissing => "缺少“文件”,请用 --file 写明".to_owned(),
+        WorkText::FileUnreadable { path, reason } => format!("文件 {path} 无法读取:{reason}"),
+        WorkText::Readers { read, unread, beyond: 0 } => format!("已读 {read} 人,未读 {unread} 人"),
+        WorkText::Readers { read, unread, beyond } => {
+            format!("已读 {read} 人,未读 {unread} 人,另有 {beyond} 人所在单位本机看不到")
+        }
+        WorkText::Unread { count } => format!("未读 {count} 条"),
+        WorkText::NotHereYet => "本机还没有收到".to_owned(),
+        WorkText::SinceTheList => "清单之后新增".to_owned(),
+        WorkText::HandoverList { count, of } => format!("移交清单:{count}/{of} 项"),
+        WorkText::ListIncomplete { here, of } => {
+            format!("移交清单还没有收全({here}/{of} 项)或与移交人的不一致,不能签收;请先同步 (wangge sync)")
+        }
+        WorkText::NothingToRoute { state } => format!("两边都是“{state}”,没有需要流转的"),
     }
 }

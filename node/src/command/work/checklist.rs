@@ -1,0 +1,167 @@
+//! Checklists in use: those that ship, unless the centre has replaced them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use wangge_model::checks::CheckError;
+use wangge_model::document::VALUE_LEN_BYTES_MAX;
+use wangge_model::identity::Scope;
+use wangge_model::schema::Kind;
+use wangge_model::work::checklist::{Answering, Checklist, ChecklistError};
+use wangge_model::work::draft::{event_op, field_op};
+
+use super::line::WorkCommand;
+use super::street::Street;
+use crate::command::{Answer, CommandError};
+use crate::replica::{Edit, Replica};
+use crate::text::{Message, WorkText, role_zh};
+
+pub(super) fn execute(
+    replica: &Replica,
+    street: &Street,
+    command: &WorkCommand,
+) -> Result<Answer, CommandError> {
+    match command.verb.as_str() {
+        "list" => list(replica),
+        "show" => show(replica, command),
+        "set" => set(replica, street, command),
+        _ => Err(CommandError::usage("bad-usage", &Message::BadUsage)),
+    }
+}
+
+/// Every version of every checklist that is known here, by code and version.
+pub(super) fn versions(replica: &Replica) -> Result<BTreeMap<(String, u32), Checklist>, CommandError> {
+    let mut versions: BTreeMap<(String, u32), Checklist> = Checklist::shipped()
+        .into_iter()
+        .map(|checklist| ((checklist.code.clone(), checklist.version), checklist))
+        .collect();
+    replica.each(&Scope::Street, Kind::CHECKLIST, |view| {
+        if let Ok(checklist) = Checklist::parse(&view.text("text")) {
+            versions.insert((checklist.code.clone(), checklist.version), checklist);
+        }
+        true
+    })?;
+    Ok(versions)
+}
+
+/// The version in use of each: the last one.
+fn in_use(versions: BTreeMap<(String, u32), Checklist>) -> Vec<Checklist> {
+    let latest: BTreeMap<String, Checklist> =
+        versions.into_iter().map(|((code, _), checklist)| (code, checklist)).collect();
+    latest.into_values().collect()
+}
+
+/// The checklist that `typed` means: a code or a title, in the version in use.
+pub(super) fn named(replica: &Replica, typed: &str) -> Result<Checklist, CommandError> {
+    let all = in_use(versions(replica)?);
+    let typed = typed.trim();
+    let same = |checklist: &&Checklist| checklist.code == typed || checklist.title == typed;
+    if let Some(found) = all.iter().find(same) {
+        return Ok(found.clone());
+    }
+    let mut partly = all.iter().filter(|checklist| !typed.is_empty() && checklist.title.contains(typed));
+    match (partly.next(), partly.next()) {
+        (Some(one), None) => Ok(one.clone()),
+        _ => {
+            let known: Vec<String> =
+                all.iter().map(|checklist| format!("{} {}", checklist.code, checklist.title)).collect();
+            let known = known.join("、");
+            Err(CommandError::failed(
+                "checklist-unknown",
+                &Message::Work(WorkText::ChecklistUnknown { typed, known: &known }),
+            ))
+        }
+    }
+}
+
+fn list(replica: &Replica) -> Result<Answer, CommandError> {
+    let all = in_use(versions(replica)?);
+    let lines: Vec<String> = all
+        .iter()
+        .map(|list| format!("{}  {}  v{}  {}", list.code, list.title, list.version, list.items.len()))
+        .collect();
+    let json = all
+        .iter()
+        .map(|list| json!({ "code": list.code, "title": list.title, "version": list.version, "items": list.items.len() }))
+        .collect();
+    Ok(Answer { json, text: lines.join("\n") })
+}
+
+fn show(replica: &Replica, command: &WorkCommand) -> Result<Answer, CommandError> {
+    let mut found = named(replica, command.key.as_deref().unwrap_or_default())?;
+    if let Some(version) = command.get("version") {
+        let wanted = version.trim().parse::<u32>().ok();
+        let versions = versions(replica)?;
+        found = wanted.and_then(|version| versions.get(&(found.code.clone(), version)).cloned()).ok_or_else(
+            || CommandError::failed("version-unknown", &Message::Work(WorkText::VersionUnknown { version })),
+        )?;
+    }
+    let mut lines = vec![format!("{}  v{} ({})", found.title, found.version, found.code)];
+    for (number, item) in (1..).zip(&found.items) {
+        let how = match item.answer {
+            Answering::YesNo => "是/否/不适用".to_owned(),
+            Answering::Choice => item.choices.join("/"),
+            Answering::Text => "文字".to_owned(),
+        };
+        let optional = if item.optional { ",可不填" } else { "" };
+        lines.push(format!("  {number}. {}  [{}: {how}{optional}]", item.text, item.code));
+    }
+    Ok(Answer { json: serde_json::to_value(&found).unwrap_or(Value::Null), text: lines.join("\n") })
+}
+
+/// A text file of bounded length.
+pub(super) fn read_file(path: &str, len_bytes_max: u64) -> Result<String, CommandError> {
+    let failed = |reason: &str| {
+        CommandError::failed("file-unreadable", &Message::Work(WorkText::FileUnreadable { path, reason }))
+    };
+    let metadata = std::fs::metadata(path).map_err(|error| failed(&error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(failed("not a file"));
+    }
+    if metadata.len() > len_bytes_max {
+        return Err(failed(&format!("{} bytes, at most {len_bytes_max}", metadata.len())));
+    }
+    let bytes = std::fs::read(path).map_err(|error| failed(&error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| failed("not text in UTF-8"))
+}
+
+fn set(replica: &Replica, street: &Street, command: &WorkCommand) -> Result<Answer, CommandError> {
+    let actor = street.actor()?;
+    let spec = Kind::CHECKLIST.spec();
+    let roles = spec.and_then(|spec| spec.access.event("add")).map_or(&[][..], |event| event.roles);
+    if !roles.contains(&actor.role) {
+        let who: Vec<&str> = roles.iter().map(|role| role_zh(*role)).collect();
+        let (who, role) = (who.join("、"), role_zh(actor.role));
+        return Err(CommandError::failed("role", &Message::Work(WorkText::NotYours { who: &who, role })));
+    }
+    let path = command.key.as_deref().unwrap_or_default();
+    let json = read_file(path, 4 * VALUE_LEN_BYTES_MAX as u64)?;
+    let mut checklist = Checklist::parse(&json).map_err(CheckError::from)?;
+    let known = versions(replica)?;
+    let last = known.keys().filter(|(code, _)| *code == checklist.code).map(|(_, version)| *version).max();
+    let next = last.unwrap_or(0) + 1;
+    if checklist.version == 0 {
+        checklist.version = next;
+    } else if checklist.version < next {
+        return Err(CheckError::from(ChecklistError::NotNewer { found: checklist.version, next }).into());
+    }
+    let name = format!("{}@{}", checklist.code, checklist.version);
+    let doc = replica
+        .secret(&Scope::Street)
+        .map(|secret| secret.natural_id(Kind::CHECKLIST, &name, 0))
+        .ok_or_else(|| CommandError::failed("not-joined", &Message::NotJoined))?;
+    let ops = vec![
+        field_op("code", checklist.code.as_str()),
+        field_op("title", checklist.title.as_str()),
+        field_op("version", checklist.version.to_string()),
+        field_op("text", checklist.to_json()),
+        event_op(&actor, "add", serde_json::Map::new())?,
+    ];
+    replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::CHECKLIST, ops }], None)?;
+    let (title, version) = (checklist.title.as_str(), checklist.version.to_string());
+    Ok(Answer {
+        json: json!({ "code": checklist.code, "title": title, "version": checklist.version, "items": checklist.items.len() }),
+        text: Message::Work(WorkText::ChecklistSet { title, version: &version }).line(),
+    })
+}
