@@ -6,6 +6,9 @@
 mod case;
 mod centre;
 mod dictionary;
+mod form;
+mod not_collected;
+mod organisation;
 mod registers;
 mod roster;
 mod work;
@@ -16,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 pub use centre::KEEPERS;
 pub use dictionary::DICTIONARY;
+pub use form::Form;
+pub use not_collected::{NotCollected, not_collected};
+pub use registers::{MERGED_INTO, MOVED_FROM, MOVED_TO};
 pub use work::{CENTRE, EVERYBODY, LEADERS, TRAINERS};
 
 use crate::identity::{Role, Scope};
@@ -97,6 +103,8 @@ pub struct FieldSpec {
     pub name: &'static str,
     /// The label people see.
     pub label: &'static str,
+    /// What values it takes.
+    pub form: Form,
 }
 
 /// What this version knows of a kind.
@@ -209,7 +217,11 @@ const fn history(name: &'static str) -> ContainerSpec {
 }
 
 const fn field(name: &'static str, label: &'static str) -> FieldSpec {
-    FieldSpec { name, label }
+    formed(name, label, Form::Text)
+}
+
+const fn formed(name: &'static str, label: &'static str, form: Form) -> FieldSpec {
+    FieldSpec { name, label, form }
 }
 
 const fn event(name: &'static str, label: &'static str, roles: &'static [Role]) -> EventSpec {
@@ -218,7 +230,8 @@ const fn event(name: &'static str, label: &'static str, roles: &'static [Role]) 
 
 /// Every kind that this version knows.
 pub fn kinds() -> impl Iterator<Item = &'static KindSpec> {
-    let families = [registers::KINDS, case::KINDS, roster::KINDS, work::KINDS, centre::KINDS];
+    let families =
+        [registers::KINDS, case::KINDS, roster::KINDS, work::KINDS, centre::KINDS, organisation::KINDS];
     let all = families.into_iter().flatten();
     #[cfg(test)]
     let all = all.chain(EXTENDED);

@@ -15,7 +15,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use wangge_store::{Options, StoreError};
 
-use crate::command::{self, Answer, Command, CommandError, Progress, Unwatched, exit};
+use crate::command::{self, Answer, CodesCommand, Command, CommandError, Progress, Unwatched, exit};
 use crate::control;
 use crate::replica::{Replica, ReplicaError};
 use crate::text::{self, Message, scrub};
@@ -181,6 +181,7 @@ fn make_absolute(command: &mut Command) {
             }
             return;
         }
+        Command::Codes(CodesCommand::Set(args)) => &mut args.file,
         _ => return,
     };
     if let Ok(absolute) = std::path::absolute(&*file) {

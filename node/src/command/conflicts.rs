@@ -8,17 +8,27 @@ use wangge_model::document::{DocumentView, Op, Register, Target as OpTarget};
 use wangge_model::identity::Scope;
 use wangge_model::schema::Kind;
 
-use super::edits::{self, Edits};
+use super::edits::{self, Edits, Reader};
 use super::key::{self, Target};
 use super::register::check_free;
 use super::shown::{self, Sight, headline};
 use super::units::Units;
 use super::workers::Workers;
-use super::{Answer, CommandError};
+use super::{Answer, CommandError, merged};
 use crate::replica::{Edit, Replica};
 use crate::text::Message;
 
-const KINDS: [Kind; 3] = [Kind::PERSON, Kind::PLACE, Kind::CASE];
+const KINDS: [Kind; 9] = [
+    Kind::PERSON,
+    Kind::PLACE,
+    Kind::ENTERPRISE,
+    Kind::HOUSEHOLD,
+    Kind::DWELLING,
+    Kind::RESIDENCY,
+    Kind::HOUSE,
+    Kind::TENANCY,
+    Kind::CASE,
+];
 
 /// What can be done about conflicts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Subcommand)]
@@ -88,18 +98,29 @@ fn list(replica: &Replica, args: &ListConflictsArgs) -> Result<Answer, CommandEr
     let mut lines = Vec::new();
     for scope in &scopes {
         for kind in KINDS {
+            let mut views = Vec::new();
             replica.each(scope, kind, |view| {
                 if only.as_ref().is_some_and(|only| only.view.id != view.id) {
                     return true;
                 }
+                let links = view.sets.get("links").is_some_and(|links| !links.is_empty());
+                if view.conflicts().next().is_some() || links {
+                    views.push(view);
+                }
+                true
+            })?;
+            for view in views {
+                if merged::standing(replica, &view)?.is_some() {
+                    continue;
+                }
+                let view = merged::whole(replica, &view)?;
                 for (field, register) in view.conflicts() {
                     json.push(entry_json(&workers, scope, &view, (field, register), sight));
                     lines.push(headline(&units, scope, &view));
                     lines.push(format!("  {}:", shown::label(kind, field)));
                     lines.extend(values_text(&workers, kind, field, register, sight));
                 }
-                true
-            })?;
+            }
         }
     }
     lines.push(Message::ConflictsListed { count: json.len() }.line());
@@ -136,6 +157,8 @@ fn entry_json(
 
 fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> {
     let target = key::resolve(replica, &KINDS, &args.key, args.unit.as_deref())?;
+    let members = merged::members(replica, &target.view)?;
+    let target = Target { view: merged::whole(replica, &target.view)?, ..target };
     let Target { scope, view } = &target;
     let field = edits::field_of(view, &args.field)?;
     let label = shown::label(view.kind, &field).to_owned();
@@ -145,7 +168,7 @@ fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> 
     let workers = Workers::load(replica)?;
     let value = match (&args.value, args.take) {
         (Some(typed), None) => {
-            let mut edit = Edits::parse(view.kind, &[format!("{field}={typed}")])?;
+            let mut edit = Edits::parse(&Reader::load(replica)?, view.kind, &[format!("{field}={typed}")])?;
             edit.check_together(view.kind, Some(view))?;
             edit.take(&field).flatten()
         }
@@ -168,8 +191,18 @@ fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> 
     let chosen =
         value.as_ref().map(|v| shown::value(view.kind, &field, v, Sight::Masked)).unwrap_or_default();
     let json_value = value.as_ref().map(|value| shown::value_json(&field, value, Sight::Masked));
-    let ops = vec![Op { target: OpTarget::Field(field.clone()), value }];
-    replica.commit(scope, vec![Edit { doc: view.id, kind: view.kind, ops }], None)?;
+    let op = Op { target: OpTarget::Field(field.clone()), value };
+    let edit = |doc| Edit { doc, kind: view.kind, ops: vec![op.clone()] };
+    let mut edits = vec![edit(view.id)];
+    // A merged record that says otherwise would keep the conflict open.
+    for (other, member) in members.iter().filter(|(_, member)| member.fields.contains_key(&field)) {
+        if other == scope {
+            edits.push(edit(member.id));
+        } else {
+            replica.commit(other, vec![edit(member.id)], None)?;
+        }
+    }
+    replica.commit(scope, edits, None)?;
     let delivery = replica.delivery(scope, view.kind, &view.id)?;
     let name = shown::title(view);
     Ok(Answer {

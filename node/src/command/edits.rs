@@ -4,16 +4,24 @@ use wangge_ledger::ResidentKind;
 use wangge_model::checks::{
     CheckError, Coordinates, CreditCode, Date, IdNumber, Phone, Sex, id_number, text,
 };
+use wangge_model::codes::Codes;
 use wangge_model::document::{DocumentView, Op, Scalar, Target};
-use wangge_model::schema::{CLOSED, GENERATION, Kind};
+use wangge_model::schema::{
+    CLOSED, Form, GENERATION, Kind, MERGED_INTO, MOVED_FROM, MOVED_TO, NotCollected, not_collected,
+};
 
-use super::CommandError;
-use crate::text::{Message, scrub};
+use super::{CommandError, instant, key, units};
+use crate::replica::Replica;
+use crate::text::{Message, RegisterMessage, scrub};
 
 /// Longest text typed into one field, in characters.
 const TEXT_CHARS_MAX: usize = 2_000;
 /// Most people that one place can employ; more is a typing error.
 const STAFF_MAX: i64 = 1_000_000;
+/// Greatest floor area, in square metres; more is a typing error.
+const AREA_MAX: f64 = 10_000_000.0;
+/// Codes that a message lists.
+const ALLOWED_MAX: usize = 20;
 
 /// What to write to the fields of one document.
 #[derive(Debug, Default)]
@@ -23,19 +31,26 @@ pub(super) struct Edits {
     pub(super) warnings: Vec<String>,
 }
 
+/// Fields that commands of their own set.
+const NOT_SETTABLE: [&str; 5] = [CLOSED, GENERATION, MERGED_INTO, MOVED_TO, MOVED_FROM];
+
 /// Fields that a person may set, in the order in which they are shown.
 pub(super) fn settable(kind: Kind) -> impl Iterator<Item = (&'static str, &'static str)> {
     let fields = kind.spec().map(|spec| spec.fields).unwrap_or_default();
-    fields
-        .iter()
-        .map(|field| (field.name, field.label))
-        .filter(|(name, _)| ![CLOSED, GENERATION].contains(name))
+    fields.iter().map(|field| (field.name, field.label)).filter(|(name, _)| !NOT_SETTABLE.contains(name))
 }
 
 fn known(kind: Kind, typed: &str) -> Result<&'static str, CommandError> {
     let typed = typed.trim();
-    if let Some((name, _)) = settable(kind).find(|(name, label)| *name == typed || *label == typed) {
+    if let Some((name, _)) = settable(kind)
+        .find(|(name, label)| *name == typed || *label == typed || label.split('(').next() == Some(typed))
+    {
         return Ok(name);
+    }
+    if let Some(what) = not_collected(typed) {
+        let NotCollected { label, reason_zh, reason_en, .. } = what;
+        let message = RegisterMessage::NotCollected { label, reason_zh, reason_en };
+        return Err(CommandError::failed("field-not-collected", &Message::Register(message)));
     }
     let fields: Vec<String> = settable(kind).map(|(name, label)| format!("{name} ({label})")).collect();
     let (typed, fields) = (scrub(typed), fields.join("、"));
@@ -52,7 +67,7 @@ pub(super) fn field_of(view: &DocumentView, typed: &str) -> Result<String, Comma
 
 impl Edits {
     /// Reads `field=value …`; an empty value deletes.
-    pub(super) fn parse(kind: Kind, typed: &[String]) -> Result<Self, CommandError> {
+    pub(super) fn parse(reader: &Reader<'_>, kind: Kind, typed: &[String]) -> Result<Self, CommandError> {
         let mut edits = Self::default();
         for typed in typed {
             let Some((field, value)) = typed.split_once(['=', '＝']) else {
@@ -64,8 +79,11 @@ impl Edits {
                 return Err(CommandError::usage("field-twice", &Message::FieldTwice { field }));
             }
             let value = value.trim();
-            let scalar =
-                if value.is_empty() { None } else { Some(check(kind, field, value, &mut edits.warnings)?) };
+            let scalar = if value.is_empty() {
+                None
+            } else {
+                Some(reader.check(kind, field, value, &mut edits.warnings)?)
+            };
             edits.list.push((field, scalar));
         }
         Ok(edits)
@@ -108,9 +126,42 @@ impl Edits {
             Some((_, value)) => value.as_ref().map(Scalar::to_text).unwrap_or_default(),
             None => before.map(|view| view.text(field)).unwrap_or_default(),
         };
-        if after(self, "name").is_empty() {
-            let label = kind.spec().and_then(|spec| spec.field("name")).map_or("", |field| field.label);
-            return Err(CheckError::name_missing(label).into());
+        for alternatives in needed(kind) {
+            if alternatives.iter().all(|field| after(self, field).is_empty()) {
+                let label =
+                    |field: &&str| kind.spec().and_then(|spec| spec.field(field)).map_or("", |f| f.label);
+                if *alternatives == ["name"] {
+                    return Err(CheckError::name_missing(label(&"name")).into());
+                }
+                let labels: Vec<&str> = alternatives.iter().map(label).collect();
+                let message = RegisterMessage::FieldMissing {
+                    label: &labels.join(" / "),
+                    field: &alternatives.join(" / "),
+                };
+                return Err(CommandError::failed("field-missing", &Message::Register(message)));
+            }
+        }
+        for (from, to) in [("from", "to"), ("arrived_on", "leaves_on")] {
+            let (start, end) = (after(self, from), after(self, to));
+            if !start.is_empty() && !end.is_empty() && end < start {
+                let message = RegisterMessage::EndsBeforeItBegins { from: &start, to: &end };
+                return Err(CommandError::failed("date-order", &Message::Register(message)));
+            }
+        }
+        if !after(self, "care").is_empty() && after(self, "consent").is_empty() {
+            return Err(CommandError::failed(
+                "consent-missing",
+                &Message::Register(RegisterMessage::ConsentMissing),
+            ));
+        }
+        if kind == Kind::PERSON && (self.has("birth_date") || self.has("id_number")) {
+            let (number, birth) = (after(self, "id_number"), after(self, "birth_date"));
+            let told = IdNumber::parse(&number).ok().map(String::from);
+            let told = told.as_deref().and_then(|n| n.get(6..14)).unwrap_or_default().to_owned();
+            if !told.is_empty() && !birth.is_empty() && birth.replace('-', "") != told {
+                let message = RegisterMessage::BirthDisagrees { birth: &birth, told: &told };
+                return Err(CommandError::failed("birth-disagrees-with-id", &Message::Register(message)));
+            }
         }
         if kind == Kind::PERSON
             && (self.has("sex") || self.has("id_number"))
@@ -119,7 +170,7 @@ impl Edits {
         {
             id_number::agree_on_sex(&number, sex)?;
         }
-        if kind == Kind::PLACE && (self.has("longitude") || self.has("latitude")) {
+        if self.has("longitude") || self.has("latitude") {
             let (longitude, latitude) = (after(self, "longitude"), after(self, "latitude"));
             match (longitude.parse(), latitude.parse()) {
                 (Ok(longitude), Ok(latitude)) => {
@@ -141,7 +192,125 @@ impl Edits {
     }
 }
 
-/// The value in its normal form.
+/// What a record of a kind must say: of each group one.
+fn needed(kind: Kind) -> &'static [&'static [&'static str]] {
+    match kind {
+        Kind::PERSON | Kind::PLACE | Kind::ENTERPRISE => &[&["name"]],
+        Kind::HOUSEHOLD => &[&["household_number", "head", "address"]],
+        Kind::DWELLING => &[&["address"]],
+        Kind::HOUSE => &[&["house_number", "address"]],
+        Kind::RESIDENCY => &[&["person"], &["dwelling"], &["from"]],
+        Kind::TENANCY => &[&["person"], &["house"], &["from"]],
+        _ => &[],
+    }
+}
+
+/// Reads values that need more than themselves: the code tables, other documents, the day.
+pub(super) struct Reader<'a> {
+    replica: &'a Replica,
+    codes: Codes,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn load(replica: &'a Replica) -> Result<Self, CommandError> {
+        Ok(Self { replica, codes: units::codes(replica)? })
+    }
+
+    /// The value in its normal form.
+    pub(super) fn check(
+        &self,
+        kind: Kind,
+        field: &str,
+        typed: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Scalar, CommandError> {
+        let Some(spec) = kind.spec().and_then(|spec| spec.field(field)) else {
+            return check(kind, field, typed, warnings);
+        };
+        let (label, shown) = (spec.label, scrub(typed));
+        let failed =
+            |code, message: RegisterMessage<'_>| Err(CommandError::failed(code, &Message::Register(message)));
+        Ok(match spec.form {
+            Form::Text => check(kind, field, typed, warnings).map_err(|error| error.of_field(label))?,
+            Form::Date => Date::parse(typed)
+                .map_err(|error| CommandError::from(CheckError::from(error)).of_field(label))?
+                .to_string()
+                .into(),
+            Form::Count => match text::compact(typed).parse::<i64>() {
+                Ok(count) if (0..=STAFF_MAX).contains(&count) => Scalar::Int(count),
+                _ => {
+                    return failed(
+                        "value-unreadable",
+                        RegisterMessage::CountUnreadable { label, typed: &shown },
+                    );
+                }
+            },
+            Form::Area => match text::compact(typed).parse::<f64>() {
+                Ok(area) if area.is_finite() && (0.0..=AREA_MAX).contains(&area) => Scalar::F64(area),
+                _ => {
+                    return failed(
+                        "value-unreadable",
+                        RegisterMessage::AreaUnreadable { label, typed: &shown },
+                    );
+                }
+            },
+            Form::Flag => match text::compact(typed).to_lowercase().as_str() {
+                "是" | "有" | "true" | "yes" | "y" | "1" => Scalar::Bool(true),
+                "否" | "无" | "false" | "no" | "n" | "0" => Scalar::Bool(false),
+                _ => {
+                    return failed(
+                        "value-unreadable",
+                        RegisterMessage::FlagUnreadable { label, typed: &shown },
+                    );
+                }
+            },
+            Form::DocumentNumber => {
+                let number = text::compact(typed).to_uppercase();
+                let plain = number.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'/');
+                if !plain || !(4..=32).contains(&number.len()) {
+                    let message = RegisterMessage::DocumentNumber { label, typed: &shown };
+                    return failed("document-number", message);
+                }
+                number.into()
+            }
+            Form::Code(table) => {
+                let found =
+                    self.codes.table(table).map(|table| (table.read(typed), table.allowed(ALLOWED_MAX)));
+                match found {
+                    Some((Some(code), _)) => code.into(),
+                    found => {
+                        let allowed = found.map(|(_, allowed)| allowed).unwrap_or_default();
+                        let message =
+                            RegisterMessage::CodeUnknown { label, typed: &shown, allowed: &allowed, table };
+                        return failed("code-unknown", message);
+                    }
+                }
+            }
+            Form::Link(kinds) => {
+                let target = key::resolve(self.replica, kinds, typed, None);
+                target.map_err(|error| error.of_field(label))?.view.id.to_string().into()
+            }
+            Form::Consent => {
+                let unreadable =
+                    || failed("consent-unreadable", RegisterMessage::ConsentForm { typed: &shown });
+                let Some((day, text)) = typed.split_once(['/', '／', ' ']) else { return unreadable() };
+                let day = Date::parse(day)
+                    .map_err(|error| CommandError::from(CheckError::from(error)).of_field(label))?
+                    .to_string();
+                if day > instant::day(self.replica.now_ms()) {
+                    return failed("date-ahead", RegisterMessage::DateAhead { label, typed: &day });
+                }
+                let text = text::free_text(text);
+                if text.is_empty() {
+                    return unreadable();
+                }
+                bounded(format!("{day}/{text}"))?.into()
+            }
+        })
+    }
+}
+
+/// The value in its normal form, if it needs nothing but itself.
 pub(super) fn check(
     kind: Kind,
     field: &str,

@@ -60,6 +60,15 @@ impl CommandError {
         Self { message, code: Cow::Borrowed("may-not"), exit: exit::FAILED }
     }
 
+    /// The same, with the label of the field that it is about in front, if it does not name it.
+    #[must_use]
+    pub(super) fn of_field(mut self, label: &str) -> Self {
+        if !self.message.contains(label) {
+            self.message = format!("{label}：{}", self.message);
+        }
+        self
+    }
+
     /// The same, with the file that it is about in front.
     #[must_use]
     pub(super) fn about(mut self, file: &Path) -> Self {

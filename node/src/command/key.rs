@@ -1,14 +1,17 @@
 //! What a KEY on the command line means: an id or the beginning of one, an ID number, a credit code, a
 //! case number.
 
+use std::collections::BTreeSet;
+
 use wangge_model::checks::{CreditCode, IdNumber, text};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
+use wangge_model::search::Query;
 
-use super::CommandError;
 use super::shown::headline;
 use super::units::Units;
+use super::{CommandError, merged};
 use crate::replica::{Replica, ReplicaError, keys};
 use crate::text::{Message, scrub};
 
@@ -21,12 +24,33 @@ pub(super) struct Target {
     pub(super) view: DocumentView,
 }
 
-/// The one document of `kinds` that `key` means, in `unit` or anywhere.
+/// The one document of `kinds` that `key` means, in `unit` or anywhere: the one that stands for it, if it
+/// was merged.
 pub(super) fn resolve(
     replica: &Replica,
     kinds: &[Kind],
     key: &str,
     unit: Option<&str>,
+) -> Result<Target, CommandError> {
+    one(replica, kinds, key, unit, true)
+}
+
+/// The same, but a merged record means itself.
+pub(super) fn resolve_itself(
+    replica: &Replica,
+    kinds: &[Kind],
+    key: &str,
+    unit: Option<&str>,
+) -> Result<Target, CommandError> {
+    one(replica, kinds, key, unit, false)
+}
+
+fn one(
+    replica: &Replica,
+    kinds: &[Kind],
+    key: &str,
+    unit: Option<&str>,
+    follow: bool,
 ) -> Result<Target, CommandError> {
     let units = Units::load(replica)?;
     let scopes = match unit {
@@ -36,6 +60,15 @@ pub(super) fn resolve(
     let mut found = Vec::new();
     for kind in kinds {
         found.extend(candidates(replica, *kind, key.trim(), &scopes)?);
+    }
+    if follow {
+        for target in &mut found {
+            if let Some((scope, view)) = merged::standing(replica, &target.view)? {
+                *target = Target { scope, view };
+            }
+        }
+        let mut seen = BTreeSet::new();
+        found.retain(|target| seen.insert((target.scope.clone(), target.view.id)));
     }
     if found.len() > 1 {
         let lines: Vec<String> = found
@@ -60,7 +93,8 @@ pub(super) fn candidates(
 ) -> Result<Vec<Target>, ReplicaError> {
     let number = match kind {
         Kind::PERSON => IdNumber::parse(key).ok().map(String::from),
-        Kind::PLACE => CreditCode::parse(key).ok().map(String::from),
+        Kind::PLACE | Kind::ENTERPRISE => CreditCode::parse(key).ok().map(String::from),
+        Kind::HOUSEHOLD | Kind::HOUSE => Some(text::free_text(key)),
         _ => None,
     };
     let mut found = Vec::new();
@@ -82,9 +116,29 @@ pub(super) fn candidates(
             })?;
         }
     }
+    if found.is_empty() && kind == Kind::PERSON {
+        found.extend(with_document(replica, key, scopes)?);
+    }
     if found.is_empty() {
         let with_id = with_id(replica, kind, key, scopes)?;
         found.extend(with_id.into_iter().map(|(scope, view)| Target { scope, view }));
+    }
+    Ok(found)
+}
+
+/// Persons with a passport or the like of that number.
+fn with_document(replica: &Replica, key: &str, scopes: &[Scope]) -> Result<Vec<Target>, ReplicaError> {
+    let number = text::compact(key).to_uppercase();
+    let Some(query) = Query::parse(&number).filter(|_| number.len() >= PREFIX_LEN_MIN) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for (_, scope, doc) in replica.search(scopes, Kind::PERSON, &query)? {
+        if let Some(view) = replica.get(&scope, Kind::PERSON, &doc)?
+            && view.texts("document_number").contains(&number)
+        {
+            found.push(Target { scope, view });
+        }
     }
     Ok(found)
 }

@@ -3,6 +3,7 @@
 //! either way.
 
 mod case;
+mod codes;
 mod conflicts;
 mod edits;
 mod error;
@@ -10,6 +11,7 @@ mod export;
 mod import;
 pub mod instant;
 mod key;
+mod merged;
 mod place;
 mod register;
 mod server;
@@ -29,11 +31,15 @@ use wangge_model::schema::Kind;
 use crate::replica::Replica;
 
 pub use case::{CaseCommand, ListCasesArgs, NoteArgs, ReportArgs, ShowCaseArgs};
+pub use codes::{CodesCommand, SetTableArgs, ShowTableArgs};
 pub use conflicts::{ConflictsCommand, ListConflictsArgs, SettleArgs};
 pub use error::{CommandError, exit};
 pub use export::{ExportArgs, ExportKind};
 pub use import::{ImportArgs, ImportKind};
-pub use register::{AddArgs, FindArgs, ListArgs, RegisterCommand, SetArgs, ShowArgs};
+pub use register::{
+    AddArgs, CloseArgs, FindArgs, LinkArgs, ListArgs, MergeArgs, MoveArgs, RegisterCommand, SetArgs,
+    ShowArgs, UnlinkArgs, UnmergeArgs,
+};
 pub(crate) use server::outcome_of;
 pub use server::serve;
 pub(crate) use sync::is_in_sync;
@@ -54,6 +60,27 @@ pub enum Command {
     /// Enterprises and other places.
     #[command(subcommand)]
     Place(RegisterCommand),
+    /// Households.
+    #[command(subcommand)]
+    Household(RegisterCommand),
+    /// Dwellings.
+    #[command(subcommand)]
+    Dwelling(RegisterCommand),
+    /// Who lives where.
+    #[command(subcommand)]
+    Residency(RegisterCommand),
+    /// Rented houses.
+    #[command(subcommand)]
+    House(RegisterCommand),
+    /// Who rents what.
+    #[command(subcommand)]
+    Tenancy(RegisterCommand),
+    /// Enterprises.
+    #[command(subcommand)]
+    Enterprise(RegisterCommand),
+    /// Code tables.
+    #[command(subcommand)]
+    Codes(CodesCommand),
     /// Cases.
     #[command(subcommand)]
     Case(CaseCommand),
@@ -109,6 +136,13 @@ pub fn execute(
         Command::Status => status::status(replica),
         Command::Person(command) => register::execute(replica, Kind::PERSON, command),
         Command::Place(command) => register::execute(replica, Kind::PLACE, command),
+        Command::Household(command) => register::execute(replica, Kind::HOUSEHOLD, command),
+        Command::Dwelling(command) => register::execute(replica, Kind::DWELLING, command),
+        Command::Residency(command) => register::execute(replica, Kind::RESIDENCY, command),
+        Command::House(command) => register::execute(replica, Kind::HOUSE, command),
+        Command::Tenancy(command) => register::execute(replica, Kind::TENANCY, command),
+        Command::Enterprise(command) => register::execute(replica, Kind::ENTERPRISE, command),
+        Command::Codes(command) => codes::execute(replica, command),
         Command::Case(command) => case::execute(replica, command),
         Command::Conflicts(command) => conflicts::execute(replica, command),
         Command::Import(args) => import::execute(replica, args, progress),

@@ -6,7 +6,8 @@ use wangge_model::audit::{Entry, What};
 use wangge_model::checks::{Sex, id_number, phone};
 use wangge_model::document::{Claim, DocumentView, EventView, Register, Scalar};
 use wangge_model::identity::{DocId, Scope};
-use wangge_model::schema::Kind;
+use wangge_model::registers::duplicates::Why;
+use wangge_model::schema::{Form, Kind};
 
 use super::CommandError;
 use super::edits::resident_kind;
@@ -34,6 +35,7 @@ pub(super) fn value(kind: Kind, field: &str, value: &Scalar, sight: Sight) -> St
     match field {
         "id_number" if sight == Sight::Masked => id_number::mask(&text),
         "phone" if sight == Sight::Masked => phone::mask(&text),
+        "document_number" | "permit_number" if sight == Sight::Masked => mask_document(&text),
         "sex" => Sex::parse(&text).map_or(text, |sex| sex.name_zh().to_owned()),
         "kind" if kind == Kind::PERSON => resident_kind(&text).map_or(text, |kind| kind.name_zh().to_owned()),
         _ => match value {
@@ -43,6 +45,13 @@ pub(super) fn value(kind: Kind, field: &str, value: &Scalar, sight: Sight) -> St
             _ => text,
         },
     }
+}
+
+/// The ends of the number of a passport or permit.
+fn mask_document(number: &str) -> String {
+    let chars: Vec<char> = number.chars().collect();
+    let hidden = |at: usize| at >= 2 && at + 2 < chars.len();
+    chars.iter().enumerate().map(|(at, c)| if hidden(at) { '*' } else { *c }).collect()
 }
 
 /// Whether people wrote the field freely. Codes and ids are what they are.
@@ -56,6 +65,7 @@ pub(super) fn value_json(field: &str, value: &Scalar, sight: Sight) -> Value {
         (_, _) if sight == Sight::Full => value.to_json(),
         ("id_number", _) => id_number::mask(&value.to_text()).into(),
         ("phone", _) => phone::mask(&value.to_text()).into(),
+        ("document_number" | "permit_number", _) => mask_document(&value.to_text()).into(),
         (_, Scalar::Str(text)) if is_written(field) => veil(text).into(),
         _ => value.to_json(),
     }
@@ -89,6 +99,19 @@ pub(super) fn field(view: &DocumentView, name: &str, sight: Sight) -> String {
     view.value(name).map_or_else(String::new, |scalar| value(view.kind, name, scalar, sight))
 }
 
+/// A value as people read it, with what its code means.
+fn coded(units: &Units, kind: Kind, field: &str, scalar: &Scalar, sight: Sight) -> String {
+    let text = value(kind, field, scalar, sight);
+    let spec = kind.spec().and_then(|spec| spec.field(field));
+    match spec.map(|spec| spec.form) {
+        Some(Form::Code(table)) => match units.codes().label(table, &text) {
+            Some(label) => format!("{text} {label}"),
+            None => text,
+        },
+        _ => text,
+    }
+}
+
 /// The first digits of an id: enough to name it again on the command line.
 pub(super) fn short_id(id: &DocId) -> String {
     id.to_string().chars().take(8).collect()
@@ -96,11 +119,41 @@ pub(super) fn short_id(id: &DocId) -> String {
 
 /// What a document is called.
 pub(super) fn title(view: &DocumentView) -> String {
-    let name = match view.kind {
-        Kind::CASE => view.text("number"),
-        _ => view.text("name"),
+    let fields: &[&str] = match view.kind {
+        Kind::CASE => &["number"],
+        Kind::HOUSEHOLD => &["household_number", "address"],
+        Kind::DWELLING => &["address"],
+        Kind::HOUSE => &["house_number", "address"],
+        _ => &["name"],
     };
-    if name.is_empty() { short_id(&view.id) } else { name }
+    let name = fields.iter().map(|field| view.text(field)).find(|text| !text.is_empty());
+    name.unwrap_or_else(|| short_id(&view.id))
+}
+
+/// What a kind of records is called.
+pub(super) fn kind_zh(kind: Kind) -> &'static str {
+    match kind {
+        Kind::PERSON => "人员",
+        Kind::HOUSEHOLD => "户",
+        Kind::DWELLING => "房屋",
+        Kind::RESIDENCY => "居住",
+        Kind::HOUSE => "出租房",
+        Kind::TENANCY => "承租",
+        Kind::ENTERPRISE => "企业",
+        Kind::PLACE => "场所",
+        _ => "",
+    }
+}
+
+/// Why two records may be of one person.
+pub(super) fn why(why: Why) -> &'static str {
+    match why {
+        Why::IdNumber => "身份号码相同",
+        Why::DocumentNumber => "证件号码相同",
+        Why::NameBirthAddress => "姓名、出生日期、住址相同",
+        Why::NamePhone => "姓名和电话相同",
+        Why::Phone => "电话相同",
+    }
 }
 
 /// One line that tells a document from others.
@@ -109,6 +162,9 @@ pub(super) fn headline(units: &Units, scope: &Scope, view: &DocumentView) -> Str
     let fields: &[&str] = match view.kind {
         Kind::PERSON => &["id_number", "phone", "current_address"],
         Kind::PLACE => &["credit_code", "category", "address", "phone"],
+        Kind::ENTERPRISE => &["credit_code", "address", "phone"],
+        Kind::HOUSEHOLD | Kind::HOUSE => &["address", "phone"],
+        Kind::RESIDENCY | Kind::TENANCY => &["from", "to"],
         Kind::CASE => &["category", "text"],
         _ => &[],
     };
@@ -254,7 +310,7 @@ pub(super) fn document_text(
         .extend(view.fields.keys().map(String::as_str).filter(|name| !known.iter().any(|f| f.name == *name)));
     for name in names {
         let Some(register) = view.fields.get(name) else { continue };
-        let shown = value(view.kind, name, &register.shown.value, sight);
+        let shown = coded(units, view.kind, name, &register.shown.value, sight);
         lines.push(format!("  {}:{shown}", label(view.kind, name)));
         for claim in &register.others {
             lines.push(format!("    ! {}", claim_text(workers, view.kind, name, claim, sight)));

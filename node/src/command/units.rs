@@ -1,8 +1,10 @@
 //! Villages and their scopes: what a name in a ledger or on the command line means.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use wangge_model::checks::text;
+use wangge_model::codes::Codes;
 use wangge_model::identity::Scope;
 use wangge_model::schema::Kind;
 
@@ -42,6 +44,8 @@ pub(super) struct Units {
     loose: BTreeMap<String, BTreeSet<usize>>,
     held: BTreeSet<Scope>,
     street_name: String,
+    /// The code tables that hold in the street.
+    codes: Codes,
 }
 
 const VILLAGE: [&str; 5] = ["村民委员会", "村委会", "村村民委员会", "村村委会", "村"];
@@ -82,7 +86,12 @@ impl Units {
             }
             true
         })?;
-        Ok(Self::of(all, held, &street_name))
+        Ok(Self { codes: codes(replica)?, ..Self::of(all, held, &street_name) })
+    }
+
+    /// The code tables that hold in the street.
+    pub(super) fn codes(&self) -> &Codes {
+        &self.codes
     }
 
     fn of(mut all: Vec<Unit>, held: BTreeSet<Scope>, street_name: &str) -> Self {
@@ -110,7 +119,7 @@ impl Units {
             }
             exact.entry(name).or_default().insert(index);
         }
-        Self { all, exact, loose, held, street_name: normal(street_name) }
+        Self { all, exact, loose, held, street_name: normal(street_name), codes: Codes::default() }
     }
 
     /// Whether the centre's list of grids has come yet.
@@ -202,10 +211,26 @@ impl Units {
         Ok(held.remove(0))
     }
 
+    /// The grids of the street, as a message lists them.
+    pub(super) fn known(&self) -> String {
+        list(&self.all)
+    }
+
     fn possible(&self) -> String {
         let held = self.held();
         list(held.iter())
     }
+}
+
+/// The code tables that ship with the program, and over them what the centre set.
+pub(super) fn codes(replica: &Replica) -> Result<Codes, ReplicaError> {
+    static SHIPPED: OnceLock<Codes> = OnceLock::new();
+    let mut codes = SHIPPED.get_or_init(Codes::shipped).clone();
+    replica.each(&Scope::Street, Kind::CODES, |view| {
+        codes.set(&view);
+        true
+    })?;
+    Ok(codes)
 }
 
 /// Units as a message lists them.

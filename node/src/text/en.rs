@@ -1,5 +1,6 @@
 //! English.
 
+pub(super) mod register;
 mod work;
 
 use super::Message;
@@ -7,6 +8,7 @@ use super::Message;
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
         Message::Work(ref text) => work::say(text),
+        Message::Register(ref message) => register::say(message),
         Message::StoreLocked => "another program uses the directory: try again later or stop it".to_owned(),
         Message::StoreNewer => "a newer version wrote the data: update this program".to_owned(),
         Message::StoreForeign => "the directory holds something else: choose another one".to_owned(),

@@ -2,11 +2,26 @@
 
 use super::{en, zh};
 
+/// Commands that are registers.
+const REGISTERS: [&str; 8] =
+    ["person", "place", "household", "dwelling", "house", "tenancy", "residency", "enterprise"];
+
 /// The help of a command (`person add`) or of an argument (`person add:unit`, or `:unit` wherever it
 /// means the same): Chinese, then English.
 pub(crate) fn help(command: &str, argument: Option<&str>) -> Option<String> {
-    let found = |table: &[(&str, &'static str)]| {
-        let entry = |key: &str| table.iter().find(|(known, _)| *known == key).map(|(_, text)| *text);
+    let register = command.split_once(' ').filter(|(first, _)| REGISTERS.contains(first));
+    let generic = register.map(|(_, verb)| format!("* {verb}")).unwrap_or_default();
+    let found = |tables: [&[(&str, &'static str)]; 2]| {
+        let known = |key: &str| {
+            tables.iter().copied().flatten().find(|(known, _)| *known == key).map(|(_, text)| *text)
+        };
+        // All registers have the same commands.
+        let entry = |key: &str| {
+            known(key).or_else(|| {
+                let verb = key.strip_prefix(command).filter(|_| !generic.is_empty())?;
+                known(&format!("{generic}{verb}"))
+            })
+        };
         match argument {
             None => entry(command),
             Some(argument) => {
@@ -14,7 +29,9 @@ pub(crate) fn help(command: &str, argument: Option<&str>) -> Option<String> {
             }
         }
     };
-    if let (Some(zh), Some(en)) = (found(zh::HELP), found(en::HELP)) {
+    if let (Some(zh), Some(en)) =
+        (found([zh::HELP, zh::register::HELP]), found([en::HELP, en::register::HELP]))
+    {
         // The records of grid work have their own words for what they share.
         let own = argument.and_then(|_| crate::command::work::help(command, argument));
         let (zh, en) = own.unwrap_or_else(|| (zh.to_owned(), en.to_owned()));

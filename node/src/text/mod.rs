@@ -2,6 +2,7 @@
 
 mod en;
 mod help;
+mod register;
 mod work;
 mod zh;
 
@@ -15,6 +16,7 @@ use wangge_model::verdict::VoidReason;
 use crate::replica::Delivery;
 
 pub(crate) use help::help;
+pub use register::RegisterMessage;
 pub use work::WorkText;
 pub(crate) use zh::CASE_HEADINGS;
 
@@ -176,6 +178,9 @@ pub enum Message<'a> {
         number: &'a str,
         id: &'a str,
     },
+
+    /// The registers and the organisation.
+    Register(RegisterMessage<'a>),
 
     // ---- conflicts
     NoConflict {

@@ -1,5 +1,6 @@
 //! 中文.
 
+pub(super) mod register;
 mod work;
 
 use wangge_model::schema::Kind;
@@ -78,6 +79,7 @@ pub(super) fn reason(reason: VoidReason) -> &'static str {
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
         Message::Work(ref text) => work::say(text),
+        Message::Register(ref message) => register::say(message),
         Message::StoreLocked => "数据目录正被另一个程序使用,请稍后再试或先停止它".to_owned(),
         Message::StoreNewer => "数据由更新的版本写成,请升级本程序".to_owned(),
         Message::StoreForeign => "这个目录不是网格数据目录,请换一个目录".to_owned(),
@@ -164,7 +166,10 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::NotFound { key } => {
             format!("本机没有“{key}”。可用标识(至少前 6 位)、身份号码、信用代码或编号;也可用 find 查找")
         }
-        Message::IdMissing => "缺少 id_number=公民身份号码;确实没有号码的,加 --no-id".to_owned(),
+        Message::IdMissing => {
+            "缺少 id_number=公民身份号码;境外人员可填 document_number=证件号码;确实都没有的,加 --no-id"
+                .to_owned()
+        }
         Message::AlreadyRegistered => "已经登记过,没有改动。要补充资料,请用 set,或加 --merge:".to_owned(),
         Message::AlsoRegistered { at } => format!("别处也有登记:{at}"),
         Message::LikelyMatches => "可能已经登记过,没有保存。确实是另一个的,加 --anyway:".to_owned(),

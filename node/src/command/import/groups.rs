@@ -142,7 +142,7 @@ fn document_of(
     }
     let (doc, generation) = match (&group.number, &group.identity) {
         (Some(number), _) => replica.natural_id(scope, kind, number)?,
-        (None, Some(identity)) => place::derived_id(replica, scope, identity)?,
+        (None, Some(identity)) => place::derived_id(replica, scope, kind, identity)?,
         (None, None) => (DocId(replica.random()?), 0),
     };
     let view = replica.get(scope, kind, &doc)?;

@@ -1,4 +1,8 @@
-//! The registers of persons and places: add, set, show, list, find.
+//! The registers: add, set, show, list, find, and what is done with a whole record.
+
+mod list;
+mod record;
+mod show;
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
@@ -6,23 +10,15 @@ use serde_json::{Value, json};
 
 use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::{DocId, Scope};
-use wangge_model::schema::{GENERATION, Kind};
-use wangge_model::search::Query;
+use wangge_model::schema::{GENERATION, Kind, MOVED_TO};
 
-use super::edits::Edits;
+use super::edits::{Edits, Reader};
 use super::key::{self, Target};
-use super::shown::{self, Sight, headline};
+use super::shown::{self, headline};
 use super::units::Units;
-use super::workers::Workers;
 use super::{Answer, CommandError, place};
 use crate::replica::{Edit, Replica, ReplicaError};
-use crate::text::{Message, Word};
-
-/// Lines of a list for people, unless they ask for more.
-const LIST_LINES: usize = 50;
-
-/// Documents that a search brings at most, unless more are asked for.
-const FOUND_MAX: usize = 200;
+use crate::text::{Message, RegisterMessage, Word};
 
 /// What can be done with a register.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Subcommand)]
@@ -38,6 +34,20 @@ pub enum RegisterCommand {
     List(ListArgs),
     /// Finds some by a part of name, phone, address or number.
     Find(FindArgs),
+    /// Closes a record: it stands for nobody any more.
+    Close(CloseArgs),
+    /// Lists likely duplicates.
+    Duplicates(ListArgs),
+    /// Lets one record stand for two.
+    Merge(MergeArgs),
+    /// Undoes that.
+    Unmerge(UnmergeArgs),
+    /// Asks for a record to be moved to another unit.
+    Move(MoveArgs),
+    /// Links two records.
+    Link(LinkArgs),
+    /// Removes such a link.
+    Unlink(UnlinkArgs),
 }
 
 /// What to register.
@@ -110,6 +120,87 @@ pub struct FindArgs {
     pub limit: Option<usize>,
 }
 
+/// What to close.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct CloseArgs {
+    /// Which one.
+    pub key: String,
+    /// Why.
+    #[arg(long)]
+    pub reason: String,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+}
+
+/// Which records are one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct MergeArgs {
+    /// The one that gives way.
+    pub key: String,
+    /// The one that stands for both.
+    #[arg(long, value_name = "KEY")]
+    pub into: String,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+}
+
+/// Which record stands for itself again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct UnmergeArgs {
+    /// The one that gave way.
+    pub key: String,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+}
+
+/// What to move.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct MoveArgs {
+    /// Which one.
+    pub key: String,
+    /// Where to.
+    #[arg(long, value_name = "SCOPE")]
+    pub to: String,
+    /// Why.
+    #[arg(long)]
+    pub reason: String,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+}
+
+/// What to link.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct LinkArgs {
+    /// Which one.
+    pub key: String,
+    /// The other one.
+    #[arg(long, value_name = "KEY")]
+    pub to: String,
+    /// What the other one is to it.
+    #[arg(long = "as", value_name = "WORD", default_value = "")]
+    pub role: String,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+}
+
+/// What to link no longer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct UnlinkArgs {
+    /// Which one.
+    pub key: String,
+    /// The other one.
+    #[arg(long, value_name = "KEY")]
+    pub to: String,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+}
+
 pub(super) fn execute(
     replica: &Replica,
     kind: Kind,
@@ -118,9 +209,16 @@ pub(super) fn execute(
     match command {
         RegisterCommand::Add(args) => add(replica, kind, args),
         RegisterCommand::Set(args) => set(replica, kind, args),
-        RegisterCommand::Show(args) => show(replica, kind, args),
-        RegisterCommand::List(args) => list(replica, kind, args),
-        RegisterCommand::Find(args) => find(replica, kind, args),
+        RegisterCommand::Show(args) => show::show(replica, kind, args),
+        RegisterCommand::List(args) => list::list(replica, kind, args),
+        RegisterCommand::Find(args) => list::find(replica, kind, args),
+        RegisterCommand::Duplicates(args) => list::duplicates(replica, kind, args),
+        RegisterCommand::Close(args) => record::close(replica, kind, args),
+        RegisterCommand::Merge(args) => record::merge(replica, kind, args),
+        RegisterCommand::Unmerge(args) => record::unmerge(replica, kind, args),
+        RegisterCommand::Move(args) => record::move_away(replica, kind, args),
+        RegisterCommand::Link(args) => record::link(replica, kind, args),
+        RegisterCommand::Unlink(args) => record::unlink(replica, kind, args),
     }
 }
 
@@ -129,13 +227,14 @@ fn natural_key(kind: Kind) -> &'static str {
 }
 
 fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandError> {
-    let mut edits = Edits::parse(kind, &args.fields)?;
+    let mut edits = Edits::parse(&Reader::load(replica)?, kind, &args.fields)?;
     let units = Units::load(replica)?;
     let typed_unit = edits.take("unit").flatten().map(|unit| unit.to_text());
     let unit = units.choose(args.unit.as_deref().or(typed_unit.as_deref()))?;
     let scope = unit.scope.clone();
     let number = edits.text(natural_key(kind));
-    if kind == Kind::PERSON && number.is_none() && !args.no_id {
+    let named_otherwise = edits.text("document_number").is_some();
+    if kind == Kind::PERSON && number.is_none() && !named_otherwise && !args.no_id {
         return Err(CommandError::usage("id-missing", &Message::IdMissing));
     }
     let mut also_in = Vec::new();
@@ -152,6 +251,7 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
             let line = format!("  {}", headline(&units, &scope, &view));
             return Err(CommandError::failed("already-registered", &Message::AlreadyRegistered).with(&[line]));
         }
+        check_here(&view)?;
         edits.check_together(kind, Some(&view))?;
         return save(replica, &Target { scope, view }, edits);
     }
@@ -194,10 +294,8 @@ fn document_for(
         let (doc, generation) = replica.natural_id(scope, kind, &number)?;
         return Ok((doc, generation, known));
     }
-    if kind == Kind::PLACE {
-        let text = |field| edits.text(field).unwrap_or_default();
-        let identity = place::identity(&text("name"), &text("address"), scope);
-        let (doc, generation) = place::derived_id(replica, scope, &identity)?;
+    if let Some(identity) = place::identity_of(kind, edits, scope) {
+        let (doc, generation) = place::derived_id(replica, scope, kind, &identity)?;
         return Ok((doc, generation, replica.get(scope, kind, &doc)?));
     }
     Ok((DocId(replica.random()?), 0, None))
@@ -212,6 +310,9 @@ fn likely(
     phone: Option<&str>,
 ) -> Result<Vec<DocumentView>, ReplicaError> {
     let mut found = Vec::new();
+    if name.is_empty() {
+        return Ok(found);
+    }
     replica.each(scope, kind, |view| {
         let same = view.text("name") == name || phone.is_some_and(|phone| view.text("phone") == phone);
         if same && !view.is_closed() {
@@ -223,8 +324,9 @@ fn likely(
 }
 
 fn set(replica: &Replica, kind: Kind, args: &SetArgs) -> Result<Answer, CommandError> {
-    let mut edits = Edits::parse(kind, &args.fields)?;
+    let mut edits = Edits::parse(&Reader::load(replica)?, kind, &args.fields)?;
     let target = key::resolve(replica, &[kind], &args.key, args.unit.as_deref())?;
+    check_here(&target.view)?;
     if let Some(unit) = edits.take("unit") {
         let units = Units::load(replica)?;
         // A record lives where its unit is; moving it is a hand-over.
@@ -243,6 +345,16 @@ fn set(replica: &Replica, kind: Kind, args: &SetArgs) -> Result<Answer, CommandE
         check_free(replica, &Units::load(replica)?, &target, &number)?;
     }
     save(replica, &target, edits)
+}
+
+/// Refuses to write to a record that has moved to another unit.
+fn check_here(view: &DocumentView) -> Result<(), CommandError> {
+    let to = view.text(MOVED_TO);
+    if to.is_empty() {
+        return Ok(());
+    }
+    let message = RegisterMessage::MovedAway { name: &shown::title(view), to: &to };
+    Err(CommandError::failed("moved-away", &Message::Register(message)))
 }
 
 /// Refuses a number that stands for another document of the same grid.
@@ -304,93 +416,4 @@ fn saved(
         "also_in": also_in,
     });
     Ok(Answer { json, text })
-}
-
-fn show(replica: &Replica, kind: Kind, args: &ShowArgs) -> Result<Answer, CommandError> {
-    let units = Units::load(replica)?;
-    let workers = Workers::load(replica)?;
-    let Target { scope, view } = key::resolve(replica, &[kind], &args.key, args.unit.as_deref())?;
-    let sight = shown::sight(replica, &scope, &view, args.unmask.as_deref())?;
-    let delivery = replica.delivery(&scope, kind, &view.id)?;
-    Ok(Answer {
-        json: shown::document_json_as(&workers, &scope, &view, delivery, sight),
-        text: shown::document_text(&workers, &units, &scope, &view, delivery, sight),
-    })
-}
-
-fn list(replica: &Replica, kind: Kind, args: &ListArgs) -> Result<Answer, CommandError> {
-    let units = Units::load(replica)?;
-    let mut found: Vec<(Scope, DocumentView)> = Vec::new();
-    for scope in scopes(replica, &units, args.unit.as_deref())? {
-        replica.each(&scope, kind, |view| {
-            if !view.is_closed() {
-                found.push((scope.clone(), view));
-            }
-            true
-        })?;
-    }
-    found.sort_by_cached_key(|(scope, view)| (scope.clone(), view.text("name"), view.id));
-    let total = found.len();
-    found.truncate(args.limit.unwrap_or(usize::MAX));
-    Ok(listed(&units, &found, total, args.limit.unwrap_or(LIST_LINES)))
-}
-
-fn find(replica: &Replica, kind: Kind, args: &FindArgs) -> Result<Answer, CommandError> {
-    let units = Units::load(replica)?;
-    let Some(query) = Query::parse(&args.text) else {
-        return Err(CommandError::usage("text-missing", &Message::TextMissing));
-    };
-    let scopes = scopes(replica, &units, args.unit.as_deref())?;
-    let hits = replica.search(&scopes, kind, &query)?;
-    let mut total = hits.len();
-    let mut found = Vec::new();
-    for (rank, scope, doc) in hits.into_iter().take(args.limit.unwrap_or(FOUND_MAX)) {
-        if let Some(view) = replica.get(&scope, kind, &doc)? {
-            found.push((rank, scope, view));
-        }
-    }
-    found.sort_by_cached_key(|(rank, scope, view)| (*rank, scope.clone(), view.text("name"), view.id));
-    let mut found: Vec<(Scope, DocumentView)> =
-        found.into_iter().map(|(_, scope, view)| (scope, view)).collect();
-    if found.is_empty() {
-        // The beginning of an id, as lists show it.
-        found = key::with_id(replica, kind, &args.text, &scopes)?;
-        total = found.len();
-    }
-    Ok(listed(&units, &found, total, args.limit.unwrap_or(LIST_LINES)))
-}
-
-/// The unit that was named, or all that is held.
-fn scopes(replica: &Replica, units: &Units, unit: Option<&str>) -> Result<Vec<Scope>, CommandError> {
-    Ok(match unit {
-        Some(unit) => vec![units.named(unit)?.scope],
-        None => replica.scopes(),
-    })
-}
-
-fn listed(units: &Units, found: &[(Scope, DocumentView)], total: usize, lines_max: usize) -> Answer {
-    let shown = lines_max.min(found.len());
-    let mut lines: Vec<String> =
-        found.iter().take(shown).map(|(scope, view)| headline(units, scope, view)).collect();
-    lines.push(Message::Listed { shown, total }.line());
-    let json = found.iter().map(|(scope, view)| entry_json(scope, view)).collect();
-    Answer { json, text: lines.join("\n") }
-}
-
-/// A list never shows numbers in full.
-fn entry_json(scope: &Scope, view: &DocumentView) -> Value {
-    let mut json = json!({
-        "id": view.id.to_string(),
-        "scope": scope,
-        "kind": view.kind.to_string(),
-        "conflicts": view.conflicts().count(),
-    });
-    for name in
-        ["name", "id_number", "credit_code", "phone", "current_address", "address", "category", "unit"]
-    {
-        if let Some(value) = view.value(name) {
-            json[name] = shown::value_json(name, value, Sight::Masked);
-        }
-    }
-    json
 }

@@ -1,0 +1,34 @@
+//! What is said about the registers and the organisation.
+
+/// Something to say, with what it is about.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the two languages say what each means")]
+pub enum RegisterMessage<'a> {
+    NotCollected { label: &'a str, reason_zh: &'a str, reason_en: &'a str },
+    CodeUnknown { label: &'a str, typed: &'a str, allowed: &'a str, table: &'a str },
+    CountUnreadable { label: &'a str, typed: &'a str },
+    AreaUnreadable { label: &'a str, typed: &'a str },
+    FlagUnreadable { label: &'a str, typed: &'a str },
+    DocumentNumber { label: &'a str, typed: &'a str },
+    ConsentForm { typed: &'a str },
+    ConsentMissing,
+    DateAhead { label: &'a str, typed: &'a str },
+    FieldMissing { label: &'a str, field: &'a str },
+    EndsBeforeItBegins { from: &'a str, to: &'a str },
+    BirthDisagrees { birth: &'a str, told: &'a str },
+    TableUnknown { typed: &'a str, tables: &'a str },
+    TableSet { table: &'a str, count: usize, version: &'a str },
+    FileUnreadable { file: &'a str, reason: &'a str },
+    Closed { name: &'a str, id: &'a str },
+    MergeSelf,
+    Merged { name: &'a str, into: &'a str },
+    Unmerged { name: &'a str },
+    NotMerged { name: &'a str },
+    Duplicates { count: usize },
+    MoveRequested { name: &'a str, to: &'a str },
+    MoveSame { unit: &'a str },
+    MovedAway { name: &'a str, to: &'a str },
+    Linked { name: &'a str, to: &'a str },
+    Unlinked { name: &'a str, to: &'a str },
+    ColumnIgnored { column: &'a str, reason_zh: &'a str, reason_en: &'a str },
+}

@@ -1,0 +1,190 @@
+//! Households, dwellings, rented houses, enterprises and who lives or rents where.
+
+mod common;
+
+use common::{IDS, Station, shown};
+use serde_json::Value;
+
+fn id(added: &Value) -> &str {
+    added["id"].as_str().expect("an id")
+}
+
+/// A village writes down a house, who owns it, who lives there and who rents it.
+#[test]
+fn a_household_its_dwelling_and_its_tenants_are_shown_by_their_names() {
+    let ana = Station::of_grid("张三", 1);
+    let owner = ana.run(&["person", "add", &format!("id_number={}", IDS[0]), "name=王小明"]);
+    let tenant = ana.run(&[
+        "person",
+        "add",
+        &format!("id_number={}", IDS[1]),
+        "name=李小红",
+        "kind=流动人口",
+        "流入原因=务工",
+    ]);
+    let dwelling = ana.run(&[
+        "dwelling",
+        "add",
+        "address=溪淤 12 号",
+        "building_use=住宅",
+        &format!("owner={}", IDS[0]),
+        "floor_area=120.5",
+    ]);
+    let household = ana.run(&[
+        "household",
+        "add",
+        "户号=X-0012",
+        &format!("head={}", IDS[0]),
+        &format!("dwelling={}", id(&dwelling)),
+    ]);
+    ana.run(&["person", "set", IDS[0], "household=X-0012", "relation_to_head=户主"]);
+    let shows = ana.run(&["household", "show", "X-0012", "--unmask", "测试"]);
+    assert_eq!(shows["id"], household["id"]);
+    assert_eq!(shows["fields"]["head"]["target"]["name"], "王小明");
+    assert_eq!(shows["linked"][0]["name"], "王小明");
+    let person = ana.run(&["person", "show", IDS[0]]);
+    assert_eq!(person["fields"]["relation_to_head"]["text"], "户主");
+    assert_eq!(person["fields"]["household"]["target"]["id"], household["id"]);
+    let kinds: Vec<&str> = person["linked"]
+        .as_array()
+        .expect("links")
+        .iter()
+        .map(|l| l["kind"].as_str().expect("kind"))
+        .collect();
+    assert_eq!(kinds, ["household", "dwelling"]);
+
+    let house = ana.run(&[
+        "house",
+        "add",
+        "出租房编号=CZ-7",
+        "address=溪淤 12 号 2 楼",
+        "letting_use=02",
+        "house_hazard=火灾",
+        &format!("owner={}", id(&owner)),
+    ]);
+    let tenancy =
+        ana.run(&["tenancy", "add", "house=CZ-7", &format!("person={}", IDS[1]), "from=2026年3月1日"]);
+    let list = ana.run(&["tenancy", "list"]);
+    assert_eq!((&list[0]["person_name"], &list[0]["house_name"]), (&"李小红".into(), &"CZ-7".into()));
+    assert_eq!(ana.run(&["house", "show", "CZ-7", "--unmask", "测试"])["linked"][0]["id"], tenancy["id"]);
+    assert_eq!(
+        ana.run(&["house", "show", id(&house), "--unmask", "测试"])["fields"]["house_hazard"]["text"],
+        "火灾"
+    );
+    ana.refused(&["tenancy", "set", id(&tenancy), "to=2026-02-28"], "date-order");
+    ana.run(&["tenancy", "set", id(&tenancy), "to=2026-09-01"]);
+    ana.run(&[
+        "residency",
+        "add",
+        &format!("person={}", IDS[1]),
+        &format!("dwelling={}", id(&dwelling)),
+        "from=2026-03-01",
+    ]);
+    let text = ana.text(&["person", "show", IDS[1]]);
+    assert!(text.contains("承租") && text.contains("居住") && text.contains("01 务工"), "{text}");
+    let again = [
+        "residency",
+        "add",
+        &format!("person={}", IDS[1]),
+        &format!("dwelling={}", id(&dwelling)),
+        "from=2026-03-01",
+    ];
+    ana.refused(&again, "already-registered");
+    assert_eq!(id(&tenant), ana.run(&["person", "find", "lxh"])[0]["id"]);
+}
+
+#[test]
+fn what_a_field_does_not_take_is_refused_with_its_name_and_nothing_is_written() {
+    let ana = Station::of_grid("张三", 1);
+    let person = ana.run(&["person", "add", &format!("id_number={}", IDS[0]), "name=王小明"]);
+    let dwelling = ana.run(&["dwelling", "add", "address=溪淤 1 号"]);
+    let before = ana.transactions();
+    for (words, code, label) in [
+        (&["person", "set", IDS[0], "流入原因=旅游"][..], "code-unknown", "流入原因"),
+        (&["person", "set", IDS[0], "permit_expires_on=2026-02-30"], "date-impossible", "证件到期日期"),
+        (&["person", "set", IDS[0], "document_number=12"], "document-number", "证件号码"),
+        (&["person", "set", IDS[0], "household=没有这户"], "not-found", "所属户"),
+        (&["person", "set", IDS[0], "consent=口头同意"], "consent-unreadable", "同意记录"),
+        (&["person", "set", IDS[0], "consent=2098-01-01/口头同意"], "date-ahead", "同意记录"),
+        (&["person", "set", IDS[0], "consent=2026-02-30/口头同意"], "date-impossible", "同意记录"),
+        (&["person", "set", IDS[0], "care=03"], "consent-missing", "关爱需求"),
+        (&["person", "set", IDS[0], "重点人员=是"], "field-not-collected", "重点关注"),
+        (&["person", "set", IDS[0], "民族=汉"], "field-not-collected", "民族"),
+        (&["dwelling", "set", id(&dwelling), "floor_area=很大"], "value-unreadable", "建筑面积"),
+        (&["dwelling", "set", id(&dwelling), "floors=-1"], "value-unreadable", "层数"),
+        (&["dwelling", "add", "building_use=住宅"], "field-missing", "地址"),
+        (&["household", "add", "household_kind=家庭户"], "field-missing", "户号"),
+        (&["residency", "add", &format!("person={}", IDS[0]), "from=2026-01-01"], "field-missing", "房屋"),
+        (&["enterprise", "add", "name=砖厂", "credit_code=123"], "credit-code-length", "统一社会信用代码"),
+        (&["enterprise", "add", "name=砖厂", "hazardous=也许"], "value-unreadable", "是否危化"),
+        (&["person", "add", "name=约翰", "kind=overseas"], "id-missing", "document_number"),
+    ] {
+        let message = ana.refused(words, code);
+        assert!(message.contains(label), "{words:?}: {message}");
+    }
+    assert_eq!(ana.transactions(), before);
+    ana.run(&["person", "set", id(&person), "care=独居老人", "consent=2026-03-05/本人口头同意"]);
+    ana.refused(&["person", "set", id(&person), "consent="], "consent-missing");
+    assert_eq!(shown(&ana.fields("person", IDS[0]), "consent"), "2026-03-05/本人口头同意");
+}
+
+/// Two workers register the same traveller by passport, without a network.
+#[test]
+fn an_overseas_person_is_one_by_the_number_of_his_passport() {
+    let (ana, ben) = common::neighbours();
+    let add = [
+        "person",
+        "add",
+        "name=约翰",
+        "外文姓名=John Smith",
+        "国籍=美国",
+        "证件种类=普通护照",
+        "证件号码=e1234567",
+    ];
+    let first = ana.run(&[&add[..], &["kind=境外人员", "来华目的=就业", "抵达日期=2026-05-01"]].concat());
+    let second = ben.run(&[&add[..], &["phone=13812345678"]].concat());
+    assert_eq!(first["id"], second["id"]);
+    common::meet(&ana, &ben);
+    for station in [&ana, &ben] {
+        let fields = station.fields("person", "E1234567");
+        assert_eq!(shown(&fields, "country"), "USA");
+        assert_eq!(fields["country"]["text"], "美国");
+        assert_eq!(shown(&fields, "visit_purpose"), "02");
+        assert_eq!(shown(&fields, "phone"), "13812345678");
+        assert_eq!(station.run(&["person", "find", "smith"]).as_array().map(Vec::len), Some(1));
+        assert_eq!(station.run(&["person", "find", "4567"]).as_array().map(Vec::len), Some(1));
+    }
+    ana.refused(&add, "already-registered");
+    ana.refused(&["person", "set", "E1234567", "leaves_on=2026-04-01"], "date-order");
+}
+
+#[test]
+fn the_centre_changes_a_code_table_and_fields_follow() {
+    use wangge_model::identity::{Role, Scope};
+
+    let admin = Station::empty("王五", Role::CentreAdmin, &Scope::Centre, &common::everything());
+    admin.write_roster(&common::GRIDS);
+    let file = admin.path("reasons.csv");
+    std::fs::write(&file, "代码,名称\n01,务工\n77,避暑\n").expect("writes");
+    let file = file.to_str().expect("a path");
+    let set = admin.run(&["codes", "set", "inflow-reason", file]);
+    assert_eq!(set["codes"], 2);
+    let add = ["person", "add", &format!("id_number={}", IDS[0]), "name=王小明", "流入原因=避暑"];
+    admin.run(&[&add[..], &["--unit", "溪淤村"]].concat());
+    assert_eq!(shown(&admin.fields("person", IDS[0]), "inflow_reason"), "77");
+    let message = admin.refused(&["person", "set", IDS[0], "流入原因=务农"], "code-unknown");
+    assert!(message.contains("01 务工、77 避暑"), "{message}");
+    let table = admin.run(&["codes", "show", "inflow-reason"]);
+    assert_eq!(table["codes"]["77"], "避暑");
+    assert_eq!(table["label"], "流入原因");
+    let before = admin.transactions();
+    std::fs::write(file, "01;务工").expect("writes");
+    admin.refused(&["codes", "set", "inflow-reason", file], "table-unreadable");
+    admin.refused(&["codes", "set", "inflow-reason", "/nowhere/x.csv"], "file-unreadable");
+    assert_eq!(admin.transactions(), before);
+    admin.refused(&["codes", "show", "nothing"], "table-unknown");
+    let ana = Station::of_grid("张三", 1);
+    std::fs::write(file, "01,务工").expect("writes");
+    let message = ana.refused(&["codes", "set", "inflow-reason", file], "may-not");
+    assert!(message.contains("社管中心"), "{message}");
+}
