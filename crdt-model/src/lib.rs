@@ -15,6 +15,7 @@ pub mod enrolment;
 pub mod identity;
 pub mod ingest;
 pub mod invitation;
+pub mod limit;
 pub mod log;
 pub mod materialise;
 pub mod registers;

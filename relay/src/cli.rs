@@ -6,12 +6,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 
 use wangge_model::identity::{IdentityError, Role, Scope};
 use wangge_node::command::CommandError;
+use wangge_node::net::Limits;
 use wangge_node::replica::{Replica, System, World};
 use wangge_store::Options;
 
@@ -56,6 +58,18 @@ enum Command {
         /// 邀请码里写的地址 / Where workers reach it
         #[arg(long)]
         address: Option<String>,
+        /// 同时连接数上限 / Connections at once
+        #[arg(long, default_value_t = Limits::default().connections_max, value_name = "N")]
+        max_connections: usize,
+        /// 同一地址的连接数上限 / Connections at once from one address
+        #[arg(long, default_value_t = Limits::default().connections_of_address_max, value_name = "N")]
+        max_per_address: usize,
+        /// 每台设备每秒最多上传多少 KiB / KiB a second that one device may send
+        #[arg(long, default_value_t = Limits::default().bytes_per_s / 1024, value_name = "KIB")]
+        device_rate: u64,
+        /// 对端不说话或停在半途时等多少秒 / Seconds to wait for a peer that is silent or stuck
+        #[arg(long, default_value_t = Limits::default().patience.as_secs(), value_name = "SECONDS")]
+        patience: u64,
     },
     /// 发邀请码 / Invite a worker's device
     Invite {
@@ -259,7 +273,16 @@ fn run(command: Command) -> Result<(), RelayError> {
             ));
             Ok(())
         }
-        Command::Serve { dir, listen, address } => run_serve(&dir, ServeOptions { listen, address }),
+        Command::Serve { dir, listen, address, max_connections, max_per_address, device_rate, patience } => {
+            let limits = Limits {
+                connections_max: max_connections.max(1),
+                connections_of_address_max: max_per_address.max(1),
+                bytes_per_s: device_rate.clamp(1, 1 << 20) * 1024,
+                patience: Duration::from_secs(patience.clamp(1, 3_600)),
+                ..Limits::default()
+            };
+            run_serve(&dir, ServeOptions { listen, address, limits })
+        }
         Command::Invite { dir, worker, role, unit, address, hours, qr } => {
             if !(hours > 0.0 && hours <= 24.0 * 365.0) {
                 return Err(RelayError::Control(format!(

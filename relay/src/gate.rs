@@ -6,7 +6,7 @@ use wangge_model::audit::{Entry, What};
 use wangge_model::enrolment::{Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::wire::{Join, Joined};
-use wangge_node::net::Gate;
+use wangge_node::net::{Gate, record_refusal};
 
 use crate::roster::{Due, Roster};
 
@@ -61,5 +61,9 @@ impl Gate for Roster {
         if let Err(error) = self.kept(peer) {
             tracing::error!(%peer, %error, "a kept enrolment cannot be noted");
         }
+    }
+
+    fn refused(&self, who: &str, reason: &str) {
+        record_refusal(self.replica(), who, reason);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use wangge_node::control::Control;
-use wangge_node::net::Listener;
+use wangge_node::net::{Limits, Listener};
 use wangge_node::replica::Replica;
 use wangge_store::Options;
 
@@ -24,6 +24,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Where workers reach it, for invitations; by default where it listens.
     pub address: Option<String>,
+    /// How much it takes from whom.
+    pub limits: Limits,
 }
 
 /// Serves the street in `dir` until `stop` resolves. `ready` is told where it listens.
@@ -38,7 +40,7 @@ pub async fn serve(
 ) -> Result<(), RelayError> {
     let replica = Arc::new(Replica::open(dir, Options { cache_bytes: CACHE_BYTES, ..Options::default() })?);
     let roster = Roster::take_office(Arc::clone(&replica))?;
-    let listener = Listener::bind(&replica, options.listen)?;
+    let listener = Listener::bind(&replica, options.listen)?.with_limits(options.limits);
     let addr = listener.addr()?;
     roster.set_address(&options.address.unwrap_or_else(|| reachable(addr).to_string()))?;
     let (stopping, stopped) = watch::channel(false);

@@ -1,5 +1,6 @@
 //! Wangge as its users meet it: stories, crashes, hostile peers, bad links. The vocabulary that the
 //! tests share.
 
+pub mod hostile;
 pub mod process;
 pub mod street;

@@ -118,6 +118,14 @@ impl RelayProcess {
         panic!("the relay ended before it listened: {status}");
     }
 
+    /// The most memory that it has held at once, in bytes (`VmHWM`, proc(5)).
+    pub fn memory_peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("runs");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+        let kib: u64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number");
+        kib * 1024
+    }
+
     /// Kills it without warning.
     pub fn kill(self) {
         drop(self);

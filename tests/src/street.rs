@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use wangge_model::document::{Document, DocumentView, Op, Scalar, Target};
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
-use wangge_node::net::{SyncOptions, SyncReport, join, sync};
+use wangge_node::net::{Limits, SyncOptions, SyncReport, join, sync};
 use wangge_node::replica::{Committed, Edit, Replica};
 use wangge_relay::{Division, Founding, Invite, Roster, ServeOptions, found, serve};
 use wangge_store::Options;
@@ -77,7 +77,7 @@ impl Relay {
             let stop = async {
                 let _ = stopped.await;
             };
-            let options = ServeOptions { listen, address: None };
+            let options = ServeOptions { listen, address: None, limits: Limits::default() };
             serve(&at, options, |addr| ready.send(addr).expect("told"), stop).await.expect("serves");
         });
         let addr = is_ready.await.expect("listens");
@@ -149,7 +149,15 @@ impl Worker {
 
     /// Opens a replica that joined before.
     pub fn open(dir: &Path) -> Self {
-        Self { replica: Arc::new(Replica::open(dir, Options::default()).expect("opens")) }
+        // Tasks of whoever had it open may hold the store for a moment more.
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            match Replica::open(dir, Options::default()) {
+                Ok(replica) => return Self { replica: Arc::new(replica) },
+                Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// One sync with the relay that must end in sync.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Output, Session, SessionError};
+use super::{LOGS_MAX, Output, Session, SessionError};
 use crate::clock::Extent;
 use crate::identity::{LogId, Scope};
 use crate::log::Run;
@@ -17,6 +17,7 @@ impl Session {
         let mut documents = BTreeSet::new();
         for run in &runs {
             self.traffic.transactions_received += run.transactions.len() as u64;
+            self.received.transactions += run.transactions.len() as u64;
             documents.extend(run.transactions.iter().flat_map(|t| &t.changes).map(|change| change.doc));
             if let Some(last) = run.transactions.last() {
                 let owed = session.owed.entry(run.log).or_default();
@@ -55,6 +56,9 @@ impl Session {
         };
         // The latest word counts, even where a fork made it less.
         session.peer.0.extend(acks.logs);
+        if session.peer.0.len() > LOGS_MAX {
+            return Err(SessionError::Logs { scope, found: session.peer.0.len(), max: LOGS_MAX });
+        }
         let clock = session.peer.clone();
         self.out.push_back(Output::PeerHas { scope, clock });
         Ok(())

@@ -29,6 +29,7 @@ impl Session {
     pub(super) fn handle_admitted(&mut self, theirs: &BTreeSet<Scope>) -> Result<(), SessionError> {
         let shared = self.config.scopes.keys().filter(|s| theirs.contains(*s)).cloned().collect();
         self.share(&shared);
+        self.admitted = theirs.clone();
         self.phase = Phase::Open;
         if let Some(hello) = self.hello.take() {
             self.greet(*hello)?;
@@ -37,6 +38,15 @@ impl Session {
             self.handle_frame(frame)?;
         }
         Ok(())
+    }
+
+    /// Notes whatever the peer asks for and does not hold, each scope once.
+    fn note_withheld(&mut self, asked: &[ScopeClock]) {
+        for ScopeClock { scope, .. } in asked {
+            if !self.config.dialler && self.admitted.insert(scope.clone()) {
+                self.out.push_back(Output::Withheld(scope.clone()));
+            }
+        }
     }
 
     pub(super) fn share(&mut self, shared: &BTreeSet<Scope>) {
@@ -131,6 +141,7 @@ impl Session {
                 self.handle_clocks(clocks)?;
             }
             Summary::Clocks(clocks) => {
+                self.note_withheld(&clocks);
                 for entry in &clocks {
                     if let Some(session) = self.scopes.get_mut(&entry.scope) {
                         session.peer_tells(entry.clock.clone(), entry.again);
@@ -172,6 +183,7 @@ impl Session {
     }
 
     pub(super) fn handle_clocks(&mut self, clocks: Vec<ScopeClock>) -> Result<(), SessionError> {
+        self.note_withheld(&clocks);
         let mut answer = Vec::new();
         for entry in clocks {
             let scope = entry.scope.clone();

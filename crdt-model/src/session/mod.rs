@@ -26,6 +26,12 @@ use crate::wire::{CheckpointStart, Frame, FrameBuffer, Hello, PROTOCOL_VERSION, 
 /// Clock entries that a hello carries at most; with more it carries digests.
 const HELLO_CLOCK_ENTRIES_MAX: usize = 96;
 
+/// Most logs of one scope that a peer may claim to have: as many as a transaction may have seen.
+const LOGS_MAX: usize = crate::transaction::SEEN_MAX;
+
+/// No transaction fits into a batch of this length: a signature alone takes 64 bytes.
+const EMPTY_BATCH_LEN_BYTES: usize = 64;
+
 /// Scopes with at least this many documents go to a new replica in pages.
 pub const PAGES_FROM_DOCUMENTS: u64 = 32;
 
@@ -164,6 +170,8 @@ pub enum Output {
         /// Its clock.
         clock: Clock,
     },
+    /// The peer asked for a scope that it does not hold, and gets nothing of it.
+    Withheld(Scope),
     /// Both sides hold the same.
     InSync,
     /// The peer ended the session in order; whether its digest equals ours.
@@ -200,11 +208,27 @@ pub enum SessionError {
         /// What it sent.
         frame: &'static str,
     },
+    /// More than a first flight holds.
+    #[error("the peer sent {frame} after {EARLY_FRAMES_MAX} messages that nobody had answered yet")]
+    Early {
+        /// What it sent.
+        frame: &'static str,
+    },
     /// Data of a scope that the peer does not hold.
     #[error("the peer sent data of {scope}, which it does not hold")]
     NotShared {
         /// The scope.
         scope: Scope,
+    },
+    /// More logs than a scope has.
+    #[error("the peer claims {found} logs of {scope}; at most {max} are allowed")]
+    Logs {
+        /// The scope.
+        scope: Scope,
+        /// How many.
+        found: usize,
+        /// The limit.
+        max: usize,
     },
     /// Pages that the centre did not sign.
     #[error("the peer sent pages of {scope} that the centre did not sign")]
@@ -243,6 +267,20 @@ enum Phase {
     Open,
 }
 
+/// Messages that a peer sent, by what they cost and bring.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// Transactions, pages, acknowledgements.
+    pub data: u64,
+    /// All others, and batches that hold nothing: a session needs few of them.
+    pub control: u64,
+    /// Transactions in them: a small message unfolds to many.
+    pub transactions: u64,
+}
+
+/// Frames that wait at most while a peer is being admitted: what fits into its first flight.
+const EARLY_FRAMES_MAX: usize = 4_096;
+
 /// One session with one peer.
 #[derive(Debug)]
 pub struct Session {
@@ -251,10 +289,13 @@ pub struct Session {
     scopes: BTreeMap<Scope, ScopeSession>,
     frames: FrameBuffer,
     hello: Option<Box<Hello>>,
+    /// At a listener: the scopes that the peer holds, and those whose withholding has been noted.
+    admitted: BTreeSet<Scope>,
     /// Frames that came between the hello and its admission.
     early: VecDeque<Frame>,
     out: VecDeque<Output>,
     traffic: Traffic,
+    received: Frames,
     awaiting: bool,
     was_in_sync: bool,
 }
@@ -267,9 +308,11 @@ impl Session {
             scopes: BTreeMap::new(),
             frames: FrameBuffer::default(),
             hello: None,
+            admitted: BTreeSet::new(),
             early: VecDeque::new(),
             out: VecDeque::new(),
             traffic: Traffic::default(),
+            received: Frames::default(),
             awaiting: false,
             was_in_sync: false,
             config,
@@ -288,6 +331,26 @@ impl Session {
     /// What the session carried so far.
     pub fn traffic(&self) -> Traffic {
         self.traffic
+    }
+
+    /// What the peer has sent so far.
+    pub fn received(&self) -> Frames {
+        self.received
+    }
+
+    /// Whether the peer has said hello.
+    pub fn is_greeted(&self) -> bool {
+        self.phase != Phase::Greeting
+    }
+
+    /// Whether the peer has said hello and may take part.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether a part of a message has come and the rest has not.
+    pub fn is_within_message(&self) -> bool {
+        self.frames.is_within_frame()
     }
 
     /// Whether both sides hold the same of every shared scope.
@@ -374,14 +437,20 @@ impl Session {
         if std::mem::take(&mut self.awaiting) {
             self.traffic.round_trips += 1;
         }
+        match &frame {
+            Frame::Batch(batch) if batch.len() > EMPTY_BATCH_LEN_BYTES => self.received.data += 1,
+            Frame::Acknowledged(_) | Frame::Page { .. } => self.received.data += 1,
+            _ => self.received.control += 1,
+        }
         match (self.phase, frame) {
             (_, Frame::Refused(reason)) => Err(SessionError::Refused { reason }),
             (Phase::Greeting, Frame::Hello(hello)) => self.handle_hello(hello),
             (Phase::Greeting, other) => Err(SessionError::Order { frame: name(&other) }),
-            (Phase::Admitting, frame) => {
+            (Phase::Admitting, frame) if self.early.len() < EARLY_FRAMES_MAX => {
                 self.early.push_back(frame);
                 Ok(())
             }
+            (Phase::Admitting, frame) => Err(SessionError::Early { frame: name(&frame) }),
             (Phase::Open, Frame::Clocks(clocks)) => self.handle_clocks(clocks),
             (Phase::Open, Frame::Batch(batch)) => self.handle_batch(&batch),
             (Phase::Open, Frame::Acknowledged(acks)) => self.handle_acknowledged(acks),

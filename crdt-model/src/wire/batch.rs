@@ -15,6 +15,8 @@ use crate::verdict::Verdict;
 pub const BATCH_LEN_BYTES_MAX: usize = 512 * 1024;
 /// Most transactions in one run.
 pub const RUN_TRANSACTIONS_MAX: usize = 1_024;
+/// Most transactions in one batch: a transaction takes a few bytes packed and hundreds unfolded.
+pub const BATCH_TRANSACTIONS_MAX: usize = 8 * 1_024;
 
 const LAMPORT: u8 = 1;
 const WORKER: u8 = 2;
@@ -64,8 +66,15 @@ pub fn decode_batch(bytes: &[u8]) -> Result<(Scope, Vec<Run>), WireError> {
     let count = reader.count("a count of runs", 1_024)?;
     let mut workers = KNOWN_WORKERS.to_vec();
     let mut runs = Vec::new();
+    let mut transactions = 0;
     for _ in 0..count {
-        runs.push(read_run(&mut reader, &mut workers)?);
+        let run = read_run(&mut reader, &mut workers)?;
+        transactions += run.transactions.len();
+        if transactions > BATCH_TRANSACTIONS_MAX {
+            let (found, max) = (transactions as u64, BATCH_TRANSACTIONS_MAX as u64);
+            return Err(WireError::Limit { what: "a batch's count of transactions", found, max });
+        }
+        runs.push(run);
     }
     reader.end("a batch")?;
     Ok((scope, runs))

@@ -8,6 +8,7 @@ use crate::checkpoint::Cursor;
 use crate::clock::{Clock, Extent};
 use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::identity::{Epoch, LogId, Scope};
+use crate::transaction::SEEN_MAX;
 
 /// Version of everything in this module; part of the ALPN (RFC 7301) of the transport.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -176,6 +177,18 @@ fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &'static str) -> Re
     }
 }
 
+/// A clock lists no more logs than a transaction may have seen.
+fn check_clocks(clocks: &[ScopeClock]) -> Result<(), WireError> {
+    match clocks.iter().map(|entry| entry.clock.0.len()).max() {
+        Some(found) if found > SEEN_MAX => Err(WireError::Limit {
+            what: "a clock's count of logs",
+            found: found as u64,
+            max: SEEN_MAX as u64,
+        }),
+        _ => Ok(()),
+    }
+}
+
 impl Frame {
     /// The frame as it travels, with its length in front.
     pub fn encode(&self) -> Vec<u8> {
@@ -220,8 +233,18 @@ impl Frame {
         Ok(match tag {
             JOIN => Self::Join(from_bytes(body, "a join")?),
             JOINED => Self::Joined(from_bytes(body, "the answer to a join")?),
-            HELLO => Self::Hello(from_bytes(body, "a hello")?),
-            CLOCKS => Self::Clocks(from_bytes(body, "clocks")?),
+            HELLO => {
+                let hello: Box<Hello> = from_bytes(body, "a hello")?;
+                if let Summary::Clocks(clocks) = &hello.summary {
+                    check_clocks(clocks)?;
+                }
+                Self::Hello(hello)
+            }
+            CLOCKS => {
+                let clocks: Vec<ScopeClock> = from_bytes(body, "clocks")?;
+                check_clocks(&clocks)?;
+                Self::Clocks(clocks)
+            }
             BATCH => Self::Batch(body.to_vec()),
             ACKNOWLEDGED => Self::Acknowledged(from_bytes(body, "an acknowledgement")?),
             CHECKPOINT => Self::Checkpoint(from_bytes(body, "a checkpoint")?),
@@ -267,6 +290,11 @@ impl FrameBuffer {
             self.used = 0;
         }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Whether a part of a frame is there and the rest is not.
+    pub fn is_within_frame(&self) -> bool {
+        self.used < self.bytes.len()
     }
 
     /// The next whole frame, if it is there.

@@ -6,7 +6,9 @@ mod bytes;
 mod frame;
 mod page;
 
-pub use batch::{BATCH_LEN_BYTES_MAX, RUN_TRANSACTIONS_MAX, decode_batch, encode_batch};
+pub use batch::{
+    BATCH_LEN_BYTES_MAX, BATCH_TRANSACTIONS_MAX, RUN_TRANSACTIONS_MAX, decode_batch, encode_batch,
+};
 pub use bytes::WireError;
 pub use frame::{
     Acknowledged, CheckpointStart, FRAME_LEN_BYTES_MAX, Frame, FrameBuffer, Hello, Join, Joined,

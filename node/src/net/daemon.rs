@@ -142,7 +142,7 @@ async fn live(dialler: &Dialler, replica: &Arc<Replica>) -> Result<(), NetError>
     let (send, recv) = connection.open_bi().await.map_err(|e| broken(e.to_string()))?;
     let peer = peer_of(&connection).unwrap_or(profile.centre());
     let purpose = Purpose { peer, dialler: true, once: false, only: None, gate: None };
-    let ended = drive(replica, purpose, &connection, send, recv, None).await;
+    let ended = drive(replica, purpose, None, &connection, send, recv, None).await;
     connection.close(quinn::VarInt::from_u32(0), b"");
     ended.map(|_| ())
 }

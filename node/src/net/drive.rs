@@ -5,14 +5,20 @@ use std::time::{Duration, Instant};
 
 use quinn::{Connection, RecvStream, SendStream};
 
-use wangge_model::session::Traffic;
+use wangge_model::identity::ReplicaId;
+use wangge_model::session::{Frames, Traffic};
 
 use super::NetError;
+use super::door::Door;
+use super::endpoint::WINDOW_LEN_BYTES;
 use super::exchange::{Exchange, Purpose, farewell};
 use crate::replica::Replica;
 
 /// Most bytes that are taken from the stream at once.
-const CHUNK_LEN_BYTES: usize = 256 * 1024;
+const CHUNK_LEN_BYTES: usize = 64 * 1024;
+
+/// How often a peer's patience is measured.
+const TICK: Duration = Duration::from_secs(1);
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +34,43 @@ pub struct Ended {
 /// Told what has come and gone so far.
 pub(super) type Progress<'a> = &'a (dyn Fn(Traffic) + Send + Sync);
 
+/// What holds a peer to the limits.
+pub(super) struct Watch<'a> {
+    pub(super) door: &'a Door,
+    pub(super) peer: ReplicaId,
+}
+
+/// When the peer last did what it is waited for.
+struct Pace {
+    /// It may send again from then on.
+    paused_until: Option<Instant>,
+    counted: Frames,
+    began: Instant,
+    /// It took something of what it is sent, or there was nothing to take.
+    took: Instant,
+    /// It sent something.
+    sent: Instant,
+    /// The message that is coming in began.
+    message: Option<Instant>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            paused_until: None,
+            counted: Frames::default(),
+            began: now,
+            took: now,
+            sent: now,
+            message: None,
+        }
+    }
+}
+
 struct Driver<'a> {
+    watch: Option<Watch<'a>>,
+    pace: Pace,
     exchange: Exchange,
     progress: Option<Progress<'a>>,
     in_sync_at: Option<Instant>,
@@ -38,14 +80,15 @@ struct Driver<'a> {
 pub(super) async fn drive(
     replica: &Arc<Replica>,
     purpose: Purpose,
+    watch: Option<Watch<'_>>,
     connection: &Connection,
     mut send: SendStream,
     mut recv: RecvStream,
     progress: Option<Progress<'_>>,
 ) -> Result<Ended, NetError> {
     let exchange = blocking(|| Exchange::begin(replica, purpose))?;
-    let mut driver = Driver { exchange, progress, in_sync_at: None };
-    let result = driver.run(&mut send, &mut recv).await;
+    let mut driver = Driver { watch, pace: Pace::new(), exchange, progress, in_sync_at: None };
+    let result = driver.run(connection, &mut send, &mut recv).await;
     let Driver { mut exchange, in_sync_at, .. } = driver;
     let remembered = blocking(|| exchange.remember());
     let ended = Ended { in_sync: exchange.is_in_sync(), in_sync_at, traffic: exchange.traffic() };
@@ -62,7 +105,8 @@ pub(super) async fn drive(
         }
         Err(error) => {
             if let Some(farewell) = farewell(&error) {
-                let _ = send.write_all(&farewell).await;
+                // Whoever takes nothing does not hear why.
+                let _ = tokio::time::timeout(Duration::from_millis(500), send.write_all(&farewell)).await;
                 let _ = send.finish();
                 let _ = tokio::time::timeout(Duration::from_millis(500), send.stopped()).await;
             }
@@ -72,28 +116,99 @@ pub(super) async fn drive(
 }
 
 impl Driver<'_> {
-    async fn run(&mut self, send: &mut SendStream, recv: &mut RecvStream) -> Result<(), NetError> {
+    async fn run(
+        &mut self,
+        connection: &Connection,
+        send: &mut SendStream,
+        recv: &mut RecvStream,
+    ) -> Result<(), NetError> {
         let broken = |reason: String| NetError::Broken { reason };
         self.pump()?;
+        let mut is_stranger = true;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.exchange.is_over() {
-            let closing = self.exchange.is_closing();
+            if is_stranger && self.exchange.is_admitted() {
+                connection.set_receive_window(quinn::VarInt::from_u32(WINDOW_LEN_BYTES));
+                is_stranger = false;
+            }
+            let listening = !self.exchange.is_closing() && self.exchange.has_room();
+            let paused = self.pace.paused_until;
             let Exchange { news, backlog, .. } = &mut self.exchange;
             tokio::select! {
                 biased;
                 wrote = send.write(backlog.unsent()), if !backlog.unsent().is_empty() => {
                     backlog.sent(wrote.map_err(|e| broken(e.to_string()))?);
+                    self.pace.took = Instant::now();
                 }
                 durable = news.recv() => self.exchange.heard(durable)?,
-                chunk = recv.read_chunk(CHUNK_LEN_BYTES, true), if !closing => {
+                () = async { tokio::time::sleep_until(paused.unwrap_or_else(Instant::now).into()).await },
+                    if paused.is_some() => self.pace.paused_until = None,
+                chunk = recv.read_chunk(CHUNK_LEN_BYTES, true), if listening && paused.is_none() => {
                     match chunk.map_err(|e| broken(e.to_string()))? {
                         None => self.exchange.ended()?,
-                        Some(chunk) => self.exchange.received(&chunk.bytes)?,
+                        Some(chunk) => {
+                            let received = self.exchange.received(&chunk.bytes);
+                            self.account(chunk.bytes.len())?;
+                            received?;
+                        }
                     }
                 }
+                _ = tick.tick(), if self.watch.is_some() => self.check_patience()?,
             }
             self.pump()?;
         }
         Ok(())
+    }
+
+    /// Charges the peer for what it sent.
+    fn account(&mut self, len_bytes: usize) -> Result<(), NetError> {
+        let now = Instant::now();
+        let frames = self.exchange.frames();
+        let counted = std::mem::replace(&mut self.pace.counted, frames);
+        let news = Frames {
+            data: frames.data - counted.data,
+            control: frames.control - counted.control,
+            transactions: frames.transactions - counted.transactions,
+        };
+        self.pace.sent = now;
+        self.pace.message = match self.pace.message {
+            _ if !self.exchange.is_within_message() => None,
+            Some(began) if news.data + news.control == 0 => Some(began),
+            _ => Some(now),
+        };
+        let Some(Watch { door, peer }) = &self.watch else { return Ok(()) };
+        let wait = door.spend(peer, len_bytes as u64, news).map_err(NetError::Rules)?;
+        if !wait.is_zero() {
+            tracing::debug!(%peer, wait_ms = wait.as_millis(), "a peer sends faster than its rate");
+            self.pace.paused_until = Some(now + wait);
+        }
+        Ok(())
+    }
+
+    /// Ends a session whose peer keeps this side waiting for nothing.
+    fn check_patience(&mut self) -> Result<(), NetError> {
+        let Some(Watch { door, .. }) = &self.watch else { return Ok(()) };
+        let (patience, message_max) = (door.limits.patience, door.limits.message_max);
+        let seconds = patience.as_secs();
+        if self.exchange.to_send().is_empty() {
+            self.pace.took = Instant::now();
+        }
+        if self.pace.paused_until.is_some() {
+            self.pace.sent = Instant::now();
+        }
+        let reason = if !self.exchange.is_greeted() && self.pace.began.elapsed() > patience {
+            format!("silence: no hello within {seconds} s")
+        } else if self.pace.took.elapsed() > patience {
+            format!("slow reader: nothing was taken for {seconds} s")
+        } else if self.pace.message.is_some() && self.pace.sent.elapsed() > patience {
+            format!("slow writer: a message stopped in the middle for {seconds} s")
+        } else if self.pace.message.is_some_and(|began| began.elapsed() > message_max) {
+            format!("slow writer: a message took more than {} s", message_max.as_secs())
+        } else {
+            return Ok(());
+        };
+        Err(NetError::Rules(reason))
     }
 
     fn pump(&mut self) -> Result<(), NetError> {

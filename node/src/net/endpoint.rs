@@ -27,7 +27,17 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(12);
 /// Source: RFC 9000, section 10.1.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-fn transport() -> Arc<TransportConfig> {
+/// What a peer may have on the way to this side, in bytes.
+pub(super) const WINDOW_LEN_BYTES: u32 = 4 << 20;
+
+/// The same for a peer that has not been admitted: a greeting with its first data. Nobody knows it yet, so it
+/// must not fill memory.
+const STRANGER_WINDOW_LEN_BYTES: u32 = 128 << 10;
+
+/// What is kept for a peer that does not take it, in bytes.
+const SEND_WINDOW_LEN_BYTES: u64 = 2 << 20;
+
+fn transport(receive_window: u32) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
     transport
         .keep_alive_interval(Some(KEEP_ALIVE))
@@ -35,7 +45,8 @@ fn transport() -> Arc<TransportConfig> {
         .max_concurrent_bidi_streams(VarInt::from_u32(4))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .stream_receive_window(VarInt::from_u32(2 << 20))
-        .receive_window(VarInt::from_u32(4 << 20))
+        .receive_window(VarInt::from_u32(receive_window))
+        .send_window(SEND_WINDOW_LEN_BYTES)
         .datagram_receive_buffer_size(None)
         // Probes for larger packets cost kilobytes in every session, most of which are tiny.
         .mtu_discovery_config(None);
@@ -53,6 +64,17 @@ impl std::fmt::Debug for Dialler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Dialler").field("pinned", &self.pinned).finish_non_exhaustive()
     }
+}
+
+/// A connection with the stream of its session.
+#[derive(Debug)]
+pub struct Line {
+    /// The connection.
+    pub connection: Connection,
+    /// To the peer.
+    pub send: quinn::SendStream,
+    /// From the peer.
+    pub recv: quinn::RecvStream,
 }
 
 /// A connection and whether its first flight carried data.
@@ -78,7 +100,7 @@ impl Dialler {
         let any: SocketAddr = ([0, 0, 0, 0], 0).into();
         let endpoint = Endpoint::client(any).map_err(|source| NetError::Bind { addr: any, source })?;
         let mut session = ClientConfig::new(Arc::new(tls::client(key, pinned, alpn)?));
-        session.transport_config(transport());
+        session.transport_config(transport(WINDOW_LEN_BYTES));
         Ok(Self { endpoint, session, pinned })
     }
 
@@ -100,6 +122,17 @@ impl Dialler {
         }
     }
 
+    /// Connects and opens the stream of a session, for whoever speaks the protocol himself.
+    ///
+    /// # Errors
+    /// [`NetError`] if nobody answers.
+    pub async fn open(&self, address: &str) -> Result<Line, NetError> {
+        let connection = self.dial(address).await?.connection;
+        let (send, recv) =
+            connection.open_bi().await.map_err(|e| NetError::Broken { reason: e.to_string() })?;
+        Ok(Line { connection, send, recv })
+    }
+
     /// Lets farewells leave before the process ends.
     pub async fn close(&self) {
         self.endpoint.close(VarInt::from_u32(0), b"");
@@ -116,13 +149,16 @@ pub(super) fn resolve(address: &str) -> Result<SocketAddr, NetError> {
     Ok(std::iter::once(first).chain(found).find(SocketAddr::is_ipv4).unwrap_or(first))
 }
 
-/// An endpoint that listens on `addr`.
+/// An endpoint that listens on `addr` as the holder of `key`.
 ///
 /// Its connection ids and reset tokens follow from the replica's key, so that after a restart it can tell
 /// peers at once that their sessions are gone (RFC 9000, section 10.3).
-pub(super) fn listen(addr: SocketAddr, key: &SigningKey) -> Result<Endpoint, NetError> {
+///
+/// # Errors
+/// [`NetError::Bind`] if the port is in use.
+pub fn listen(addr: SocketAddr, key: &SigningKey) -> Result<Endpoint, NetError> {
     let mut config = ServerConfig::with_crypto(Arc::new(tls::server(key)?));
-    config.transport_config(transport());
+    config.transport_config(transport(STRANGER_WINDOW_LEN_BYTES));
     config.migration(true);
     let reset = blake3::derive_key("wangge 2026 quic stateless reset", &key.to_bytes());
     let ids = blake3::derive_key("wangge 2026 quic connection ids", &key.to_bytes());
@@ -135,7 +171,7 @@ pub(super) fn listen(addr: SocketAddr, key: &SigningKey) -> Result<Endpoint, Net
 }
 
 /// The replica at the other end, known once its handshake is complete or was resumed.
-pub(super) fn peer_of(connection: &Connection) -> Option<ReplicaId> {
+pub fn peer_of(connection: &Connection) -> Option<ReplicaId> {
     let identity = connection.peer_identity()?;
     let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
     tls::replica_of(chain.first()?)

@@ -9,7 +9,9 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use wangge_model::clock::Clock;
 use wangge_model::identity::{ReplicaId, Scope};
-use wangge_model::session::{Completeness, Config, Input, Output, Session, SessionError, Traffic, refusal};
+use wangge_model::session::{
+    Completeness, Config, Frames, Input, Output, Session, SessionError, Traffic, refusal,
+};
 use wangge_model::wire::is_acknowledgement;
 
 use super::NetError;
@@ -18,6 +20,10 @@ use crate::replica::{Durable, IntakeError, Replica};
 
 /// While this much waits to be sent, nothing more is loaded.
 const BACKLOG_LEN_BYTES: usize = 512 * 1024;
+
+/// How often a peer may send what does not follow. A fork takes a few; a peer that never gives what is
+/// asked for takes the session's time for nothing.
+const MISFITS_MAX: u32 = 64;
 
 /// Who is at the other end and what for.
 pub struct Purpose {
@@ -56,6 +62,7 @@ pub struct Exchange {
     peer_has: BTreeMap<Scope, Clock>,
     over: bool,
     in_sync: bool,
+    misfits: u32,
 }
 
 /// Bytes that wait to be sent.
@@ -97,6 +104,7 @@ impl Exchange {
             peer_has: BTreeMap::new(),
             over: false,
             in_sync: false,
+            misfits: 0,
         };
         exchange.pump()?;
         Ok(exchange)
@@ -127,6 +135,32 @@ impl Exchange {
     /// Whether [`Exchange::pump`] has something to do and room for what comes of it.
     pub fn has_work(&self) -> bool {
         self.session.has_output() && self.backlog.unsent().len() < BACKLOG_LEN_BYTES
+    }
+
+    /// Whether there is room for what comes of more messages: while the peer takes nothing of what it is
+    /// sent, nothing more is taken from it.
+    pub fn has_room(&self) -> bool {
+        !self.session.has_output() || self.backlog.unsent().len() < BACKLOG_LEN_BYTES
+    }
+
+    /// What the peer has sent so far.
+    pub fn frames(&self) -> Frames {
+        self.session.received()
+    }
+
+    /// Whether the peer has said hello.
+    pub fn is_greeted(&self) -> bool {
+        self.session.is_greeted()
+    }
+
+    /// Whether the peer has said hello and may take part.
+    pub fn is_admitted(&self) -> bool {
+        self.session.is_open()
+    }
+
+    /// Whether a part of a message has come and the rest has not.
+    pub fn is_within_message(&self) -> bool {
+        self.session.is_within_message()
     }
 
     /// What was carried so far.
@@ -256,13 +290,21 @@ impl Exchange {
                 Ok(misfits) => {
                     for misfit in misfits {
                         let (log, held) = (misfit.log, misfit.held);
+                        self.misfits += 1;
+                        if self.misfits > MISFITS_MAX {
+                            let next = held.len + 1;
+                            return Err(NetError::Rules(format!(
+                                "a gap: transactions of log {log} that do not follow position {next}, \
+                                 {MISFITS_MAX} times"
+                            )));
+                        }
                         self.session.handle(Input::Misfit { scope: scope.clone(), log, held })?;
                     }
                     self.hear()?;
                     self.session.handle(Input::Ingested(scope))?;
                 }
-                Err(IntakeError::Log(error)) => return Err(NetError::Rules(error.to_string())),
                 Err(IntakeError::Replica(error)) => return Err(error.into()),
+                Err(broken) => return Err(NetError::Rules(broken.to_string())),
             },
             Output::StartPages(checkpoint, start) => self.replica.start_pages(checkpoint, &start)?,
             Output::StorePage { scope, end, packed, signature } => {
@@ -274,6 +316,14 @@ impl Exchange {
             }
             Output::Granted(grant) => {
                 let mut profile = self.replica.profile();
+                let centre = profile.centre();
+                let named = grant.enrolment.open(&centre).map(|enrolment| enrolment.replica);
+                if self.purpose.peer != centre
+                    || profile.replica() == centre
+                    || named != Ok(profile.replica())
+                {
+                    return Err(NetError::Rules("an enrolment that the centre did not give".to_owned()));
+                }
                 profile.set_grant(*grant);
                 self.replica.set_profile(profile)?;
                 self.session.grant_kept();
@@ -285,6 +335,12 @@ impl Exchange {
             }
             Output::PeerHas { scope, clock } => {
                 self.peer_has.insert(scope, clock);
+            }
+            Output::Withheld(scope) => {
+                if let Some(gate) = &self.purpose.gate {
+                    let reason = format!("asks for {scope}, which it does not hold: nothing of it is given");
+                    gate.refused(&self.purpose.peer.to_string(), &reason);
+                }
             }
             Output::InSync => {
                 self.in_sync = true;

@@ -1,17 +1,19 @@
 //! Listening: the relay, and an area point for the phones around it.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use quinn::{Endpoint, Incoming, VarInt};
 use tokio::task::JoinSet;
 
+use wangge_model::audit::{Entry, What};
 use wangge_model::enrolment::{EnrolmentError, Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::wire::{Frame, FrameBuffer, Join, Joined};
 
-use super::drive::drive;
+use super::door::{Door, Guest, Knock, Limits};
+use super::drive::{Watch, drive};
 use super::endpoint::{is_join, listen, peer_of};
 use super::exchange::Purpose;
 use super::{NetError, blocking};
@@ -33,6 +35,11 @@ pub trait Gate: Send + Sync + 'static {
 
     /// `peer` has kept it.
     fn grant_kept(&self, peer: &ReplicaId);
+
+    /// `who` was refused, for the audit. A repeated refusal is told once in a while.
+    fn refused(&self, who: &str, reason: &str) {
+        let _ = (who, reason);
+    }
 }
 
 /// Lets in whoever shows an enrolment that the centre signed and whose lease has not lapsed.
@@ -66,12 +73,24 @@ impl Gate for NeighbourGate {
     }
 
     fn grant_kept(&self, _: &ReplicaId) {}
+
+    fn refused(&self, who: &str, reason: &str) {
+        record_refusal(&self.replica, who, reason);
+    }
+}
+
+/// Writes into the audit that a peer was refused.
+pub fn record_refusal(replica: &Replica, who: &str, reason: &str) {
+    if let Err(error) = replica.audit(Entry::new(What::PEER_REFUSED).because(reason).detail(who)) {
+        tracing::error!(%error, "the audit cannot be written");
+    }
 }
 
 /// Listens until it is told to stop.
 #[derive(Debug)]
 pub struct Listener {
     endpoint: Endpoint,
+    limits: Limits,
 }
 
 impl Listener {
@@ -80,7 +99,13 @@ impl Listener {
     /// # Errors
     /// [`NetError::Bind`] if the port is in use.
     pub fn bind(replica: &Arc<Replica>, addr: SocketAddr) -> Result<Self, NetError> {
-        Ok(Self { endpoint: listen(addr, &replica.signing_key())? })
+        Ok(Self { endpoint: listen(addr, &replica.signing_key())?, limits: Limits::default() })
+    }
+
+    /// With other limits than the usual ones.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Where it listens.
@@ -95,18 +120,41 @@ impl Listener {
     /// Serves until `stop` resolves; open sessions then get a moment to end.
     pub async fn serve(self, replica: Arc<Replica>, gate: Arc<dyn Gate>, stop: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
+        let door = Door::new(self.limits);
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 incoming = self.endpoint.accept() => {
                     let Some(incoming) = incoming else { break };
-                    let (replica, gate) = (Arc::clone(&replica), Arc::clone(&gate));
-                    tasks.spawn(async move {
-                        if let Err(error) = serve_one(&replica, gate, incoming).await {
-                            tracing::info!(error = error.in_english(), "a session ended");
+                    let address = incoming.remote_address().ip();
+                    let reason = match door.knock(address, incoming.remote_address_validated()) {
+                        Knock::Enter => {
+                            let visit = Visit {
+                                guest: door.enter(address),
+                                door: Arc::clone(&door),
+                                replica: Arc::clone(&replica),
+                                gate: Arc::clone(&gate),
+                                address,
+                            };
+                            tasks.spawn(visit.receive(incoming));
+                            continue;
                         }
-                    });
+                        Knock::Retry => {
+                            // Fails only for an address that is proved.
+                            let _ = incoming.retry();
+                            continue;
+                        }
+                        Knock::Ignore => {
+                            incoming.ignore();
+                            "too many handshakes under way".to_owned()
+                        }
+                        Knock::Refuse(reason) => {
+                            incoming.refuse();
+                            reason
+                        }
+                    };
+                    tell(&door, &*gate, &address.to_string(), &reason);
                 }
                 Some(_) = tasks.join_next() => {}
             }
@@ -117,38 +165,84 @@ impl Listener {
     }
 }
 
-async fn serve_one(replica: &Arc<Replica>, gate: Arc<dyn Gate>, incoming: Incoming) -> Result<(), NetError> {
-    let address = incoming.remote_address().to_string();
-    let broken = |reason: String| NetError::Broken { reason };
-    let connecting = incoming.accept().map_err(|e| broken(e.to_string()))?;
-    // Data of the first flight is read at once. A stream shows up here only after the peer's key is
-    // proved, by this handshake or by the one that it resumes.
-    let connection = match connecting.into_0rtt() {
-        Ok((connection, _)) => connection,
-        Err(connecting) => connecting.await.map_err(|e| broken(e.to_string()))?,
-    };
-    let (send, recv) = match connection.accept_bi().await {
-        Ok(streams) => streams,
-        Err(quinn::ConnectionError::ApplicationClosed(_)) => return Ok(()),
-        Err(error) => return Err(broken(error.to_string())),
-    };
-    let peer = peer_of(&connection).ok_or_else(|| broken("the peer showed no key".to_owned()))?;
-    if is_join(&connection) {
-        return serve_join(&*gate, &peer, send, recv).await;
+/// Tells log and audit that somebody was refused; of a flood, once in a while.
+fn tell(door: &Door, gate: &dyn Gate, who: &str, reason: &str) {
+    let Some(more) = door.tell(who, reason) else { return };
+    tracing::info!(who, reason, more, "refused");
+    let reason = if more == 0 { reason.to_owned() } else { format!("{reason} ({more} times more)") };
+    blocking(|| gate.refused(who, &reason));
+}
+
+/// One connection.
+struct Visit {
+    guest: Guest,
+    door: Arc<Door>,
+    replica: Arc<Replica>,
+    gate: Arc<dyn Gate>,
+    address: IpAddr,
+}
+
+impl Visit {
+    async fn receive(mut self, incoming: Incoming) {
+        let mut who = self.address.to_string();
+        match self.serve(incoming, &mut who).await {
+            Ok(()) => {}
+            // The line, not the peer.
+            Err(NetError::Broken { reason }) => tracing::info!(who, reason, "a session ended"),
+            Err(error) => tell(&self.door, &*self.gate, &who, &error.in_english()),
+        }
     }
-    tracing::debug!(%peer, %address, "a session begins");
-    let purpose = Purpose { peer, dialler: false, once: false, only: None, gate: Some(gate) };
-    match drive(replica, purpose, &connection, send, recv, None).await {
-        Ok(ended) => {
-            tracing::debug!(%peer, in_sync = ended.in_sync, "a session ended");
-            Ok(())
+
+    async fn serve(&mut self, incoming: Incoming, who: &mut String) -> Result<(), NetError> {
+        let broken = |reason: String| NetError::Broken { reason };
+        let patience = self.door.limits.patience;
+        let silent =
+            |_| NetError::Rules(format!("silence: nothing was said within {} s", patience.as_secs()));
+        let connecting = incoming.accept().map_err(|e| broken(e.to_string()))?;
+        // Data of the first flight is read at once. A stream shows up here only after the peer's key is
+        // proved, by this handshake or by the one that it resumes.
+        let connection = match connecting.into_0rtt() {
+            Ok((connection, _)) => connection,
+            Err(connecting) => tokio::time::timeout(patience, connecting)
+                .await
+                .map_err(silent)?
+                .map_err(|e| broken(e.to_string()))?,
+        };
+        let opened = tokio::time::timeout(patience, connection.accept_bi()).await;
+        let (send, recv) = match opened {
+            Ok(Ok(streams)) => streams,
+            Ok(Err(quinn::ConnectionError::ApplicationClosed(_))) => return Ok(()),
+            Ok(Err(error)) => return Err(broken(error.to_string())),
+            Err(elapsed) => {
+                let error = silent(elapsed);
+                connection.close(VarInt::from_u32(3), error.in_english().as_bytes());
+                return Err(error);
+            }
+        };
+        self.guest.has_shaken();
+        let peer = peer_of(&connection).ok_or_else(|| broken("the peer showed no key".to_owned()))?;
+        *who = format!("{peer} at {}", self.address);
+        if is_join(&connection) {
+            let served = serve_join(&self.door, &*self.gate, (&peer, self.address), send, recv);
+            return tokio::time::timeout(patience, served).await.map_err(silent)?;
         }
-        // A peer that has what it wanted just goes.
-        Err(NetError::Broken { .. }) if went(&connection) => {
-            tracing::debug!(%peer, "a session ended");
-            Ok(())
+        tracing::debug!(who, "a session begins");
+        self.guest.is_peer(&peer, &connection);
+        let gate = Some(Arc::clone(&self.gate));
+        let purpose = Purpose { peer, dialler: false, once: false, only: None, gate };
+        let watch = Watch { door: &self.door, peer };
+        match drive(&self.replica, purpose, Some(watch), &connection, send, recv, None).await {
+            Ok(ended) => {
+                tracing::debug!(%peer, in_sync = ended.in_sync, "a session ended");
+                Ok(())
+            }
+            // A peer that has what it wanted just goes.
+            Err(NetError::Broken { .. }) if went(&connection) => {
+                tracing::debug!(%peer, "a session ended");
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
-        Err(error) => Err(error),
     }
 }
 
@@ -159,8 +253,9 @@ fn went(connection: &quinn::Connection) -> bool {
 }
 
 async fn serve_join(
+    door: &Door,
     gate: &dyn Gate,
-    peer: &ReplicaId,
+    (peer, address): (&ReplicaId, IpAddr),
     mut send: quinn::SendStream,
     mut recv: quinn::RecvStream,
 ) -> Result<(), NetError> {
@@ -178,7 +273,19 @@ async fn serve_join(
             _ => return Err(NetError::Rules("something other than an invitation was shown".to_owned())),
         }
     };
-    let answer = blocking(|| gate.join(peer, &join));
+    let answer = match door.may_guess(address) {
+        Ok(()) => blocking(|| gate.join(peer, &join)),
+        Err(wait_s) => {
+            tell(door, gate, &address.to_string(), "too many wrong invitations from this address");
+            Joined::Refused(format!(
+                "too many wrong invitations from this address: try again in {wait_s} s / \
+                 这个地址多次使用了错误的邀请码,请 {wait_s} 秒后再试"
+            ))
+        }
+    };
+    if matches!(&answer, Joined::Refused(reason) if reason == "unknown") {
+        door.guessed_wrong(address);
+    }
     send.write_all(&Frame::Joined(Box::new(answer)).encode()).await.map_err(|e| broken(e.to_string()))?;
     let _ = send.finish();
     let _ = tokio::time::timeout(std::time::Duration::from_secs(5), send.stopped()).await;

@@ -1,6 +1,7 @@
 //! Replicas meeting over QUIC: dialling, listening, driving sessions, the daemon.
 
 mod daemon;
+mod door;
 mod drive;
 mod endpoint;
 mod exchange;
@@ -17,12 +18,13 @@ use wangge_model::session::SessionError;
 use crate::replica::ReplicaError;
 
 pub use daemon::{RunOptions, run};
+pub use door::Limits;
 pub use drive::Ended;
 use drive::blocking;
-pub use endpoint::Dialler;
+pub use endpoint::{Dialler, Line, listen, peer_of};
 pub use exchange::{Exchange, Purpose, farewell};
 pub use join::{Joined, Joining, join};
-pub use listen::{Gate, Listener, NeighbourGate};
+pub use listen::{Gate, Listener, NeighbourGate, record_refusal};
 pub use sync::{SyncOptions, SyncReport, sync, sync_with};
 
 /// What goes wrong between replicas. Chinese first, for those who meet it in the field.

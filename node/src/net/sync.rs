@@ -126,7 +126,7 @@ async fn attempt(
         .filter(|scope| only.as_ref().is_none_or(|only| only.contains(scope)))
         .collect();
     let purpose = Purpose { peer, dialler: true, once: true, only, gate: None };
-    let ended = drive(replica, purpose, &connection, send, recv, options.progress).await;
+    let ended = drive(replica, purpose, None, &connection, send, recv, options.progress).await;
     let zero_rtt = match dialled.early {
         Some(accepted) if ended.is_ok() => accepted.await,
         _ => false,

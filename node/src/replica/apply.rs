@@ -1,11 +1,13 @@
 //! Letting transactions take effect: runs behind the intake, in causal order, each whole or not at all.
 
+use std::collections::BTreeMap;
 use std::sync::MutexGuard;
 
+use wangge_model::audit::{Entry, Source, What};
 use wangge_model::document::{Document, DocumentError};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
-use wangge_model::log::LogRecord;
+use wangge_model::log::{LogRecord, Tip};
 use wangge_model::materialise::{Applied, Documents, Effect, Open};
 use wangge_model::schema::Kind;
 use wangge_model::verdict::{Verdict, Void, VoidReason};
@@ -111,6 +113,7 @@ impl Replica {
         let mut batch = Batch::new();
         let mut taken = 0;
         let mut found_void: Vec<(LogId, Void)> = Vec::new();
+        let mut ended: BTreeMap<LogId, String> = BTreeMap::new();
         let mut verdicts: Vec<Verdict> = Vec::new();
         let logs: Vec<LogId> = durable.0.keys().copied().collect();
         let mut progress = true;
@@ -143,6 +146,7 @@ impl Replica {
                         Effect::Void(reason) => Some(reason),
                         Effect::Ended(error) => {
                             tracing::warn!(%scope, %error, "a log breaks a rule of form and ends here");
+                            ended.entry(*log).or_insert_with(|| error.to_string());
                             Some(VoidReason::Form)
                         }
                     };
@@ -177,6 +181,9 @@ impl Replica {
         }
         batch.put(keys::applied(scope), encode(&applied));
         self.store.commit(batch)?;
+        if bench.is_centre {
+            self.record_voids(scope, &tips, &found_void, &ended)?;
+        }
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.applied = applied;
             scoped.voids = decisions.voids;
@@ -186,6 +193,33 @@ impl Replica {
             self.refresh_roster()?;
         }
         Ok(true)
+    }
+
+    /// Tells the audit what does not count and why: one entry for each log and reason.
+    fn record_voids(
+        &self,
+        scope: &Scope,
+        tips: &BTreeMap<LogId, Tip>,
+        voids: &[(LogId, Void)],
+        ended: &BTreeMap<LogId, String>,
+    ) -> Result<(), ReplicaError> {
+        let mut told: BTreeMap<(LogId, String), (u64, u64)> = BTreeMap::new();
+        for (log, void) in voids {
+            let reason = match (void.reason, ended.get(log)) {
+                (VoidReason::Form, Some(error)) => error.clone(),
+                (reason, _) => reason.to_string(),
+            };
+            let (_, count) = told.entry((*log, reason)).or_insert((void.seq, 0));
+            *count += 1;
+        }
+        let entries = told.into_iter().map(|((log, reason), (seq, count))| {
+            let author = tips.get(&log).map(|tip| tip.identity.replica.to_string()).unwrap_or_default();
+            let detail = format!("void: {count} positions from {seq} on of log {log} of device {author}");
+            let entry = Entry::new(What::PEER_REFUSED).within(scope).because(&reason).detail(&detail);
+            (Source::Relay, Entry { at_ms: self.now_ms(), ..entry })
+        });
+        let entries: Vec<_> = entries.collect();
+        if entries.is_empty() { Ok(()) } else { self.append_audit(entries, Batch::new()) }
     }
 
     /// A stored document.

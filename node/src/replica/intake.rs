@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use wangge_model::audit::{Entry, What};
 use wangge_model::clock::Extent;
-use wangge_model::identity::{Epoch, LogId, Scope};
+use wangge_model::identity::{Epoch, LogId, ReplicaId, Scope};
 use wangge_model::ingest::{Outcome, ingest};
 use wangge_model::log::{Branch, Checked, LogError, Run};
 use wangge_model::materialise::Applied;
+use wangge_model::schema::Kind;
+use wangge_model::transaction::ScopeSecret;
 use wangge_store::Batch;
 
 use super::scope::{HeldScope, ScopeState, extent_of};
@@ -30,10 +33,35 @@ pub enum IntakeError {
     /// The peer broke a rule of form.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// One device opened more logs than it can have reason to: an epoch for each restore, a branch for
+    /// each fork.
+    #[error(
+        "replica {replica} has {LOGS_OF_REPLICA_MAX} logs of {scope}: no more forks and epochs are taken in"
+    )]
+    Forks {
+        /// Whose.
+        replica: ReplicaId,
+        /// Where.
+        scope: Scope,
+    },
+    /// Logs of devices that the roster does not know.
+    #[error(
+        "{STRANGERS_MAX} logs of {scope} are of devices that the roster does not know: no more are taken in"
+    )]
+    Strangers {
+        /// Where.
+        scope: Scope,
+    },
     /// This side cannot.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
 }
+
+/// Epochs and branches of one replica in one scope.
+const LOGS_OF_REPLICA_MAX: usize = 64;
+/// Logs of one scope whose authors the roster does not know (yet): what a device invents for itself is void,
+/// and must not fill clocks either.
+const STRANGERS_MAX: usize = 64;
 
 const NOTHING: Extent = Extent { len: 0, head: [0; 4] };
 
@@ -72,12 +100,14 @@ impl Replica {
         let mut batch = Batch::new();
         let mut news = Vec::new();
         let mut took_back = false;
+        let mut forked = Vec::new();
         let mut result = Ok(Vec::new());
         {
             let mut state = lock(&self.state);
             if let Some(reason) = &state.failed {
                 return Err(ReplicaError::Failed { reason: reason.clone() }.into());
             }
+            let roster = state.scopes.get(&Scope::Street).map(|street| street.secret.clone());
             let Some(scoped) = state.scopes.get_mut(scope) else {
                 return Err(ReplicaError::NotHeld { scope: scope.clone() }.into());
             };
@@ -96,7 +126,15 @@ impl Replica {
                     }
                     Ok(Outcome::Known) => {}
                     Ok(Outcome::Append(checked)) => {
+                        let opens = !scoped.tips.contains_key(&checked.log);
+                        if opens && let Err(error) = self.may_open(scope, scoped, roster.as_ref(), &checked) {
+                            result = Err(error);
+                            break;
+                        }
                         took_back |= checked.log == own;
+                        if opens && checked.tip.identity.branch.is_some() {
+                            forked.push(checked.log);
+                        }
                         append(scope, scoped, checked, &mut batch, &mut news);
                     }
                     Ok(Outcome::Rename { append: checked, .. }) if !may_rename => {
@@ -106,6 +144,11 @@ impl Replica {
                         break;
                     }
                     Ok(Outcome::Rename { base, to, append: checked }) => {
+                        if let Err(error) = self.may_open(scope, scoped, roster.as_ref(), &checked) {
+                            result = Err(error);
+                            break;
+                        }
+                        forked.push(log);
                         took_back |= log == own;
                         tracing::warn!(%scope, %log, base, branch = %to, "a log forked: both branches are kept");
                         self.rename(scope, scoped, log, base, to, &mut batch, &mut news)?;
@@ -139,7 +182,45 @@ impl Replica {
         if took_back {
             self.open_epoch()?;
         }
+        let judges = self.is_centre();
+        for log in forked.iter().filter(|_| judges) {
+            let detail = format!("log {log} of {scope} forked: both branches are kept");
+            self.audit(Entry::new(What::PEER_REFUSED).within(scope).because("a fork").detail(&detail))?;
+        }
         result
+    }
+
+    /// Whether the author of a run may have one more log here.
+    fn may_open(
+        &self,
+        scope: &Scope,
+        scoped: &ScopeState,
+        roster: Option<&ScopeSecret>,
+        checked: &Checked,
+    ) -> Result<(), IntakeError> {
+        let replica = checked.tip.identity.replica;
+        let logs = scoped.tips.values().filter(|tip| tip.identity.replica == replica).count();
+        if logs >= LOGS_OF_REPLICA_MAX {
+            return Err(IntakeError::Forks { replica, scope: scope.clone() });
+        }
+        let Some(roster) = roster else { return Ok(()) };
+        let centre = self.profile().centre();
+        let is_known = |replica: &ReplicaId| -> Result<bool, ReplicaError> {
+            let id = roster.natural_id(Kind::REPLICA, &replica.to_string(), 0);
+            Ok(*replica == centre
+                || self.store.get(&keys::document(&Scope::Street, Kind::REPLICA, &id))?.is_some())
+        };
+        if is_known(&replica)? {
+            return Ok(());
+        }
+        let mut strangers = 0;
+        for tip in scoped.tips.values() {
+            strangers += usize::from(!is_known(&tip.identity.replica)?);
+        }
+        if strangers >= STRANGERS_MAX {
+            return Err(IntakeError::Strangers { scope: scope.clone() });
+        }
+        Ok(())
     }
 
     /// Moves what is held of `log` after `base` to the branch `to`.

@@ -53,7 +53,11 @@ async fn serve_until_alone(dir: &Path) -> anyhow::Result<()> {
     let stop = async {
         let _ = is_ended.await;
     };
-    let options = ServeOptions { listen: (Ipv4Addr::LOCALHOST, 0).into(), address: None };
+    let options = ServeOptions {
+        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        address: None,
+        limits: wangge_node::net::Limits::default(),
+    };
     Ok(serve(dir, options, ready, stop).await?)
 }
 
