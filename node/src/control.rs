@@ -2,21 +2,22 @@
 //! holds the store.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader as AsyncBufReader};
 use tokio::net::UnixListener;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Longest request, in bytes.
 const REQUEST_LEN_BYTES_MAX: u64 = 1024 * 1024;
+/// Longest wait for a client that neither asks nor takes its answer.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Longest path of a Unix socket, in bytes (`sun_path`, with its closing zero).
 const PATH_LEN_BYTES_MAX: usize = 107;
 /// Name of the socket in its directory.
@@ -73,11 +74,26 @@ impl Control {
     }
 }
 
-/// Serves requests until `stop` resolves. `handle` runs on a thread of its own and sends its lines.
+/// Where the lines of an answer go.
+#[derive(Debug)]
+pub struct Lines(UnixStream);
+
+impl Lines {
+    /// Sends a line. A client that has gone needs none; its request is finished all the same.
+    pub fn send(&self, line: &Line) {
+        let mut text = serde_json::to_string(line).unwrap_or_default();
+        text.push('\n');
+        if let Err(error) = (&self.0).write_all(text.as_bytes()) {
+            tracing::debug!(%error, "a line of an answer is lost");
+        }
+    }
+}
+
+/// Serves requests until `stop` resolves. `handle` runs on a thread that may block, and sends its lines.
 pub async fn serve<Request: DeserializeOwned + Send + 'static>(
     control: Control,
     stop: impl Future<Output = ()>,
-    handle: impl Fn(Request, UnboundedSender<Line>) + Send + Sync + 'static,
+    handle: impl Fn(Request, Lines) + Send + Sync + 'static,
 ) {
     let Control { path, _dir, listener } = control;
     let handle = Arc::new(handle);
@@ -86,10 +102,12 @@ pub async fn serve<Request: DeserializeOwned + Send + 'static>(
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
+                let Ok(stream) = accepted.and_then(|(stream, _)| stream.into_std()) else { continue };
                 let handle = Arc::clone(&handle);
-                tokio::spawn(async move {
-                    if let Err(error) = answer(stream, handle).await {
+                // One thread from the request to the answer: each change of threads costs as much as a
+                // good part of a commit.
+                tokio::task::spawn_blocking(move || {
+                    if let Err(error) = answer(stream, &*handle) {
                         tracing::debug!(%error, "a control connection ended");
                     }
                 });
@@ -99,29 +117,20 @@ pub async fn serve<Request: DeserializeOwned + Send + 'static>(
     let _ = std::fs::remove_file(&path);
 }
 
-async fn answer<Request: DeserializeOwned + Send + 'static>(
-    stream: tokio::net::UnixStream,
-    handle: Arc<impl Fn(Request, UnboundedSender<Line>) + Send + Sync + 'static>,
+fn answer<Request: DeserializeOwned>(
+    stream: UnixStream,
+    handle: &impl Fn(Request, Lines),
 ) -> std::io::Result<()> {
-    let (read, mut write) = stream.into_split();
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(SILENCE_MAX))?;
+    stream.set_write_timeout(Some(SILENCE_MAX))?;
     let mut line = String::new();
-    AsyncBufReader::new(read.take(REQUEST_LEN_BYTES_MAX)).read_line(&mut line).await?;
-    let (sender, mut lines) = unbounded_channel();
+    BufReader::new((&stream).take(REQUEST_LEN_BYTES_MAX)).read_line(&mut line)?;
     match serde_json::from_str::<Request>(&line) {
-        Ok(request) => {
-            tokio::task::spawn_blocking(move || handle(request, sender));
-        }
-        Err(error) => {
-            let _ = sender.send(Line::Error(serde_json::json!({
-                "message": format!("the request cannot be read: {error}"), "code": "request", "exit": 2
-            })));
-            drop(sender);
-        }
-    }
-    while let Some(line) = lines.recv().await {
-        let mut text = serde_json::to_string(&line).unwrap_or_default();
-        text.push('\n');
-        write.write_all(text.as_bytes()).await?;
+        Ok(request) => handle(request, Lines(stream)),
+        Err(error) => Lines(stream).send(&Line::Error(serde_json::json!({
+            "message": format!("the request cannot be read: {error}"), "code": "request", "exit": 2
+        }))),
     }
     Ok(())
 }

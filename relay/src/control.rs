@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use wangge_model::audit::{Entry, What};
 use wangge_model::identity::Scope;
-use wangge_node::control::{self, Control, Line};
+use wangge_node::control::{self, Control, Line, Lines};
 
 use crate::roster::{Invite, RelayError, Roster};
 
@@ -37,12 +37,12 @@ pub(crate) enum Request {
 
 /// Serves requests until `stop` resolves.
 pub(crate) async fn serve(roster: Arc<Roster>, control: Control, stop: impl Future<Output = ()>) {
-    let handle = move |request: Request, lines: tokio::sync::mpsc::UnboundedSender<Line>| {
+    let handle = move |request: Request, lines: Lines| {
         let line = match execute(&roster, &request) {
             Ok(answer) => Line::Answer(answer),
             Err(error) => Line::Error(json!({ "message": error.to_string() })),
         };
-        let _ = lines.send(line);
+        lines.send(&line);
     };
     control::serve(control, stop, handle).await;
 }

@@ -5,34 +5,27 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Answer, Command, CommandError, Progress, execute, sync};
-use crate::control::{self, Control, Line};
+use crate::control::{self, Control, Line, Lines};
 use crate::replica::Replica;
 use crate::text::Message;
 
-/// Passes progress on to the connection.
-struct Lines(UnboundedSender<Line>);
-
 impl Progress for Lines {
     fn step(&self, label: &str, done: u64, total: u64) {
-        // A client that has gone needs no progress; its command is finished all the same.
-        let _ = self.0.send(Line::Progress(label.to_owned(), done, total));
+        self.send(&Line::Progress(label.to_owned(), done, total));
     }
 }
 
 /// Does the commands that come over a control socket until `stop` resolves.
 pub async fn serve(replica: Arc<Replica>, control: Control, stop: impl Future<Output = ()>) {
     let runtime = Handle::current();
-    let handle = move |command: Command, lines: UnboundedSender<Line>| {
-        let progress = Lines(lines);
+    let handle = move |command: Command, lines: Lines| {
         let result = match &command {
-            Command::Sync(args) => runtime.block_on(sync::sync(&replica, args, &progress)),
-            command => execute(&replica, command, &progress),
+            Command::Sync(args) => runtime.block_on(sync::sync(&replica, args, &lines)),
+            command => execute(&replica, command, &lines),
         };
-        let Lines(lines) = progress;
-        let _ = lines.send(line_of(result));
+        lines.send(&line_of(result));
     };
     control::serve(control, stop, handle).await;
 }

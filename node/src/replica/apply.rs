@@ -22,6 +22,9 @@ const ROUND_TRANSACTIONS_MAX: usize = 256;
 /// Documents that are open at once.
 const ROUND_DOCUMENTS_MAX: usize = 1_024;
 
+/// Keys with their new values, `None` to delete.
+pub(super) type Writes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
 /// The documents of one scope, for the model.
 pub(super) struct StoredDocuments<'a> {
     pub(super) replica: &'a Replica,
@@ -229,24 +232,21 @@ impl Replica {
         kind: Kind,
         doc: &DocId,
     ) -> Result<Option<Document>, ReplicaError> {
-        match self.store.get(&keys::document(scope, kind, doc))? {
-            Some(bytes) => Ok(Some(Document::decode(*doc, &bytes)?)),
-            None => Ok(None),
+        let key = keys::document(scope, kind, doc);
+        let Some(bytes) = self.store.get(&key)? else { return Ok(None) };
+        match self.recent.take(&key, &bytes) {
+            Some(document) => Ok(Some(document)),
+            None => Ok(Some(Document::decode(*doc, &bytes)?)),
         }
     }
 
     /// Stores a document, its view and what finds it.
     pub(super) fn put_document(&self, scope: &Scope, document: &Document, batch: &mut Batch) {
-        for (key, value) in self.writes_of(scope, document) {
-            match value {
-                Some(value) => batch.put(key, value),
-                None => batch.delete(key),
-            }
-        }
+        put_all(self.writes_of(scope, document), batch);
     }
 
-    /// What storing a document writes.
-    pub(super) fn writes_of(&self, scope: &Scope, document: &Document) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    /// What storing a document writes, the document itself first.
+    pub(super) fn writes_of(&self, scope: &Scope, document: &Document) -> Writes {
         let key = keys::document(scope, document.kind(), &document.id());
         let view_key = keys::view(scope, document.kind(), &document.id());
         self.rosters.note(scope, document.kind(), document.id());
@@ -275,5 +275,15 @@ impl Replica {
 fn note_entered(scope: &Scope, open: &mut Open, batch: &mut Batch) {
     for (log, seq) in open.drain_entered() {
         batch.put(keys::entered(scope, &log, seq), Vec::new());
+    }
+}
+
+/// Puts and deletes.
+pub(super) fn put_all(writes: Writes, batch: &mut Batch) {
+    for (key, value) in writes {
+        match value {
+            Some(value) => batch.put(key, value),
+            None => batch.delete(key),
+        }
     }
 }

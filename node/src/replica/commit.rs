@@ -11,6 +11,7 @@ use wangge_model::transaction::{LEN_BYTES_MAX, Opening, Seen, Transaction, actor
 use wangge_model::verdict::Verdict;
 use wangge_store::Batch;
 
+use super::apply::put_all;
 use super::scope::{HeldScope, extent_of};
 use super::vault::encode_record;
 use super::verdicts::Decisions;
@@ -152,11 +153,12 @@ impl Replica {
             (record, tip, reported)
         };
         self.may_commit(scope, &author, &record.transaction, after_ms)?;
-        let len_bytes = encode_record(&record).len();
+        let encoded = encode_record(&record);
+        let len_bytes = encoded.len();
         if len_bytes > LEN_BYTES_MAX {
             return Err(ReplicaError::TooLarge { len_bytes, max_bytes: LEN_BYTES_MAX });
         }
-        self.store_commit(scope, worker, &record, tip, documents, reported, after_ms)
+        self.store_commit(scope, worker, &record.transaction, encoded, tip, documents, reported, after_ms)
     }
 
     #[allow(clippy::too_many_arguments, reason = "the parts of one batch")]
@@ -164,13 +166,13 @@ impl Replica {
         &self,
         scope: &Scope,
         worker: DocId,
-        record: &LogRecord,
+        transaction: &Transaction,
+        record: Vec<u8>,
         tip: Tip,
         mut documents: Vec<Document>,
         reported: Clock,
         after_ms: u64,
     ) -> Result<Option<Committed>, ReplicaError> {
-        let transaction = &record.transaction;
         let (log, seq) = (transaction.log, transaction.seq);
         let my_actor = actor(&log, self.actor_nonce);
         let origin = wangge_model::document::Origin {
@@ -183,13 +185,16 @@ impl Replica {
             actor: my_actor,
         };
         let mut batch = Batch::new();
+        let mut stored = Vec::with_capacity(documents.len());
         for (document, change) in documents.iter_mut().zip(&transaction.changes) {
             document.apply(change, &origin).map_err(|e| ReplicaError::Form(e.to_string()))?;
-            self.put_document(scope, document, &mut batch);
+            let writes = self.writes_of(scope, document);
+            stored.extend(writes.first().cloned());
+            put_all(writes, &mut batch);
         }
-        batch.put(keys::record(scope, &log, seq), encode_record(record));
+        batch.put(keys::record(scope, &log, seq), record);
         batch.put(keys::tip(scope, &log), encode(&tip));
-        if !record.transaction.seen.is_empty() {
+        if !transaction.seen.is_empty() {
             batch.put(keys::reported(scope), encode(&reported));
         }
         let mut applied = match lock(&self.state).scopes.get(scope) {
@@ -216,7 +221,11 @@ impl Replica {
             self.refresh_roster()?;
         }
         self.note_durable(scope, log, extent);
-        Ok(Some(Committed { log, seq, documents: documents.iter().map(Document::id).collect() }))
+        let changed = documents.iter().map(Document::id).collect();
+        for (document, (key, stored)) in documents.into_iter().zip(stored) {
+            self.recent.put(key, stored.unwrap_or_default(), document);
+        }
+        Ok(Some(Committed { log, seq, documents: changed }))
     }
 }
 

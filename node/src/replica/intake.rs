@@ -166,6 +166,7 @@ impl Replica {
                 let (replica, scope) = (Arc::clone(self), scope.clone());
                 self.store.commit_then(batch, move |done| match done {
                     Ok(()) => {
+                        tracing::trace!(%scope, "transactions of a peer are durable");
                         for (log, extent) in news {
                             replica.note_durable(&scope, log, extent);
                         }

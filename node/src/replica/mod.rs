@@ -15,6 +15,7 @@ mod machine;
 mod outgoing;
 mod pages;
 mod profile;
+mod recent;
 mod roster;
 mod scope;
 mod sealed;
@@ -81,6 +82,7 @@ pub struct Replica {
     subscribers: Mutex<Vec<UnboundedSender<Durable>>>,
     rosters: roster::Rosters,
     searched: search::Searched,
+    recent: recent::Recent,
     /// Audit entries and sealed cells are written one at a time.
     sealing: Mutex<()>,
     /// Told when there are sealed cells to send or to open.
@@ -286,7 +288,7 @@ impl Replica {
         let replica = Self {
             dir: dir.to_owned(),
             store,
-            profile: RwLock::new(profile),
+            profile: RwLock::new(profile.prepared()),
             actor_nonce: u64::from_le_bytes(world.random()?),
             world,
             state: Mutex::new(State { scopes: BTreeMap::new(), failed: None }),
@@ -294,6 +296,7 @@ impl Replica {
             subscribers: Mutex::new(Vec::new()),
             rosters: roster::Rosters::default(),
             searched: search::Searched::default(),
+            recent: recent::Recent::default(),
             sealing: Mutex::new(()),
             sealed: tokio::sync::watch::Sender::new(0),
         };
@@ -388,7 +391,7 @@ impl Replica {
         let mut batch = Batch::new();
         batch.put(keys::PROFILE, encode(&profile));
         self.store.commit(batch)?;
-        *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile;
+        *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile.prepared();
         self.load_scopes()
     }
 

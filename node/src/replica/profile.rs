@@ -1,5 +1,7 @@
 //! Who this replica is: its key, its epoch, what the centre granted it.
 
+use std::sync::OnceLock;
+
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,16 @@ pub struct Profile {
     /// The invitation that is being used, until the grant is here.
     pub(crate) joining: Option<String>,
     pub(crate) grant: Option<Grant>,
+    #[serde(skip)]
+    derived: OnceLock<Derived>,
+}
+
+/// What follows from a profile by curve arithmetic that takes as long as a good part of a commit.
+#[derive(Clone)]
+struct Derived {
+    signing_key: SigningKey,
+    replica: ReplicaId,
+    enrolment: Option<Enrolment>,
 }
 
 impl std::fmt::Debug for Profile {
@@ -50,17 +62,34 @@ impl Profile {
             address: address.to_owned(),
             joining: None,
             grant: None,
+            derived: OnceLock::new(),
         })
+    }
+
+    fn derived(&self) -> &Derived {
+        self.derived.get_or_init(|| {
+            let signing_key = SigningKey::from_bytes(&self.secret_key);
+            let replica = ReplicaId(signing_key.verifying_key().to_bytes());
+            let grant = self.grant.as_ref();
+            let enrolment = grant.and_then(|grant| grant.enrolment.open(&self.centre).ok());
+            Derived { signing_key, replica, enrolment }
+        })
+    }
+
+    /// The profile with all that follows from it, which its copies then have as well.
+    pub(crate) fn prepared(self) -> Self {
+        self.derived();
+        self
     }
 
     /// The key that signs this replica's heads.
     pub fn signing_key(&self) -> SigningKey {
-        SigningKey::from_bytes(&self.secret_key)
+        self.derived().signing_key.clone()
     }
 
     /// This replica.
     pub fn replica(&self) -> ReplicaId {
-        ReplicaId(self.signing_key().verifying_key().to_bytes())
+        self.derived().replica
     }
 
     /// Its epoch.
@@ -90,7 +119,7 @@ impl Profile {
 
     /// The enrolment that the centre signed.
     pub fn enrolment(&self) -> Option<Enrolment> {
-        self.grant.as_ref()?.enrolment.open(&self.centre).ok()
+        self.derived().enrolment.clone()
     }
 
     /// The scopes that this replica holds.
@@ -102,6 +131,7 @@ impl Profile {
     pub fn set_grant(&mut self, grant: Grant) {
         self.grant = Some(grant);
         self.joining = None;
+        self.derived = OnceLock::new();
     }
 
     /// The invitation that is being used.

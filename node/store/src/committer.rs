@@ -1,13 +1,15 @@
-//! The thread that writes: group commit.
+//! Writing: group commit.
 //!
 //! What is committed together becomes one entry of the journal and is readable in the overlay; once
 //! the journal is full, or nothing has come for a while, the overlay goes to sled in one write. What
 //! is long anyway goes there at once.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::{Engine, check_limits, free_bytes};
 use crate::journal::Journal;
@@ -30,20 +32,15 @@ pub(crate) struct Job {
     pub(crate) batch: Batch,
     /// Whether sled is to have everything before `done` is called.
     pub(crate) with_checkpoint: bool,
+    /// Whether a thread waits for it, and `done` does nothing but wake that.
+    pub(crate) is_awaited: bool,
     pub(crate) done: Done,
 }
 
-/// What the committer finds when it looks for work.
-enum Turn {
-    /// Batches to be committed together.
-    Round(Vec<Job>),
-    /// Nothing has come for a while.
-    Idle,
-    /// The queue is closed and empty.
-    Over,
-}
-
-/// Batches that wait for the committer, in the order in which they were queued.
+/// Batches that wait to be committed, in the order in which they were queued.
+///
+/// Whoever holds the committer takes them from here: a thread that waits for a batch of its own, so
+/// that no other has to wake up first, or the thread that serves all others.
 #[derive(Default)]
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
@@ -53,24 +50,74 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    /// How many have been taken from `jobs`.
+    taken: u64,
     is_closing: bool,
+    /// There is something to move to sled by and by.
+    is_stirred: bool,
+}
+
+/// What the serving thread finds when it looks for work.
+enum Turn {
+    /// Batches wait.
+    Work,
+    /// Nothing has come for a while.
+    Idle,
+    /// The queue is closed and empty.
+    Over,
+}
+
+thread_local! {
+    /// The queue whose callbacks this thread runs.
+    static CALLING: Cell<*const Queue> = const { Cell::new(ptr::null()) };
 }
 
 impl Queue {
-    pub(crate) fn push(&self, job: Job) {
-        self.lock().jobs.push_back(job);
+    /// Queues a batch and returns its number. Somebody works on it once told to: a thread that waits
+    /// for it, or the serving thread.
+    pub(crate) fn push(&self, job: Job) -> u64 {
+        let mut waiting = self.lock();
+        waiting.jobs.push_back(job);
+        waiting.taken + waiting.jobs.len() as u64
+    }
+
+    /// Tells the serving thread that there is work.
+    pub(crate) fn wake(&self) {
         self.arrived.notify_one();
     }
 
-    /// Lets the committer end once the queue is empty.
+    /// Commits in this thread, until batch number `nth` is done.
+    pub(crate) fn work_until(&self, nth: u64, committer: &Mutex<Committer>) {
+        loop {
+            let mut committer = committer.lock().unwrap_or_else(PoisonError::into_inner);
+            // Somebody else may have done it meanwhile.
+            if self.lock().taken >= nth {
+                return;
+            }
+            let was_clean = committer.engine.overlay.is_empty();
+            committer.round(self, nth);
+            if was_clean {
+                self.lock().is_stirred = true;
+                self.arrived.notify_one();
+            }
+        }
+    }
+
+    /// Lets the serving thread end once the queue is empty.
     pub(crate) fn close(&self) {
         self.lock().is_closing = true;
         self.arrived.notify_one();
     }
 
+    /// Whether this thread is in a callback of a commit.
+    pub(crate) fn is_calling(&self) -> bool {
+        CALLING.get() == ptr::from_ref(self)
+    }
+
     /// Waits for work, at most for as long as `patience` says.
     fn next_turn(&self, patience: Option<Duration>) -> Turn {
-        let is_quiet = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.is_closing;
+        let is_quiet =
+            |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.is_closing && !waiting.is_stirred;
         let mut waiting = match patience {
             None => self.arrived.wait_while(self.lock(), is_quiet).unwrap_or_else(PoisonError::into_inner),
             Some(patience) => {
@@ -80,25 +127,52 @@ impl Queue {
                     .0
             }
         };
-        if waiting.jobs.is_empty() {
-            return if waiting.is_closing { Turn::Over } else { Turn::Idle };
+        waiting.is_stirred = false;
+        match (waiting.jobs.is_empty(), waiting.is_closing) {
+            (false, _) => Turn::Work,
+            (true, true) => Turn::Over,
+            (true, false) => Turn::Idle,
         }
+    }
+
+    /// Batches to be committed together: up to number `nth` of all, and whatever others wait for.
+    /// Callbacks of later ones are left to the serving thread, as the one that works here may hold
+    /// what they want.
+    fn take(&self, nth: u64) -> Vec<Job> {
+        let mut waiting = self.lock();
         let mut round = Vec::new();
         let mut round_bytes = 0;
         while round.len() < ROUND_BATCHES_MAX
             && let Some(job) = waiting.jobs.front()
+            && (waiting.taken < nth || job.is_awaited)
         {
             round_bytes += job.batch.len_bytes();
             if !round.is_empty() && round_bytes > ROUND_BYTES_MAX {
                 break;
             }
             round.extend(waiting.jobs.pop_front());
+            waiting.taken += 1;
         }
-        Turn::Round(round)
+        round
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves a queue until it is closed and empty.
+pub(crate) fn serve(queue: &Queue, committer: &Mutex<Committer>) {
+    let mut patience = None;
+    loop {
+        let turn = queue.next_turn(patience);
+        let mut committer = committer.lock().unwrap_or_else(PoisonError::into_inner);
+        match turn {
+            Turn::Work => committer.round(queue, u64::MAX),
+            Turn::Idle => committer.checkpoint_if_quiet(),
+            Turn::Over => return,
+        }
+        patience = committer.patience();
     }
 }
 
@@ -109,6 +183,8 @@ pub(crate) struct Committer {
     pub(crate) journal: Journal,
     /// How long nothing has come before the journal goes to sled.
     pub(crate) checkpoint_after: Duration,
+    /// When something last came.
+    pub(crate) last_commit: Instant,
     pub(crate) fault: Option<Fault>,
     pub(crate) next_generation: u64,
     /// Why nothing is written any more. After a failed fsync the kernel may have dropped the
@@ -117,32 +193,33 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    /// Serves the queue until it is closed and empty.
-    pub(crate) fn run(mut self, queue: &Queue) {
-        loop {
-            let has_more = self.poisoned_by.is_none() && !self.engine.overlay.is_empty();
-            match queue.next_turn(has_more.then_some(self.checkpoint_after)) {
-                Turn::Round(jobs) => self.round(jobs),
-                Turn::Idle => {
-                    if let Err(e) = self.checkpoint() {
-                        self.poison(&e);
-                    }
-                }
-                Turn::Over => return,
-            }
+    /// How long until the journal may go to sled, if nothing comes meanwhile.
+    fn patience(&self) -> Option<Duration> {
+        let has_more = self.poisoned_by.is_none() && !self.engine.overlay.is_empty();
+        has_more.then(|| self.checkpoint_after.saturating_sub(self.last_commit.elapsed()))
+    }
+
+    fn checkpoint_if_quiet(&mut self) {
+        if self.patience() == Some(Duration::ZERO)
+            && let Err(e) = self.checkpoint()
+        {
+            self.poison(&e);
         }
     }
 
-    fn round(&mut self, jobs: Vec<Job>) {
+    fn round(&mut self, queue: &Queue, nth: u64) {
+        let jobs = queue.take(nth);
         let with_checkpoint = jobs.iter().any(|job| job.with_checkpoint);
         let (batches, callbacks): (Vec<_>, Vec<_>) =
             jobs.into_iter().map(|job| (job.batch, job.done)).unzip();
         let results = self.write(batches, with_checkpoint);
+        let outer = CALLING.replace(ptr::from_ref(queue));
         for (done, result) in callbacks.into_iter().zip(results) {
             if catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
                 tracing::error!("a callback of a commit panicked; the commit itself is unharmed");
             }
         }
+        CALLING.set(outer);
     }
 
     /// Writes batches durably; one result for each, in order.
@@ -172,6 +249,7 @@ impl Committer {
     /// Makes a batch durable, and then readable: in the journal, or in sled if it is long or the
     /// journal is full.
     fn write_durably(&mut self, batch: Batch, with_checkpoint: bool) -> Result<(), StoreError> {
+        self.last_commit = Instant::now();
         let needed_bytes = batch.len_bytes();
         let is_short = needed_bytes <= JOURNALLED_BYTES_MAX && self.journal.fits(&batch);
         if !batch.is_empty() && is_short && !with_checkpoint {

@@ -34,9 +34,9 @@ mod simulated;
 mod sync;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use batch::Batch;
 pub use error::StoreError;
@@ -105,10 +105,11 @@ enum Backing {
 
 /// A batch on its way to the disk.
 #[must_use = "it is not durable before it was waited for"]
-#[derive(Debug)]
 pub struct Queued {
     result: mpsc::Receiver<Result<(), StoreError>>,
     dir: PathBuf,
+    /// Where the waiting thread commits it, unless another does so first, and which number it has.
+    work: Option<(Arc<Shared>, u64)>,
 }
 
 impl Queued {
@@ -116,16 +117,37 @@ impl Queued {
     ///
     /// # Errors
     /// Those of [`Store::commit`].
-    pub fn wait(self) -> Result<(), StoreError> {
+    pub fn wait(mut self) -> Result<(), StoreError> {
+        if let Some((shared, nth)) = self.work.take() {
+            shared.queue.work_until(nth, &shared.committer);
+        }
         self.result.recv().unwrap_or_else(|_| {
-            Err(StoreError::Poisoned { dir: self.dir, cause: "the committer thread is gone".to_owned() })
+            let cause = "the committer thread is gone".to_owned();
+            Err(StoreError::Poisoned { dir: std::mem::take(&mut self.dir), cause })
         })
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        // Nobody waits after all.
+        if let Some((shared, _)) = self.work.take() {
+            shared.queue.wake();
+        }
+    }
+}
+
+impl std::fmt::Debug for Queued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queued").field("dir", &self.dir).finish_non_exhaustive()
     }
 }
 
 struct Shared {
     queue: Arc<Queue>,
-    committer: Option<JoinHandle<()>>,
+    committer: Arc<Mutex<Committer>>,
+    /// Commits what nobody waits for.
+    server: Option<JoinHandle<()>>,
     engine: Arc<Engine>,
 }
 
@@ -156,18 +178,20 @@ impl Store {
             sync,
             journal,
             checkpoint_after: options.checkpoint_after,
+            last_commit: Instant::now(),
             fault: options.fault,
             next_generation,
             poisoned_by: None,
         };
-        let committer = thread::Builder::new()
+        let committer = Arc::new(Mutex::new(committer));
+        let server = thread::Builder::new()
             .name("store-committer".to_owned())
             .spawn({
-                let queue = queue.clone();
-                move || committer.run(&queue)
+                let (queue, committer) = (queue.clone(), committer.clone());
+                move || committer::serve(&queue, &committer)
             })
             .map_err(|e| StoreError::from_io("start the committer of", dir, 0, e))?;
-        let shared = Shared { queue, committer: Some(committer), engine };
+        let shared = Shared { queue, committer, server: Some(server), engine };
         Ok(Self { backing: Backing::Files(Arc::new(shared)) })
     }
 
@@ -257,21 +281,25 @@ impl Store {
         let (done, result) = mpsc::sync_channel(1);
         // Nobody need be listening any more.
         let done = Box::new(move |outcome| drop(done.send(outcome)));
-        match &self.backing {
-            Backing::Files(shared) if shared.is_committer_thread() => {
+        let work = match &self.backing {
+            Backing::Files(shared) if shared.queue.is_calling() => {
                 return Err(StoreError::BlockingInCallback);
             }
-            Backing::Files(shared) => shared.queue.push(Job { batch, with_checkpoint, done }),
+            Backing::Files(shared) => {
+                let job = Job { batch, with_checkpoint, is_awaited: true, done };
+                Some((shared.clone(), shared.queue.push(job)))
+            }
             Backing::Simulated(opened) => {
                 opened.commit_then(batch, done);
                 opened.work();
+                None
             }
-        }
-        Ok(Queued { result, dir: self.dir().to_path_buf() })
+        };
+        Ok(Queued { result, dir: self.dir().to_path_buf(), work })
     }
 
-    /// Queues `batch` and returns at once. `done` is called on the committer thread when the
-    /// batch would survive a power loss, or has failed.
+    /// Queues `batch` and returns at once. `done` is called on another thread when the batch
+    /// would survive a power loss, or has failed.
     ///
     /// Batches are applied, and their callbacks called, in the order of the calls. The queue
     /// has no bound: whoever writes without waiting limits what it has under way. While a
@@ -279,7 +307,10 @@ impl Store {
     pub fn commit_then(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
         let done = Box::new(done);
         match &self.backing {
-            Backing::Files(shared) => shared.queue.push(Job { batch, with_checkpoint: false, done }),
+            Backing::Files(shared) => {
+                shared.queue.push(Job { batch, with_checkpoint: false, is_awaited: false, done });
+                shared.queue.wake();
+            }
             Backing::Simulated(opened) => opened.commit_then(batch, done),
         }
     }
@@ -294,20 +325,14 @@ impl Store {
     }
 }
 
-impl Shared {
-    fn is_committer_thread(&self) -> bool {
-        self.committer.as_ref().is_some_and(|committer| committer.thread().id() == thread::current().id())
-    }
-}
-
 impl Drop for Shared {
     fn drop(&mut self) {
         self.queue.close();
         // A callback may hold the last clone; its own thread cannot wait for itself, and ends
         // by itself once the queue is empty.
-        if !self.is_committer_thread()
-            && let Some(committer) = self.committer.take()
-            && committer.join().is_err()
+        if let Some(server) = self.server.take()
+            && server.thread().id() != thread::current().id()
+            && server.join().is_err()
         {
             tracing::error!("the committer thread panicked");
         }
