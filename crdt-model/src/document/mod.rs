@@ -5,6 +5,7 @@
 //! came from; [`Document::apply`] is the only way in, for local changes as for foreign ones.
 
 mod change;
+mod index;
 mod packed;
 mod restoring;
 mod view;
@@ -23,6 +24,8 @@ pub use change::{
 };
 pub use packed::VIEW_FORMAT;
 pub use view::{Claim, DocumentView, EventView, Register};
+
+use index::Index;
 
 use crate::identity::{DocId, Hash, LogId};
 use crate::schema::{Kind, KindSpec};
@@ -169,13 +172,23 @@ impl Document {
     /// [`FormError::UnknownKind`] if a newer version wrote that kind.
     pub fn new(id: DocId, kind: Kind) -> Result<Self, FormError> {
         let spec = kind.spec().ok_or(FormError::UnknownKind { doc: id, kind })?;
+        let (mut document, genesis) = Self::begin(id, kind, spec);
+        document.hand_over(vec![genesis])?;
+        Ok(document)
+    }
+
+    /// A document and its genesis, which Automerge has yet to be handed.
+    fn begin(id: DocId, kind: Kind, spec: &'static KindSpec) -> (Self, automerge::Change) {
         let genesis = change::genesis(&id, spec);
         let bases = vec![(genesis.hash(), genesis.len() as u64)];
-        let mut automerge = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
-        automerge
-            .apply_changes([genesis])
-            .map_err(|e| FormError::Automerge { doc: id, reason: e.to_string() })?;
-        Ok(Self { id, kind, spec, bases, applied: Vec::new(), automerge })
+        let automerge = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
+        (Self { id, kind, spec, bases, applied: Vec::new(), automerge }, genesis)
+    }
+
+    fn hand_over(&mut self, changes: Vec<automerge::Change>) -> Result<(), FormError> {
+        let refused =
+            |e: automerge::AutomergeError| FormError::Automerge { doc: self.id, reason: e.to_string() };
+        self.automerge.apply_changes(changes).map_err(refused)
     }
 
     /// Reads back what [`Document::encode`] wrote.
@@ -344,17 +357,21 @@ impl Document {
 
     /// Brings extensions in, up to `level`. Each has a fixed actor and place, so all replicas make the same.
     fn extend_to(&mut self, level: u8) -> Result<(), FormError> {
+        let extensions = self.extensions_to(level)?;
+        if extensions.is_empty() { Ok(()) } else { self.hand_over(extensions) }
+    }
+
+    /// Notes extensions up to `level` as in; Automerge has yet to be handed them.
+    fn extensions_to(&mut self, level: u8) -> Result<Vec<automerge::Change>, FormError> {
+        let mut extensions = Vec::new();
         while self.level() < level {
             let next = self.level() + 1;
             let newer = FormError::Newer { doc: self.id, base: level };
             let extension = next_extension(self.spec, &self.bases, next).ok_or(newer)?;
-            let base = (extension.hash(), extension.max_op());
-            self.automerge
-                .apply_changes([extension])
-                .map_err(|e| FormError::Automerge { doc: self.id, reason: e.to_string() })?;
-            self.bases.push(base);
+            self.bases.push((extension.hash(), extension.max_op()));
+            extensions.push(extension);
         }
-        Ok(())
+        Ok(extensions)
     }
 
     /// Applies a change, derived in full from `change`, its origin and the document at the change's
@@ -366,13 +383,7 @@ impl Document {
         if self.held(origin).is_some() {
             return Ok(());
         }
-        change.check_form()?;
-        if change.kind != self.kind {
-            return Err(FormError::KindDiffers { doc: self.id, found: self.kind, said: change.kind });
-        }
-        if self.applied.len() >= CHANGES_MAX {
-            return Err(FormError::TooManyChanges { doc: self.id });
-        }
+        self.check(change)?;
         if change.base > self.level() {
             // On a copy, as the extension must not stay if the change does not.
             let mut extended = self.clone();
@@ -382,7 +393,7 @@ impl Document {
             return Ok(());
         }
         let deps = self.resolve(&change.deps)?;
-        let (derived, applied) = self.derive(change, origin, deps)?;
+        let (derived, applied) = self.derive(change, origin, deps, None)?;
         let refused = |reason: String| FormError::Automerge { doc: self.id, reason };
         let before = self.automerge.get_heads();
         self.automerge.apply_changes([derived]).map_err(|e| refused(e.to_string()))?;
@@ -394,26 +405,82 @@ impl Document {
         Ok(())
     }
 
+    /// What can be said of a change without the document's history.
+    fn check(&self, change: &Change) -> Result<(), FormError> {
+        change.check_form()?;
+        if change.kind != self.kind {
+            return Err(FormError::KindDiffers { doc: self.id, found: self.kind, said: change.kind });
+        }
+        if self.applied.len() >= CHANGES_MAX {
+            return Err(FormError::TooManyChanges { doc: self.id });
+        }
+        Ok(())
+    }
+
+    /// A document of which nothing is held yet, as a page has it.
+    ///
+    /// # Errors
+    /// [`FormError`].
+    pub fn of_page(page: &PageDocument) -> Result<Self, FormError> {
+        let spec = page.kind.spec().ok_or(FormError::UnknownKind { doc: page.id, kind: page.kind })?;
+        let (mut document, genesis) = Self::begin(page.id, page.kind, spec);
+        document.take_page(page, vec![genesis])?;
+        Ok(document)
+    }
+
     /// Takes in what a page holds of this document. Changes that are already in stay.
     ///
     /// # Errors
-    /// [`FormError`]: the changes before the first bad one are in.
+    /// [`FormError`]; the document is unchanged then.
     pub fn apply_page(&mut self, page: &PageDocument) -> Result<(), FormError> {
+        // On a copy, as all changes go in together.
+        let mut taken = self.clone();
+        taken.take_page(page, Vec::new())?;
+        *self = taken;
+        Ok(())
+    }
+
+    /// Derives all changes of a page that are not in yet, then hands them to Automerge at once, after
+    /// those that `waiting` holds. They pass the checks of [`Self::apply`].
+    fn take_page(&mut self, page: &PageDocument, waiting: Vec<automerge::Change>) -> Result<(), FormError> {
+        let id = self.id;
+        let unknown = || FormError::UnknownDep { doc: id };
+        let mut index = Index::of(&self.applied);
+        let mut derived = waiting;
         let mut hashes = Vec::with_capacity(page.changes.len());
         for change in &page.changes {
-            let id = self.id;
-            let unknown = || FormError::UnknownDep { doc: id };
-            let travelled = change
-                .to_change(self.id, page.kind, |at| hashes.get(at as usize).map(Dep::of))
-                .ok_or_else(unknown)?;
-            self.apply(&travelled, &change.origin)?;
-            if change.void {
-                self.mark(&change.origin, true);
+            if let Some(held) = self.held(&change.origin) {
+                hashes.push(ChangeHash(held.hash));
+                if change.void {
+                    self.mark(&change.origin, true);
+                }
+                continue;
             }
-            let origin = &change.origin;
-            let held =
-                self.applied.iter().rfind(|a| a.origin.seq == origin.seq && a.origin.log == origin.log);
-            hashes.push(ChangeHash(held.ok_or_else(unknown)?.hash));
+            let travelled = change
+                .to_change(id, page.kind, |at| hashes.get(at as usize).map(Dep::of))
+                .ok_or_else(unknown)?;
+            self.check(&travelled)?;
+            derived.extend(self.extensions_to(travelled.base)?);
+            let deps = self.resolve(&travelled.deps)?;
+            let (whole, applied) = self.derive(&travelled, &change.origin, deps, Some(&index))?;
+            let history = index.history(&applied.deps, &self.applied);
+            index.take(&applied, &history);
+            hashes.push(ChangeHash(applied.hash));
+            derived.push(whole);
+            self.applied.push(Applied { void: change.void, ..applied });
+        }
+        self.hand_over(derived)?;
+        // Automerge queues what it cannot place and still returns Ok.
+        let mut heads: Vec<[u8; 32]> = index.heads().map(|at| self.applied[at as usize].hash).collect();
+        if heads.is_empty() {
+            heads.extend(self.bases.last().map(|(hash, _)| hash.0));
+        }
+        heads.sort_unstable();
+        if heads != self.heads() {
+            return Err(FormError::Automerge {
+                doc: id,
+                reason: "changes were queued instead of applied".to_owned(),
+            });
         }
         Ok(())
     }
@@ -430,13 +497,16 @@ impl Document {
             .collect()
     }
 
-    /// The Automerge change that `change` stands for.
+    /// The Automerge change that `change` stands for. What is visible to it follows from the document, or
+    /// from `index` where changes before it have yet to be applied.
     fn derive(
         &self,
         change: &Change,
         origin: &Origin,
         deps: Vec<u32>,
+        index: Option<&Index>,
     ) -> Result<(automerge::Change, Applied), FormError> {
+        let seen = index.map(|index| (index, index.history(&deps, &self.applied)));
         let history = self.history(&deps);
         let within = || self.applied.iter().zip(&history).filter(|(_, within)| **within).map(|(a, _)| a);
         let (base_hash, base_op) = self.bases[usize::from(change.base)];
@@ -473,14 +543,19 @@ impl Document {
             let obj = match container {
                 None => legacy::ObjectId::Root,
                 Some(name) => {
+                    // What no extension in its history makes, a change cannot write to.
                     let (at, _, _) = self
                         .spec
                         .container(name)
+                        .filter(|(_, level, _)| *level <= change.base.max(seen_base))
                         .ok_or_else(|| FormError::Container { doc: self.id, container: name.clone() })?;
                     legacy::ObjectId::Id(change::container_id(at))
                 }
             };
-            let pred = self.visible(container, &key, if whole { None } else { Some(&hashes) })?;
+            let pred = match &seen {
+                Some((index, history)) => index.visible(container.map(String::as_str), &key, history),
+                None => self.visible(container, &key, if whole { None } else { Some(&hashes) })?,
+            };
             if op.value.is_none() && pred.is_empty() {
                 return Err(FormError::DeletesNothing { doc: self.id });
             }
@@ -526,16 +601,7 @@ impl Document {
 
     /// Which changes are `deps` or before them.
     fn history(&self, deps: &[u32]) -> Vec<bool> {
-        let mut within = vec![false; self.applied.len()];
-        let mut open: Vec<u32> = deps.to_vec();
-        while let Some(at) = open.pop() {
-            if let Some(seen) = within.get_mut(at as usize)
-                && !std::mem::replace(seen, true)
-            {
-                open.extend(&self.applied[at as usize].deps);
-            }
-        }
-        within
+        history(deps, &self.applied)
     }
 
     /// The operations whose values are visible under `key`, at `heads` or now.
@@ -614,6 +680,20 @@ impl Document {
         }
         Ok(again)
     }
+}
+
+/// Which of `changes` are `deps` or before them.
+fn history(deps: &[u32], changes: &[Applied]) -> Vec<bool> {
+    let mut within = vec![false; changes.len()];
+    let mut open: Vec<u32> = deps.to_vec();
+    while let Some(at) = open.pop() {
+        if let Some(seen) = within.get_mut(at as usize)
+            && !std::mem::replace(seen, true)
+        {
+            open.extend(&changes[at as usize].deps);
+        }
+    }
+    within
 }
 
 /// Extension `level` of a document that has these bases.

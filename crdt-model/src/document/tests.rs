@@ -239,3 +239,124 @@ fn an_event_knows_what_its_author_had_not_seen() {
     }
     assert_eq!(events[5], ("joint".to_owned(), Vec::new()));
 }
+
+/// What Automerge says is visible under a key: values with the changes that put them.
+fn in_automerge(document: &Document, obj: &ObjId, key: &str) -> Vec<(Scalar, u64)> {
+    let values = document.automerge.get_all(obj, key).expect("reads");
+    let mut claims: Vec<(Scalar, u64)> = values
+        .into_iter()
+        .filter_map(|(value, id)| match (value, id) {
+            (automerge::Value::Scalar(scalar), ObjId::Id(counter, actor, _)) => {
+                let by = document.applied.iter().find(|applied| {
+                    applied.origin.actor == actor.to_bytes()
+                        && (applied.start_op..applied.start_op + u64::from(applied.op_count))
+                            .contains(&counter)
+                })?;
+                Some((Scalar::from_automerge(&scalar)?, by.origin.lamport))
+            }
+            _ => None,
+        })
+        .collect();
+    claims.sort_by_key(|(_, lamport)| std::cmp::Reverse(*lamport));
+    claims
+}
+
+/// Six replicas write to one case at random and hear of each other now and then. A document made of a page
+/// at once, one that takes pages in parts, and the view are what Automerge makes change by change.
+#[test]
+fn pages_and_views_are_what_automerge_makes_change_by_change() {
+    let mut state = 7u64;
+    let mut below = move |end: usize| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    };
+    for round in 0..20 {
+        let what = format!("round {round}");
+        let mut replicas: Vec<Document> =
+            (0..6).map(|_| Document::new(DocId([9; 16]), Kind::CASE).expect("known")).collect();
+        let mut all: Vec<(Change, Origin)> = Vec::new();
+        let mut held = [0; 6];
+        let mut seqs = [0; 6];
+        for lamport in 1..30 {
+            let who = below(6);
+            // What it hears of is whole: everything up to some point.
+            let upto = (held[who] + below(all.len() - held[who] + 1)).max(held[who]);
+            for (change, origin) in &all[held[who]..upto] {
+                replicas[who].apply(change, origin).expect(&what);
+            }
+            held[who] = upto;
+            let mut ops = Vec::new();
+            for field in ["title", "text", "place"] {
+                if below(2) == 0 {
+                    ops.push(put(field, &below(3).to_string()));
+                }
+            }
+            match below(4) {
+                0 => ops.push(Op {
+                    target: Target::Event { container: "events".into() },
+                    value: Some("{}".into()),
+                }),
+                1 => ops.push(Op {
+                    target: Target::Entry { container: "links".into(), key: below(2).to_string() },
+                    value: Some("l".into()),
+                }),
+                _ => {}
+            }
+            let gone = ["title", "text"][below(2)];
+            let visible = !in_automerge(&replicas[who], &ObjId::Root, gone).is_empty();
+            if ops.is_empty() && visible {
+                ops.push(Op { target: Target::Field(gone.into()), value: None });
+            }
+            if ops.is_empty() {
+                continue;
+            }
+            seqs[who] += 1;
+            let change = replicas[who].draft(ops);
+            let origin = origin(who as u8 + 1, seqs[who], lamport);
+            replicas[who].apply(&change, &origin).expect(&what);
+            all.push((change, origin));
+        }
+        let mut whole = Document::new(DocId([9; 16]), Kind::CASE).expect("known");
+        for (change, origin) in &all {
+            whole.apply(change, origin).expect(&what);
+        }
+        let page = stored_page(whole.id(), &whole.encode()).expect("reads");
+        let made = Document::of_page(&page).expect(&what);
+        assert_eq!(made.heads(), whole.heads(), "{what}");
+        assert_eq!(stored_page(made.id(), &made.encode()).expect("reads"), page, "{what}");
+        let again = Document::decode(made.id(), &made.encode()).expect("reads back");
+        assert_eq!(again.heads(), whole.heads(), "{what}");
+        // A part is held already, with changes that the page does not have.
+        let mut ahead = replicas.swap_remove(below(6));
+        ahead.apply_page(&page).expect(&what);
+        assert_eq!(ahead.heads(), whole.heads(), "{what}");
+        let view = whole.view();
+        assert_eq!(made.view(), view, "{what}");
+        let events = whole.container("events").expect("in the genesis");
+        let links = whole.container("links").expect("in the genesis");
+        for field in ["title", "text", "place"] {
+            let shown = view.fields.get(field).map(|register| register.shown.value.clone());
+            let claims = in_automerge(&whole, &ObjId::Root, field);
+            assert_eq!(shown, claims.first().map(|(value, _)| value.clone()), "{what}: {field}");
+            let mut distinct: Vec<Scalar> = Vec::new();
+            for (value, _) in claims {
+                if !distinct.contains(&value) {
+                    distinct.push(value);
+                }
+            }
+            let listed: Vec<Scalar> = view
+                .fields
+                .get(field)
+                .into_iter()
+                .flat_map(Register::claims)
+                .map(|c| c.value.clone())
+                .collect();
+            assert_eq!(listed, distinct, "{what}: {field}");
+        }
+        assert_eq!(view.sets["links"].len(), whole.automerge.keys(&links).count(), "{what}");
+        assert_eq!(view.histories["events"].len(), whole.automerge.keys(&events).count(), "{what}");
+    }
+}

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{ObjId, ReadDoc, Value};
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, Document, Origin, Scalar};
+use super::{Applied, Document, Index, Origin, Scalar};
 use crate::identity::{DocId, LogId};
-use crate::schema::{ID_KEY, Kind, Shape};
+use crate::schema::{Kind, Shape};
 
 /// A value and who claims it.
 #[derive(Clone, PartialEq, Debug)]
@@ -116,113 +115,45 @@ fn event_index(key: &str) -> u64 {
 }
 
 impl Document {
-    /// The document as plain data.
+    /// The document as plain data. Automerge would say the same, and take several times as long.
     pub fn view(&self) -> DocumentView {
         let mut fields = BTreeMap::new();
-        let mut sets = BTreeMap::new();
-        let mut histories = BTreeMap::new();
-        let by_actor = self.by_actor();
-        for key in self.automerge.keys(ObjId::Root) {
-            if key == ID_KEY {
-                continue;
-            }
-            match self.spec.container(&key) {
-                None => {
-                    if let Some(register) = self.register(&by_actor, &ObjId::Root, &key) {
-                        fields.insert(key, register);
-                    }
-                }
-                Some((_, _, container)) => {
-                    let Some(obj) = self.container(container.name) else {
-                        continue;
-                    };
-                    match container.shape {
-                        Shape::Set => {
-                            let entries = self
-                                .automerge
-                                .keys(&obj)
-                                .filter_map(|key| Some((self.register(&by_actor, &obj, &key)?, key)))
-                                .map(|(register, key)| (key, register))
-                                .collect();
-                            sets.insert(container.name, entries);
-                        }
-                        Shape::History => {
-                            histories.insert(container.name, self.history_of(&by_actor, &obj));
-                        }
-                    }
-                }
+        let mut sets: BTreeMap<&'static str, BTreeMap<String, Register>> = BTreeMap::new();
+        let mut events: BTreeMap<&'static str, Vec<(&Scalar, &Origin, String)>> = BTreeMap::new();
+        for container in self.spec.containers_up_to(self.level()) {
+            match container.shape {
+                Shape::Set => drop(sets.insert(container.name, BTreeMap::new())),
+                Shape::History => drop(events.insert(container.name, Vec::new())),
             }
         }
+        for (container, key, visible) in Index::of(&self.applied).current() {
+            let mut claims: Vec<(&Scalar, &Origin)> = visible
+                .into_iter()
+                .filter_map(|(change, op)| {
+                    let applied = &self.applied[change];
+                    // What is void does not show; the relay puts back what it overwrote.
+                    (!applied.void).then_some(())?;
+                    Some((applied.ops.get(op)?.value.as_ref()?, &applied.origin))
+                })
+                .collect();
+            claims.sort_by_key(|(_, origin)| std::cmp::Reverse(order(origin)));
+            let Some(container) = container else {
+                fields.extend(register(&claims).map(|register| (key.to_owned(), register)));
+                continue;
+            };
+            if let Some(entries) = sets.get_mut(container) {
+                entries.extend(register(&claims).map(|register| (key.to_owned(), register)));
+            } else if let Some(events) = events.get_mut(container) {
+                events.extend(claims.into_iter().map(|(value, origin)| (value, origin, key.to_owned())));
+            }
+        }
+        let histories = events.into_iter().map(|(name, events)| (name, self.history_of(events))).collect();
         DocumentView { id: self.id, kind: self.kind, fields, sets, histories }
     }
 
-    fn by_actor(&self) -> BTreeMap<&[u8], Vec<&Applied>> {
-        let mut by_actor: BTreeMap<&[u8], Vec<&Applied>> = BTreeMap::new();
-        for applied in &self.applied {
-            by_actor.entry(&applied.origin.actor).or_default().push(applied);
-        }
-        by_actor
-    }
-
-    /// All values visible under `key` with their origins, latest first.
-    fn claims(
-        &self,
-        by_actor: &BTreeMap<&[u8], Vec<&Applied>>,
-        obj: &ObjId,
-        key: &str,
-    ) -> Vec<(Scalar, Origin)> {
-        let Ok(values) = self.automerge.get_all(obj, key) else {
-            return Vec::new();
-        };
-        let mut claims: Vec<(Scalar, Origin)> = values
-            .into_iter()
-            .filter_map(|(value, id)| {
-                let Value::Scalar(scalar) = value else {
-                    return None;
-                };
-                let ObjId::Id(counter, actor, _) = id else {
-                    return None;
-                };
-                let applied = by_actor.get(actor.to_bytes())?.iter().find(|applied| {
-                    (applied.start_op..applied.start_op + u64::from(applied.op_count)).contains(&counter)
-                })?;
-                // What is void does not show; the relay puts back what it overwrote.
-                (!applied.void).then_some(())?;
-                Some((Scalar::from_automerge(&scalar)?, applied.origin.clone()))
-            })
-            .collect();
-        claims.sort_by_key(|(_, origin)| std::cmp::Reverse(order(origin)));
-        claims
-    }
-
-    fn register(
-        &self,
-        by_actor: &BTreeMap<&[u8], Vec<&Applied>>,
-        obj: &ObjId,
-        key: &str,
-    ) -> Option<Register> {
-        let mut distinct: Vec<Claim> = Vec::new();
-        for (value, origin) in self.claims(by_actor, obj, key) {
-            if !distinct.iter().any(|claim| claim.value == value) {
-                distinct.push(Claim { value, worker: origin.worker, wall_ms: origin.wall_ms });
-            }
-        }
-        let mut claims = distinct.into_iter();
-        Some(Register { shown: claims.next()?, others: claims.collect() })
-    }
-
-    fn history_of(&self, by_actor: &BTreeMap<&[u8], Vec<&Applied>>, obj: &ObjId) -> Vec<EventView> {
-        let mut events: Vec<(Scalar, Origin, String)> = self
-            .automerge
-            .keys(obj)
-            .flat_map(|key| {
-                self.claims(by_actor, obj, &key)
-                    .into_iter()
-                    .map(move |(value, origin)| (value, origin, key.clone()))
-            })
-            .collect();
+    fn history_of(&self, mut events: Vec<(&Scalar, &Origin, String)>) -> Vec<EventView> {
         events.sort_by_cached_key(|(_, origin, key)| (order(origin), event_index(key), key.clone()));
-        let unseen = self.unseen(events.iter().map(|(_, origin, _)| origin));
+        let unseen = self.unseen(events.iter().map(|(_, origin, _)| *origin));
         events
             .into_iter()
             .zip(unseen)
@@ -230,7 +161,7 @@ impl Document {
                 log: origin.log,
                 seq: origin.seq,
                 index: event_index(&key),
-                value,
+                value: value.clone(),
                 worker: origin.worker,
                 wall_ms: origin.wall_ms,
                 observed_ms: origin.observed_ms,
@@ -267,4 +198,16 @@ impl Document {
         }
         unseen
     }
+}
+
+/// A register of these values, the latest first.
+fn register(claims: &[(&Scalar, &Origin)]) -> Option<Register> {
+    let mut distinct: Vec<Claim> = Vec::new();
+    for (value, origin) in claims {
+        if !distinct.iter().any(|claim| claim.value == **value) {
+            distinct.push(Claim { value: (*value).clone(), worker: origin.worker, wall_ms: origin.wall_ms });
+        }
+    }
+    let mut claims = distinct.into_iter();
+    Some(Register { shown: claims.next()?, others: claims.collect() })
 }

@@ -185,11 +185,18 @@ impl KindSpec {
     /// The container of that name, with its place among all of them and the extension that makes it (0 for
     /// the genesis).
     pub fn container(&self, name: &str) -> Option<(usize, u8, &'static ContainerSpec)> {
-        let levels = std::iter::once(&self.containers).chain(self.extensions);
-        let all =
-            levels.zip(0u8..).flat_map(|(containers, level)| containers.iter().map(move |c| (level, c)));
-        let mut placed = all.enumerate().map(|(at, (level, container))| (at, level, container));
+        let mut placed = self.leveled().enumerate().map(|(at, (level, container))| (at, level, container));
         placed.find(|(_, _, container)| container.name == name)
+    }
+
+    /// The containers that the genesis and the extensions up to `level` make.
+    pub fn containers_up_to(&self, level: u8) -> impl Iterator<Item = &'static ContainerSpec> {
+        self.leveled().filter(move |(made_by, _)| *made_by <= level).map(|(_, container)| container)
+    }
+
+    fn leveled(&self) -> impl Iterator<Item = (u8, &'static ContainerSpec)> {
+        let levels = std::iter::once(&self.containers).chain(self.extensions);
+        levels.zip(0u8..).flat_map(|(containers, level)| containers.iter().map(move |c| (level, c)))
     }
 
     /// The field of that name or of that Chinese label.

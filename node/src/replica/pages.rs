@@ -13,11 +13,9 @@ use wangge_model::session::Completeness;
 use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, PageDocument, decode_page, encode_page};
 use wangge_store::Batch;
 
+use super::apply::Writes;
 use super::scope::{Arrival, HeldScope, extent_of};
 use super::{Replica, ReplicaError, encode, keys, lock};
-
-/// Keys with their new values, `None` to delete.
-type Writes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// A page ready to be sent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -262,11 +260,13 @@ impl Replica {
     fn take_pages(&self, scope: &Scope, pages: &[PageDocument]) -> Result<Writes, ReplicaError> {
         let take = |page: &PageDocument| {
             let form = |e: FormError| ReplicaError::Form(e.to_string());
-            let mut document = match self.load_document(scope, page.kind, &page.id)? {
-                Some(document) => document,
-                None => Document::new(page.id, page.kind).map_err(form)?,
+            let document = match self.load_document(scope, page.kind, &page.id)? {
+                Some(mut document) => {
+                    document.apply_page(page).map_err(form)?;
+                    document
+                }
+                None => Document::of_page(page).map_err(form)?,
             };
-            document.apply_page(page).map_err(form)?;
             Ok::<Writes, ReplicaError>(self.writes_of(scope, &document))
         };
         let take_all = |part: &[&PageDocument]| {
