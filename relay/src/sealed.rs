@@ -1,6 +1,8 @@
 //! What devices sealed to the centre: the key, opening cells, audit entries into the chain, reports for
 //! those who may read them.
 
+use std::sync::{Mutex, PoisonError};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -98,6 +100,9 @@ struct Opened {
 /// # Errors
 /// If the store fails. What a device sealed wrongly is an entry, not an error.
 pub(crate) fn open_all(replica: &Replica) -> Result<(), RelayError> {
+    // What arrives and what is asked for must not open the same cells twice.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let secrets = secrets(replica)?;
     for (series, end) in replica.sealed_series()? {
         let mut done = end.done;

@@ -21,6 +21,7 @@ use crate::clock::{Clock, Extent};
 use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::identity::{LogId, ReplicaId, Scope};
 use crate::log::Run;
+use crate::sealed::{SealedKept, SealedRun};
 use crate::wire::{CheckpointStart, Frame, FrameBuffer, Hello, PROTOCOL_VERSION, WireError};
 
 /// Clock entries that a hello carries at most; with more it carries digests.
@@ -110,6 +111,10 @@ pub enum Input<'a> {
         /// The centre's signature.
         signature: [u8; 64],
     },
+    /// The answer to [`Output::LoadSealed`].
+    SealedLoaded(Vec<SealedRun>),
+    /// The answer to [`Output::TakeSealed`]: they are durable.
+    SealedTaken(SealedKept),
     /// All pages of a scope are in and durable: what is held of it now.
     Completed {
         /// The scope.
@@ -170,6 +175,12 @@ pub enum Output {
         /// Its clock.
         clock: Clock,
     },
+    /// Load sealed cells for the peer.
+    LoadSealed,
+    /// Take sealed cells in; [`Input::SealedTaken`] answers once they are durable.
+    TakeSealed(Box<SealedRun>),
+    /// The peer holds these sealed cells.
+    SealedKept(SealedKept),
     /// The peer asked for a scope that it does not hold, and gets nothing of it.
     Withheld(Scope),
     /// Both sides hold the same.
@@ -267,6 +278,19 @@ enum Phase {
     Open,
 }
 
+/// How sealed cells are coming along that this side has for the peer.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+enum Sealing {
+    /// There are none.
+    Nothing,
+    /// To be looked for once the peer may take part.
+    Wanted,
+    /// They are being loaded.
+    Loading,
+    /// So many runs wait for the peer's receipt.
+    Due(usize),
+}
+
 /// Messages that a peer sent, by what they cost and bring.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct Frames {
@@ -296,6 +320,7 @@ pub struct Session {
     out: VecDeque<Output>,
     traffic: Traffic,
     received: Frames,
+    sealing: Sealing,
     awaiting: bool,
     was_in_sync: bool,
 }
@@ -313,6 +338,7 @@ impl Session {
             out: VecDeque::new(),
             traffic: Traffic::default(),
             received: Frames::default(),
+            sealing: Sealing::Nothing,
             awaiting: false,
             was_in_sync: false,
             config,
@@ -355,7 +381,9 @@ impl Session {
 
     /// Whether both sides hold the same of every shared scope.
     pub fn is_in_sync(&self) -> bool {
-        self.phase == Phase::Open && self.scopes.values().all(ScopeSession::in_sync)
+        self.phase == Phase::Open
+            && self.sealing == Sealing::Nothing
+            && self.scopes.values().all(ScopeSession::in_sync)
     }
 
     /// Scopes in which the two sides are not known to be equal.
@@ -380,6 +408,21 @@ impl Session {
     pub fn say_bye(&mut self) {
         let digest = self.digest();
         self.send(&Frame::Bye(digest));
+    }
+
+    /// Looks for sealed cells to give to the peer. The session is not in sync before it has them.
+    pub fn offer_sealed(&mut self) {
+        if self.sealing == Sealing::Nothing {
+            self.sealing = Sealing::Wanted;
+        }
+        self.load_sealed();
+    }
+
+    fn load_sealed(&mut self) {
+        if self.sealing == Sealing::Wanted && self.phase == Phase::Open {
+            self.sealing = Sealing::Loading;
+            self.out.push_back(Output::LoadSealed);
+        }
     }
 
     /// Hands the peer a changed enrolment.
@@ -427,8 +470,16 @@ impl Session {
             Input::PageLoaded { scope, end, packed, signature } => {
                 self.handle_page_loaded(scope, end, packed, signature);
             }
+            Input::SealedLoaded(runs) => {
+                self.sealing = if runs.is_empty() { Sealing::Nothing } else { Sealing::Due(runs.len()) };
+                for run in runs {
+                    self.send(&Frame::Sealed(Box::new(run)));
+                }
+            }
+            Input::SealedTaken(kept) => self.send_quietly(&Frame::SealedKept(kept)),
             Input::Completed { scope, clock } => self.handle_completed(&scope, &clock),
         }
+        self.load_sealed();
         self.note_sync();
         Ok(())
     }
@@ -439,7 +490,7 @@ impl Session {
         }
         match &frame {
             Frame::Batch(batch) if batch.len() > EMPTY_BATCH_LEN_BYTES => self.received.data += 1,
-            Frame::Acknowledged(_) | Frame::Page { .. } => self.received.data += 1,
+            Frame::Acknowledged(_) | Frame::Page { .. } | Frame::Sealed(_) => self.received.data += 1,
             _ => self.received.control += 1,
         }
         match (self.phase, frame) {
@@ -477,6 +528,20 @@ impl Session {
             }
             (Phase::Open, Frame::GrantKept) => {
                 self.out.push_back(Output::GrantKept);
+                Ok(())
+            }
+            (Phase::Open, Frame::Sealed(run)) => {
+                self.out.push_back(Output::TakeSealed(run));
+                Ok(())
+            }
+            (Phase::Open, Frame::SealedKept(kept)) => {
+                self.out.push_back(Output::SealedKept(kept));
+                self.sealing = match self.sealing {
+                    // There may be more.
+                    Sealing::Due(1) => Sealing::Wanted,
+                    Sealing::Due(runs) => Sealing::Due(runs - 1),
+                    other => other,
+                };
                 Ok(())
             }
             (Phase::Open, Frame::Bye(theirs)) => {
@@ -563,6 +628,8 @@ fn name(frame: &Frame) -> &'static str {
         Frame::Pong(_) => "a pong",
         Frame::Granted(_) => "an enrolment",
         Frame::GrantKept => "a receipt for an enrolment",
+        Frame::Sealed(_) => "sealed cells",
+        Frame::SealedKept(_) => "a receipt for sealed cells",
         Frame::Bye(_) => "a farewell",
         Frame::Refused(_) => "a refusal",
     }

@@ -8,6 +8,7 @@ use crate::checkpoint::Cursor;
 use crate::clock::{Clock, Extent};
 use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::identity::{Epoch, LogId, Scope};
+use crate::sealed::{SealedKept, SealedRun};
 use crate::transaction::SEEN_MAX;
 
 /// Version of everything in this module; part of the ALPN (RFC 7301) of the transport.
@@ -52,6 +53,10 @@ pub enum Frame {
     Granted(Box<Grant>),
     /// The changed enrolment is kept.
     GrantKept,
+    /// Sealed cells for the centre.
+    Sealed(Box<SealedRun>),
+    /// Sealed cells that are durable at the sender of this frame.
+    SealedKept(SealedKept),
     /// The session ends in order, with the sender's digest over all shared clocks.
     Bye([u8; 8]),
     /// The sender will not go on, and why.
@@ -164,6 +169,8 @@ const GRANTED: u8 = 11;
 const BYE: u8 = 12;
 const REFUSED: u8 = 13;
 const GRANT_KEPT: u8 = 14;
+const SEALED: u8 = 70;
+const SEALED_KEPT: u8 = 71;
 
 fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).unwrap_or_default()
@@ -210,6 +217,8 @@ impl Frame {
             Self::Pong(digest) => (PONG, digest.to_vec()),
             Self::Granted(grant) => (GRANTED, to_bytes(grant)),
             Self::GrantKept => (GRANT_KEPT, Vec::new()),
+            Self::Sealed(run) => (SEALED, to_bytes(run)),
+            Self::SealedKept(kept) => (SEALED_KEPT, to_bytes(kept)),
             Self::Bye(digest) => (BYE, digest.to_vec()),
             Self::Refused(reason) => (REFUSED, reason.as_bytes().to_vec()),
         };
@@ -262,6 +271,8 @@ impl Frame {
                 Reader::new(body).end("a receipt for an enrolment")?;
                 Self::GrantKept
             }
+            SEALED => Self::Sealed(from_bytes(body, "sealed cells")?),
+            SEALED_KEPT => Self::SealedKept(from_bytes(body, "a receipt for sealed cells")?),
             BYE => Self::Bye(digest("a farewell")?),
             REFUSED => Self::Refused(String::from_utf8_lossy(&body[..body.len().min(1_000)]).into_owned()),
             tag => return Err(WireError::Tag { what: "a frame", tag: tag.into() }),

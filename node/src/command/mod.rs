@@ -14,6 +14,7 @@ mod key;
 mod merged;
 mod place;
 mod register;
+mod sealed;
 mod server;
 mod shown;
 mod status;
@@ -40,6 +41,7 @@ pub use register::{
     AddArgs, CloseArgs, FindArgs, LinkArgs, ListArgs, MergeArgs, MoveArgs, RegisterCommand, SetArgs,
     ShowArgs, UnlinkArgs, UnmergeArgs,
 };
+pub use sealed::ReportSealedArgs;
 pub(crate) use server::outcome_of;
 pub use server::serve;
 pub(crate) use sync::is_in_sync;
@@ -91,6 +93,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Writes an Excel ledger.
     Export(ExportArgs),
+    /// A report that only the centre reads.
+    ReportSealed(ReportSealedArgs),
     /// One session with the relay.
     Sync(SyncArgs),
     /// Grid work and the centre's records.
@@ -148,6 +152,7 @@ pub fn execute(
         Command::Import(args) => import::execute(replica, args, progress),
         Command::Export(args) => export::execute(replica, args, progress),
         Command::Work(command) => work::execute(replica, command),
+        Command::ReportSealed(args) => sealed::execute(replica, args),
         Command::Sync(_) => Err(sync::needs_network()),
     }
 }

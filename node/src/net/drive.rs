@@ -134,7 +134,7 @@ impl Driver<'_> {
             }
             let listening = !self.exchange.is_closing() && self.exchange.has_room();
             let paused = self.pace.paused_until;
-            let Exchange { news, backlog, .. } = &mut self.exchange;
+            let Exchange { news, backlog, sealed, .. } = &mut self.exchange;
             tokio::select! {
                 biased;
                 wrote = send.write(backlog.unsent()), if !backlog.unsent().is_empty() => {
@@ -142,6 +142,7 @@ impl Driver<'_> {
                     self.pace.took = Instant::now();
                 }
                 durable = news.recv() => self.exchange.heard(durable)?,
+                Ok(()) = sealed.changed() => self.exchange.sealed_changed(),
                 () = async { tokio::time::sleep_until(paused.unwrap_or_else(Instant::now).into()).await },
                     if paused.is_some() => self.pace.paused_until = None,
                 chunk = recv.read_chunk(CHUNK_LEN_BYTES, true), if listening && paused.is_none() => {

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use wangge_model::clock::Clock;
 use wangge_model::identity::{ReplicaId, Scope};
+use wangge_model::sealed::Series;
 use wangge_model::session::{
     Completeness, Config, Frames, Input, Output, Session, SessionError, Traffic, refusal,
 };
@@ -16,7 +17,7 @@ use wangge_model::wire::is_acknowledgement;
 
 use super::NetError;
 use super::listen::Gate;
-use crate::replica::{Durable, IntakeError, Replica};
+use crate::replica::{Durable, IntakeError, Replica, SealedIntakeError};
 
 /// While this much waits to be sent, nothing more is loaded.
 const BACKLOG_LEN_BYTES: usize = 512 * 1024;
@@ -63,6 +64,10 @@ pub struct Exchange {
     over: bool,
     in_sync: bool,
     misfits: u32,
+    /// Runs of sealed cells that the peer has been given.
+    gave_sealed: BTreeSet<(Series, u64)>,
+    /// News of sealed cells.
+    pub(super) sealed: tokio::sync::watch::Receiver<u64>,
 }
 
 /// Bytes that wait to be sent.
@@ -105,7 +110,10 @@ impl Exchange {
             over: false,
             in_sync: false,
             misfits: 0,
+            gave_sealed: BTreeSet::new(),
+            sealed: replica.sealed_news(),
         };
+        exchange.sealed_changed();
         exchange.pump()?;
         Ok(exchange)
     }
@@ -193,6 +201,15 @@ impl Exchange {
         }
         self.over = true;
         Ok(())
+    }
+
+    /// There may be sealed cells for the peer. Whoever dials gives: to the centre what it has and carries, to
+    /// a neighbour its share.
+    pub(super) fn sealed_changed(&mut self) {
+        self.sealed.mark_unchanged();
+        if self.purpose.dialler {
+            self.session.offer_sealed();
+        }
     }
 
     /// Takes in what has become durable here; `first` is news that was received already, `None` that
@@ -336,6 +353,30 @@ impl Exchange {
             Output::PeerHas { scope, clock } => {
                 self.peer_has.insert(scope, clock);
             }
+            Output::LoadSealed => {
+                let peer = self.purpose.peer;
+                let to_centre = peer == self.replica.profile().centre();
+                // A neighbour sees the same number whatever there is to say, so once a session.
+                let mut runs = match to_centre || self.gave_sealed.is_empty() {
+                    true => self.replica.sealed_for(&peer)?,
+                    false => Vec::new(),
+                };
+                // What the centre cannot take yet, because earlier cells have not come, waits.
+                runs.retain(|run| self.gave_sealed.insert((run.series, run.from)));
+                self.session.handle(Input::SealedLoaded(runs))?;
+            }
+            Output::TakeSealed(run) => {
+                // Cells are handed on once, by whoever sealed them; what is carried goes to the centre.
+                if !self.replica.is_centre() && run.series.replica != self.purpose.peer {
+                    return Err(NetError::Rules("sealed cells of somebody else".to_owned()));
+                }
+                match self.replica.take_sealed(&run) {
+                    Ok(kept) => self.session.handle(Input::SealedTaken(kept))?,
+                    Err(SealedIntakeError::Replica(error)) => return Err(error.into()),
+                    Err(broken) => return Err(NetError::Rules(broken.to_string())),
+                }
+            }
+            Output::SealedKept(kept) => self.replica.sealed_kept(&self.purpose.peer, &kept)?,
             Output::Withheld(scope) => {
                 if let Some(gate) = &self.purpose.gate {
                     let reason = format!("asks for {scope}, which it does not hold: nothing of it is given");

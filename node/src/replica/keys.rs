@@ -228,6 +228,11 @@ pub(crate) fn sealed_end(series: &Series) -> Vec<u8> {
     of_series(SEALED_ENDS, series)
 }
 
+/// How far the centre has opened a series: written beside the intake, so apart from its end.
+pub(crate) fn opened(series: &Series) -> Vec<u8> {
+    of_series(b"o", series)
+}
+
 /// The cells of one series.
 pub(crate) fn cells(series: &Series) -> Vec<u8> {
     of_series(b"Z", series)

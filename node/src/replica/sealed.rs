@@ -7,8 +7,8 @@ use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::{Hash, ReplicaId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::sealed::{
-    self, CELL_LEN_BYTES, EMPTY, Message, NEIGHBOUR_CELLS, RUN_CELLS_MAX, SealKey, SealedError, SealedKept,
-    SealedRun, Series,
+    self, CELL_LEN_BYTES, EMPTY, Message, NEIGHBOUR_CELLS, RUN_CELLS_MAX, Report, SealKey, SealedError,
+    SealedKept, SealedRun, Series,
 };
 use wangge_store::Batch;
 
@@ -35,7 +35,8 @@ pub struct SealedEnd {
     pub head: Hash,
     /// Its replica's signature over it, in two halves; none while it is this replica's own.
     pub signature: Option<([u8; 32], [u8; 32])>,
-    /// At the centre: opened up to here. Elsewhere: at the centre up to here.
+    /// At the centre, as [`Replica::sealed_series`] tells it: opened up to here. Elsewhere: at the centre up to
+    /// here.
     pub done: u64,
     /// A neighbour has taken it up to here.
     pub given: u64,
@@ -59,6 +60,12 @@ pub enum SealedIntakeError {
         found: u64,
         /// The limit.
         max: u64,
+    },
+    /// Nobody's.
+    #[error("sealed cells of replica {replica}, which the centre does not know")]
+    Stranger {
+        /// Whose.
+        replica: ReplicaId,
     },
     /// This side cannot.
     #[error(transparent)]
@@ -122,6 +129,9 @@ impl Replica {
     /// # Errors
     /// If they cannot be stored.
     pub fn seal(&self, messages: &[Message]) -> Result<(), ReplicaError> {
+        if let Some(too_long) = messages.iter().find_map(|message| sealed::parts(message).err()) {
+            return Err(ReplicaError::Form(too_long.to_string()));
+        }
         let key = self.seal_key()?;
         let _turn = lock(&self.sealing);
         let mut batch = Batch::new();
@@ -147,7 +157,8 @@ impl Replica {
             return Ok(self.store.commit(batch)?);
         };
         waiting.extend(messages.iter().cloned());
-        self.append_cells(&key, &waiting, &mut batch)?;
+        let series = self.own_series(&mut batch)?;
+        self.append_cells(&series, &key, &waiting, &mut batch)?;
         self.store.commit(batch)?;
         self.sealed.send_modify(|count| *count += 1);
         Ok(())
@@ -155,12 +166,12 @@ impl Replica {
 
     fn append_cells(
         &self,
+        series: &Series,
         key: &SealKey,
         messages: &[Message],
         batch: &mut Batch,
     ) -> Result<(), ReplicaError> {
-        let series = self.own_series(batch)?;
-        let mut end = self.sealed_end(&series)?.unwrap_or(SealedEnd {
+        let mut end = self.sealed_end(series)?.unwrap_or(SealedEnd {
             len: 0,
             head: EMPTY,
             signature: None,
@@ -173,10 +184,10 @@ impl Replica {
                 let cell = sealed::seal(&part, key, self.random()?);
                 end.head = sealed::next_head(&end.head, &sealed::cell_hash(&cell));
                 end.len += 1;
-                batch.put(keys::cell(&series, end.len), encode(&Held { head: end.head, cell }));
+                batch.put(keys::cell(series, end.len), encode(&Held { head: end.head, cell }));
             }
         }
-        batch.put(keys::sealed_end(&series), encode(&end));
+        batch.put(keys::sealed_end(series), encode(&end));
         Ok(())
     }
 
@@ -203,6 +214,14 @@ impl Replica {
     fn held_cell(&self, series: &Series, seq: u64) -> Result<Option<Held>, ReplicaError> {
         let bytes = self.store.get(&keys::cell(series, seq))?;
         bytes.map(|b| postcard::from_bytes(&b).map_err(|_| self.damaged("a sealed cell"))).transpose()
+    }
+
+    /// Drops a report that only the centre can read. At the centre itself it waits like any other.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn report_sealed(&self, report: Report) -> Result<(), ReplicaError> {
+        self.seal(&[Message::Report(report)])
     }
 
     // ---- out
@@ -258,7 +277,7 @@ impl Replica {
         let lacking = NEIGHBOUR_CELLS as u64 - (len + 1 - from).min(NEIGHBOUR_CELLS as u64);
         if lacking > 0 {
             let cover = vec![Message::Cover; lacking as usize];
-            self.append_cells(&key, &cover, &mut batch)?;
+            self.append_cells(&series, &key, &cover, &mut batch)?;
         }
         if !batch.is_empty() {
             self.store.commit(batch)?;
@@ -400,6 +419,12 @@ impl Replica {
     ) -> Result<SealedKept, SealedIntakeError> {
         let series = run.series;
         let replica = series.replica;
+        let roster = self.secret(&Scope::Street).ok_or(ReplicaError::NotHeld { scope: Scope::Street })?;
+        let known = roster.natural_id(Kind::REPLICA, &replica.to_string(), 0);
+        let known = self.store.get(&keys::document(&Scope::Street, Kind::REPLICA, &known));
+        if known.map_err(ReplicaError::from)?.is_none() {
+            return Err(SealedIntakeError::Stranger { replica });
+        }
         let end = self.sealed_end(&series)?;
         let holds = |len: u64, head: &Hash| SealedKept { series, upto: len, head: head.tag() };
         let mut end = match end {
@@ -423,7 +448,7 @@ impl Replica {
         if before != end.head {
             return Ok(holds(end.len, &end.head));
         }
-        let waiting = run.upto() - end.done;
+        let waiting = run.upto().saturating_sub(self.opened(&series)?);
         if waiting > CELLS_MAX {
             let (what, found, max) = ("unopened sealed cells", waiting, CELLS_MAX);
             return Err(SealedIntakeError::TooMany { replica, what, found, max });
@@ -458,6 +483,11 @@ impl Replica {
 
     // ---- at the centre
 
+    fn opened(&self, series: &Series) -> Result<u64, ReplicaError> {
+        let bytes = self.store.get(&keys::opened(series))?;
+        Ok(bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or(0))
+    }
+
     /// Series of sealed cells held here, with their ends.
     ///
     /// # Errors
@@ -469,8 +499,13 @@ impl Replica {
             let replica = key.get(1..33).and_then(ReplicaId::from_slice);
             let number = key.get(33..41).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
             let (Some(replica), Some(number)) = (replica, number) else { continue };
-            let end = postcard::from_bytes(&value).map_err(|_| self.damaged("the end of sealed cells"))?;
-            found.push((Series { replica, number }, end));
+            let damaged = |_| self.damaged("the end of sealed cells");
+            let mut end: SealedEnd = postcard::from_bytes(&value).map_err(damaged)?;
+            let series = Series { replica, number };
+            if self.is_centre() {
+                end.done = self.opened(&series)?;
+            }
+            found.push((series, end));
         }
         Ok(found)
     }
@@ -504,10 +539,7 @@ impl Replica {
                 batch.put(keys::cell(series, *seq), encode(&held));
             }
         }
-        if let Some(mut end) = self.sealed_end(series)? {
-            end.done = done;
-            batch.put(keys::sealed_end(series), encode(&end));
-        }
+        batch.put(keys::opened(series), encode(&done));
         Ok(())
     }
 

@@ -174,6 +174,10 @@ pub(super) fn say(message: &Message<'_>) -> String {
             };
             format!("{rows} records exported as number {number}{open}")
         }
+        Message::NoSealKey => "the key that reports are sealed to is not here yet: sync first".to_owned(),
+        Message::ReportSealed => {
+            "sealed: only the centre can open it; it leaves with the next sync".to_owned()
+        }
         Message::UnmaskOne => "numbers are shown in full one record at a time: name the record".to_owned(),
         Message::Footer { number, worker, device, at, rows } => {
             format!("export {number} by {worker} on {device} at {at}: {rows} records")
@@ -189,6 +193,11 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("digest", "a hash over each scope's documents"),
     ("status", "this replica, and what is unsent"),
     ("sync", "sync once with the centre"),
+    ("report-sealed", "report something that only the centre reads, author included"),
+    ("report-sealed:text", "what is reported"),
+    ("report-sealed:about", "what it is about"),
+    ("report-sealed:person", "the person concerned: id or ID number"),
+    ("report-sealed:anonymous", "without the reporter's name"),
     ("import", "take an Excel ledger in"),
     ("export", "write an Excel ledger"),
     ("person", "residents"),

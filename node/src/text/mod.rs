@@ -259,6 +259,8 @@ pub enum Message<'a> {
         number: &'a str,
     },
     UnmaskOne,
+    NoSealKey,
+    ReportSealed,
     Footer {
         number: &'a str,
         worker: &'a str,

@@ -239,6 +239,8 @@ pub(super) fn say(message: &Message<'_>) -> String {
             };
             format!("已导出 {rows} 条到 {file},导出编号 {number}{open}")
         }
+        Message::NoSealKey => "街道的密封密钥还没有收到,请先同步一次 (wangge sync) 再举报".to_owned(),
+        Message::ReportSealed => "已密封,只有社管中心能拆看;下次同步时送出".to_owned(),
         Message::UnmaskOne => "完整号码只能逐条查看:请指明是哪一条记录".to_owned(),
         Message::Footer { number, worker, device, at, rows } => {
             format!(
@@ -256,6 +258,11 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("digest", "各范围记录的摘要"),
     ("status", "本机状态和未上传条数"),
     ("sync", "与中心同步一次"),
+    ("report-sealed", "密封举报:只有社管中心能看到内容和举报人"),
+    ("report-sealed:text", "举报内容"),
+    ("report-sealed:about", "事由,如 作风、违法建筑"),
+    ("report-sealed:person", "涉及的人:标识或身份号码"),
+    ("report-sealed:anonymous", "不留举报人姓名"),
     ("import", "导入 Excel 台账"),
     ("export", "导出 Excel 台账"),
     ("person", "实有人口"),
