@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
 use wangge_model::identity::{IdentityError, Role, Scope};
-use wangge_node::command::CommandError;
+use wangge_node::command::{CommandError, RosterCommand};
 use wangge_node::net::Limits;
 use wangge_node::replica::{Replica, System, World};
 use wangge_store::Options;
@@ -20,6 +20,7 @@ use wangge_store::Options;
 use crate::control::{Request, ask};
 use crate::divisions::read_divisions;
 use crate::founding::{Founding, found};
+use crate::quarantine::{self, Choice};
 use crate::roster::{Invite, RelayError, Roster};
 use crate::serve::{ServeOptions, serve};
 
@@ -100,6 +101,24 @@ enum Command {
         /// 数据目录 / Data directory
         #[arg(long)]
         dir: PathBuf,
+    },
+    /// 名册:人员、岗位、设备 / The roster: workers, posts, devices
+    Roster {
+        /// 数据目录 / Data directory
+        #[arg(long, global = true)]
+        dir: Option<PathBuf>,
+        /// 输出 JSON / As JSON
+        #[arg(long, global = true)]
+        json: bool,
+        /// What to do.
+        #[command(subcommand)]
+        command: RosterCommand,
+    },
+    /// 隔离区 / The quarantine
+    Quarantine {
+        /// What to do.
+        #[command(subcommand)]
+        command: QuarantineCommand,
     },
     /// 审计 / The audit
     Audit {
@@ -187,6 +206,55 @@ enum SealKeyCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum QuarantineCommand {
+    /// 列出隔离的内容 / List what waits
+    List {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 输出 JSON / As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// 查看一条 / Show one position
+    Show {
+        /// 编号,见列表 / Which, as the list names it
+        id: String,
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 输出 JSON / As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// 采纳,从此生效 / Let it count
+    Accept(SettleArgs),
+    /// 剔除,永久作废 / Void it for good
+    Discard(SettleArgs),
+}
+
+#[derive(Debug, Args)]
+struct SettleArgs {
+    /// 编号,见列表 / Which, as the list names them
+    ids: Vec<String>,
+    /// 一台设备的全部 / All of a device
+    #[arg(long)]
+    device: Option<String>,
+    /// 全部 / Everything
+    #[arg(long)]
+    all: bool,
+    /// 原因,记入审计 / Why; the audit says so
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// 数据目录 / Data directory
+    #[arg(long)]
+    dir: PathBuf,
+    /// 输出 JSON / As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
 enum UnitCommand {
     /// 列出单位 / List the units
     List {
@@ -213,7 +281,11 @@ enum UnitCommand {
 
 /// Runs the command line.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let mut definition = Cli::command().mut_subcommand("roster", wangge_node::cli::dressed);
+    let parsed = definition
+        .try_get_matches_from_mut(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut definition)));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -236,6 +308,7 @@ fn spoken(error: RelayError) -> String {
         RelayError::Replica(error) => CommandError::from(error).message,
         RelayError::Store(error) => CommandError::from(&error).message,
         RelayError::Net(error) => CommandError::from(error).message,
+        RelayError::Command(error) => error.message,
         other => other.to_string(),
     }
 }
@@ -310,6 +383,19 @@ fn run(command: Command) -> Result<(), RelayError> {
             }
             Ok(())
         }
+        Command::Roster { dir, json, command } => {
+            let dir = dir.ok_or_else(|| {
+                RelayError::Control("请用 --dir 指明数据目录\nname the data directory with --dir".to_owned())
+            })?;
+            let answer = ask(&dir, &Request::Roster(command), || roster(&dir))?;
+            if json {
+                say(&answer["json"].to_string())
+            } else {
+                say(text(&answer, "text"))
+            }
+            Ok(())
+        }
+        Command::Quarantine { command } => quarantine(command),
         Command::Audit { command } => audit(command),
         Command::Reports { command } => reports(command),
         Command::SealKey { command: SealKeyCommand::Renew { dir } } => {
@@ -338,6 +424,38 @@ fn run(command: Command) -> Result<(), RelayError> {
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
+}
+
+fn quarantine(command: QuarantineCommand) -> Result<(), RelayError> {
+    let print = |json: bool, answer: &Value| {
+        if json {
+            return say(&answer.to_string());
+        }
+        match answer {
+            Value::Array(entries) => {
+                entries.iter().for_each(|entry| say(&quarantine::line(entry)));
+                say(&format!("共 {} 条 / {0} positions", entries.len()));
+            }
+            entry => quarantine::lines(entry).iter().for_each(|line| say(line)),
+        }
+    };
+    let settle = |args: SettleArgs, accept| {
+        let SettleArgs { ids, device, all, reason, dir, json } = args;
+        let choice = Choice { ids, device, all, accept, reason };
+        ask(&dir, &Request::Settle(choice), || roster(&dir)).map(|answer| print(json, &answer))
+    };
+    match command {
+        QuarantineCommand::List { dir, json } => {
+            print(json, &ask(&dir, &Request::Quarantine, || roster(&dir))?);
+            Ok(())
+        }
+        QuarantineCommand::Show { id, dir, json } => {
+            print(json, &ask(&dir, &Request::Quarantined(id), || roster(&dir))?);
+            Ok(())
+        }
+        QuarantineCommand::Accept(args) => settle(args, true),
+        QuarantineCommand::Discard(args) => settle(args, false),
+    }
 }
 
 fn audit(command: AuditCommand) -> Result<(), RelayError> {

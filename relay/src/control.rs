@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 
 use wangge_model::audit::{Entry, What};
 use wangge_model::identity::Scope;
+use wangge_node::command::{self, RosterCommand};
 use wangge_node::control::{self, Control, Line, Lines};
 
+use crate::decide::decide_now;
+use crate::quarantine::{self, Choice};
 use crate::roster::{Invite, RelayError, Roster};
 
 /// A request to the relay.
@@ -33,6 +36,14 @@ pub(crate) enum Request {
     Report(u32),
     /// Makes a new key for sealing.
     RenewSealKey,
+    /// Workers, posts, devices.
+    Roster(RosterCommand),
+    /// What waits in quarantine.
+    Quarantine,
+    /// One position of it.
+    Quarantined(String),
+    /// Accepts or discards.
+    Settle(Choice),
 }
 
 /// Serves requests until `stop` resolves.
@@ -88,6 +99,15 @@ fn execute(roster: &Roster, request: &Request) -> Result<Value, RelayError> {
         Request::Reports => roster.reports()?.into(),
         Request::Report(number) => roster.report(*number)?,
         Request::RenewSealKey => roster.renew_seal_key()?.number.into(),
+        Request::Roster(command) => {
+            let answer = command::roster::execute(roster.replica(), command)?;
+            // What is due after a change is done before it is reported.
+            decide_now(roster.replica())?;
+            json!({ "json": answer.json, "text": answer.text })
+        }
+        Request::Quarantine => quarantine::list(roster.replica())?,
+        Request::Quarantined(id) => quarantine::show(roster.replica(), id)?,
+        Request::Settle(choice) => quarantine::settle(roster.replica(), choice)?,
         Request::Units => roster.units()?.into_iter().map(|(scope, name)| json!([scope, name])).collect(),
     })
 }

@@ -7,6 +7,7 @@ use wangge_model::verdict::in_parts;
 use wangge_node::replica::Replica;
 
 use crate::restore::restore;
+use crate::upkeep::keep_up;
 
 /// Verdicts gather for this long, so that a busy moment leaves one transaction instead of hundreds.
 const GATHER: Duration = Duration::from_millis(250);
@@ -39,6 +40,7 @@ pub(crate) async fn decide(replica: Arc<Replica>, stop: impl Future<Output = ()>
 /// If something cannot be read or written; what is due stays due.
 pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::ReplicaError> {
     replica.apply()?;
+    keep_up(replica)?;
     for (scope, verdicts) in replica.undecided() {
         for part in in_parts(verdicts) {
             replica.commit_verdicts(&scope, part)?;

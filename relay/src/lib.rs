@@ -7,10 +7,12 @@ mod decide;
 mod divisions;
 mod founding;
 mod gate;
+mod quarantine;
 mod restore;
 mod roster;
 mod sealed;
 mod serve;
+mod upkeep;
 
 pub use decide::decide_now;
 pub use divisions::{Division, DivisionsError, read_divisions};

@@ -13,12 +13,14 @@ use wangge_model::invitation::Invitation;
 use wangge_model::roster::{Post, RosterView, Standing, Term, WorkerEntry};
 use wangge_model::schema::Kind;
 use wangge_model::wire::{Join, Joined};
+use wangge_node::command::CommandError;
 use wangge_node::net::NetError;
 use wangge_node::replica::{Edit, Replica, ReplicaError, keys};
 use wangge_store::{Batch, StoreError};
 
 use crate::divisions::DivisionsError;
 use crate::founding::{field, unit};
+use crate::upkeep::adopt;
 
 /// How long an invitation can be used, by default.
 const INVITATION_TERM_S: u64 = 7 * 24 * 3_600;
@@ -96,6 +98,9 @@ pub enum RelayError {
         /// Which.
         what: String,
     },
+    /// A command of the roster.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// The control socket.
     #[error("{0}")]
     Control(String),
@@ -489,18 +494,7 @@ impl Roster {
             return Err(RelayError::UnitExists { unit: scope.clone() });
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut profile = self.replica.profile();
-        let mut grant =
-            profile.grant().cloned().ok_or_else(|| RelayError::Damaged { what: "profile".to_owned() })?;
-        let mut enrolment =
-            profile.enrolment().ok_or_else(|| RelayError::Damaged { what: "profile".to_owned() })?;
-        enrolment.scopes.push(scope.clone());
-        enrolment.scopes.sort();
-        grant.secrets.push((scope.clone(), wangge_model::transaction::ScopeSecret(self.replica.random()?)));
-        grant.enrolment = self.sign(&enrolment);
-        profile.set_grant(grant);
-        self.replica.set_profile(profile)?;
-        self.replica.declare_whole(std::slice::from_ref(scope))?;
+        adopt(&self.replica, scope)?;
         let edit = unit(&self.replica, scope, name, area, scope.code())?;
         self.replica.commit(&Scope::Street, vec![edit], None)?;
         Ok(())

@@ -70,24 +70,34 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Er
     Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut definition))
 }
 
+/// The roster's commands with their help in both languages, for the relay's command line.
+pub fn dressed(roster: clap::Command) -> clap::Command {
+    let of_both = roster.get_about().cloned();
+    let command = dress(roster, "roster");
+    match of_both {
+        Some(about) => command.about(about),
+        None => command,
+    }
+}
+
+fn dress(command: clap::Command, path: &str) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    let mut command = command.mut_args(|argument| match text::help(path, Some(argument.get_id().as_str())) {
+        Some(help) => argument.help(help.clone()).long_help(help),
+        None => argument,
+    });
+    if let Some(about) = text::help(path, None) {
+        command = command.about(about.clone()).long_about(about);
+    }
+    for name in names {
+        let below = format!("{path} {name}");
+        command = command.mut_subcommand(name, |sub| dress(sub, below.trim()));
+    }
+    command
+}
+
 /// The commands with their help in both languages.
 fn definition() -> clap::Command {
-    fn dress(command: clap::Command, path: &str) -> clap::Command {
-        let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-        let mut command =
-            command.mut_args(|argument| match text::help(path, Some(argument.get_id().as_str())) {
-                Some(help) => argument.help(help.clone()).long_help(help),
-                None => argument,
-            });
-        if let Some(about) = text::help(path, None) {
-            command = command.about(about.clone()).long_about(about);
-        }
-        for name in names {
-            let below = format!("{path} {name}");
-            command = command.mut_subcommand(name, |sub| dress(sub, below.trim()));
-        }
-        command
-    }
     dress(Arguments::command(), "")
 }
 

@@ -14,6 +14,7 @@ mod key;
 mod merged;
 mod place;
 mod register;
+pub mod roster;
 mod sealed;
 mod server;
 mod shown;
@@ -41,6 +42,7 @@ pub use register::{
     AddArgs, CloseArgs, FindArgs, LinkArgs, ListArgs, MergeArgs, MoveArgs, RegisterCommand, SetArgs,
     ShowArgs, UnlinkArgs, UnmergeArgs,
 };
+pub use roster::RosterCommand;
 pub use sealed::ReportSealedArgs;
 pub(crate) use server::outcome_of;
 pub use server::serve;
@@ -95,6 +97,9 @@ pub enum Command {
     Export(ExportArgs),
     /// A report that only the centre reads.
     ReportSealed(ReportSealedArgs),
+    /// Workers, posts, devices.
+    #[command(subcommand)]
+    Roster(RosterCommand),
     /// One session with the relay.
     Sync(SyncArgs),
     /// Grid work and the centre's records.
@@ -151,6 +156,7 @@ pub fn execute(
         Command::Conflicts(command) => conflicts::execute(replica, command),
         Command::Import(args) => import::execute(replica, args, progress),
         Command::Export(args) => export::execute(replica, args, progress),
+        Command::Roster(command) => roster::execute(replica, command),
         Command::Work(command) => work::execute(replica, command),
         Command::ReportSealed(args) => sealed::execute(replica, args),
         Command::Sync(_) => Err(sync::needs_network()),

@@ -47,7 +47,7 @@ pub use lookup::{Delivery, Found, ScopeDigest};
 pub use machine::{Machine, System, World};
 pub use profile::{Profile, STORE_VERSION};
 pub use sealed::{SealedEnd, SealedIntakeError};
-pub use verdicts::{Damage, Quarantined};
+pub use verdicts::{Damage, LogState, Quarantined};
 
 use scope::ScopeState;
 use vault::{Access, Vault, VaultError};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use wangge_model::document::Document;
 use wangge_model::identity::{LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
-use wangge_model::log::{LogRecord, Tip};
+use wangge_model::log::{LogIdentity, LogRecord, Tip};
 use wangge_model::materialise::{Applied, Open, enter};
 use wangge_model::right::{Act, judge};
 use wangge_model::roster::RosterView;
@@ -106,6 +106,19 @@ pub struct Quarantined {
     pub reason: VoidReason,
     /// What is there.
     pub record: LogRecord,
+}
+
+/// A log that is held.
+#[derive(Clone, Debug)]
+pub struct LogState {
+    /// The scope.
+    pub scope: Scope,
+    /// The log.
+    pub log: LogId,
+    /// Who writes it.
+    pub identity: LogIdentity,
+    /// Up to where it has taken effect, without what came after its replica was revoked.
+    pub counts: u64,
 }
 
 /// A void position that stands in documents because something that counts builds on it.
@@ -396,6 +409,30 @@ impl Replica {
             }
         }
         found
+    }
+
+    /// All logs that are held, in all scopes.
+    pub fn logs(&self) -> Vec<LogState> {
+        let state = lock(&self.state);
+        let mut logs = Vec::new();
+        for (scope, scoped) in &state.scopes {
+            for (log, tip) in &scoped.tips {
+                let applied = scoped.applied.len_of(log);
+                let cut = scoped.voids.range((*log, 0)..=(*log, applied));
+                let cut = cut
+                    .filter(|(_, reason)| **reason == VoidReason::Revoked)
+                    .map(|((_, seq), _)| *seq)
+                    .next();
+                let counts = cut.map_or(applied, |seq| seq - 1);
+                logs.push(LogState {
+                    scope: scope.clone(),
+                    log: *log,
+                    identity: tip.identity.clone(),
+                    counts,
+                });
+            }
+        }
+        logs
     }
 
     /// Up to where the centre has decided a log, as far as this replica knows.

@@ -1,12 +1,14 @@
 //! English.
 
 pub(super) mod register;
+mod roster;
 mod work;
 
 use super::Message;
 
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
+        Message::Roster(ref text) => roster::say(text),
         Message::Work(ref text) => work::say(text),
         Message::Register(ref message) => register::say(message),
         Message::StoreLocked => "another program uses the directory: try again later or stop it".to_owned(),
@@ -257,4 +259,32 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":state", "those in that state only"),
     (":mine", "those for me only"),
     (":overdue", "those overdue only"),
+    ("roster", "the roster: workers, posts, devices"),
+    ("roster list", "list workers, posts and devices"),
+    ("roster assign", "give a worker a post, or a device to use"),
+    ("roster leave", "end posts, or the use of a device"),
+    ("roster revoke", "cut a lost device off; it is wiped when it next connects"),
+    ("roster policy", "days of grace, days of a lease, bytes of quarantine"),
+    ("roster assign:worker", "the worker's name or id"),
+    ("roster assign:role", "the role, e.g. grid-leader"),
+    ("roster assign:unit", "the unit: grid:CODE, area:CODE, team:CODE, centre, street or a name"),
+    ("roster assign:from", "from when, e.g. 2025-11-22; now by default"),
+    ("roster assign:until", "until when"),
+    ("roster assign:device", "a device that the worker may use: its name or six digits of its id"),
+    ("roster assign:new", "the worker is new to the roster"),
+    ("roster leave:worker", "the worker's name or id"),
+    ("roster leave:role", "end only this role"),
+    ("roster leave:unit", "end only the posts there"),
+    ("roster leave:device", "the device; together with a worker, only his use of it"),
+    ("roster leave:at", "when; now by default"),
+    ("roster revoke:replica", "the device's name or six digits of its id"),
+    ("roster revoke:worker", "all devices of this worker"),
+    ("roster revoke:device", "only the device of this name"),
+    ("roster revoke:reason", "why"),
+    ("roster policy:grace_days", "days during which what was written before leaving is still accepted"),
+    (
+        "roster policy:lease_days",
+        "days after which neighbours no longer serve a device that has not been at the centre",
+    ),
+    ("roster policy:quarantine_bytes", "most bytes of quarantine for each revoked device"),
 ];

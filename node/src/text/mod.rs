@@ -3,6 +3,7 @@
 mod en;
 mod help;
 mod register;
+mod roster;
 mod work;
 mod zh;
 
@@ -17,6 +18,7 @@ use crate::replica::Delivery;
 
 pub(crate) use help::help;
 pub use register::RegisterMessage;
+pub use roster::RosterText;
 pub use work::WorkText;
 pub(crate) use zh::CASE_HEADINGS;
 
@@ -270,6 +272,7 @@ pub enum Message<'a> {
     },
 
     // ---- grid work and the centre
+    Roster(RosterText<'a>),
     Work(WorkText<'a>),
 }
 

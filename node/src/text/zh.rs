@@ -1,6 +1,7 @@
 //! 中文.
 
 pub(super) mod register;
+mod roster;
 mod work;
 
 use wangge_model::schema::Kind;
@@ -78,6 +79,7 @@ pub(super) fn reason(reason: VoidReason) -> &'static str {
 
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
+        Message::Roster(ref text) => roster::say(text),
         Message::Work(ref text) => work::say(text),
         Message::Register(ref message) => register::say(message),
         Message::StoreLocked => "数据目录正被另一个程序使用,请稍后再试或先停止它".to_owned(),
@@ -322,4 +324,29 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":state", "只列这个状态的"),
     (":mine", "只列该我办的"),
     (":overdue", "只列已超期的"),
+    ("roster", "名册:人员、岗位、设备"),
+    ("roster list", "列出人员、岗位和设备"),
+    ("roster assign", "派任岗位,或让人员使用一台设备"),
+    ("roster leave", "结束岗位,或停用设备"),
+    ("roster revoke", "注销丢失的设备,它下次连接时清除数据"),
+    ("roster policy", "宽限天数、租期天数、隔离区上限"),
+    ("roster assign:worker", "人员姓名或标识"),
+    ("roster assign:role", "岗位,如 网格长 或 grid-leader"),
+    ("roster assign:unit", "单位:grid:代码、area:代码、team:代码、centre、street 或名称"),
+    ("roster assign:from", "从何时起,如 2025-11-22;默认现在"),
+    ("roster assign:until", "到何时止"),
+    ("roster assign:device", "让此人使用的设备:名称或标识的前 6 位以上"),
+    ("roster assign:new", "名册里没有此人,新增"),
+    ("roster leave:worker", "人员姓名或标识"),
+    ("roster leave:role", "只结束这个岗位"),
+    ("roster leave:unit", "只结束在这个单位的岗位"),
+    ("roster leave:device", "停用的设备;连同人员时只停此人使用"),
+    ("roster leave:at", "何时结束,默认现在"),
+    ("roster revoke:replica", "设备名称或标识的前 6 位以上"),
+    ("roster revoke:worker", "此人的所有设备"),
+    ("roster revoke:device", "只注销这个名称的设备"),
+    ("roster revoke:reason", "原因"),
+    ("roster policy:grace_days", "离岗前写的内容,离岗后多少天内仍接收"),
+    ("roster policy:lease_days", "多少天没连中心的设备,邻近设备不再与它同步"),
+    ("roster policy:quarantine_bytes", "每台注销设备的隔离区上限(字节)"),
 ];

@@ -1,0 +1,219 @@
+//! The quarantine (隔离区): what a revoked device still brought, or what came too late. A person at the
+//! centre accepts or discards it; until then it stays in its log and has no effect.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use wangge_model::audit::{Entry, What};
+use wangge_model::document::{Change, Op, Target};
+use wangge_model::identity::{LogId, Scope};
+use wangge_model::right::NOBODY;
+use wangge_model::roster::RosterView;
+use wangge_model::verdict::{Settled, Verdict, in_parts};
+use wangge_node::command::instant;
+use wangge_node::replica::{Edit, Quarantined, Replica};
+use wangge_node::text::{reason_zh, scrub};
+
+use crate::decide::decide_now;
+use crate::roster::RelayError;
+
+/// What to decide on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Choice {
+    /// Positions, as `list` names them.
+    pub(crate) ids: Vec<String>,
+    /// All of a device: its name, or the beginning of its id.
+    pub(crate) device: Option<String>,
+    /// Everything.
+    pub(crate) all: bool,
+    /// Whether it counts from now on.
+    pub(crate) accept: bool,
+    /// Why, for the audit.
+    pub(crate) reason: String,
+}
+
+/// How `list` names a position.
+fn id(found: &Quarantined) -> String {
+    format!("{}:{}", found.log, found.record.transaction.seq)
+}
+
+/// All positions that wait, as JSON.
+pub(crate) fn list(replica: &Replica) -> Result<Value, RelayError> {
+    let roster = replica.roster()?;
+    Ok(replica.quarantined().iter().map(|found| summary(&roster, found)).collect())
+}
+
+fn summary(roster: &RosterView, found: &Quarantined) -> Value {
+    let transaction = &found.record.transaction;
+    let worker = roster.workers().get(&transaction.worker).map(|entry| entry.name.as_str());
+    let device = roster.replicas().get(&found.replica).map(|entry| entry.device.as_str());
+    let kinds: Vec<String> = transaction.changes.iter().map(|change| change.kind.to_string()).collect();
+    json!({
+        "id": id(found),
+        "scope": found.scope,
+        "replica": found.replica.to_string(),
+        "device": device,
+        "worker": worker,
+        "at": instant::rfc3339(transaction.wall_ms),
+        "kinds": kinds,
+        "bytes": transaction.to_bytes().len(),
+        "reason": found.reason.to_string(),
+        "reason_zh": reason_zh(found.reason),
+    })
+}
+
+/// One position with all that it would write; numbers are masked.
+pub(crate) fn show(replica: &Replica, wanted: &str) -> Result<Value, RelayError> {
+    let roster = replica.roster()?;
+    let all = replica.quarantined();
+    let found = all.iter().find(|found| id(found) == wanted).ok_or_else(|| unknown(wanted))?;
+    let mut json = summary(&roster, found);
+    let changes = found.record.transaction.changes.iter();
+    json["changes"] = changes.map(|change| change_json(replica, &found.scope, change)).collect();
+    Ok(json)
+}
+
+fn change_json(replica: &Replica, scope: &Scope, change: &Change) -> Value {
+    let before = replica.get(scope, change.kind, &change.doc).ok().flatten();
+    let ops = change.ops.iter().map(|op| {
+        let (field, now) = match &op.target {
+            Target::Field(key) => {
+                let now =
+                    before.as_ref().and_then(|view| view.value(key)).map(|value| scrub(&value.to_text()));
+                (key.clone(), now)
+            }
+            Target::Entry { container, key } => (format!("{container}/{key}"), None),
+            Target::Event { container } => (container.clone(), None),
+        };
+        let value = op.value.as_ref().map(|value| scrub(&value.to_text()));
+        json!({ "field": field, "value": value, "now": now })
+    });
+    json!({ "kind": change.kind.to_string(), "doc": change.doc.to_string(), "ops": ops.collect::<Vec<_>>() })
+}
+
+fn unknown(wanted: &str) -> RelayError {
+    RelayError::Control(format!(
+        "隔离区里没有 {wanted},见 quarantine list\nthe quarantine holds no {wanted}: see `quarantine list`"
+    ))
+}
+
+/// Accepts or discards. Returns how many positions that concerned.
+pub(crate) fn settle(replica: &Replica, choice: &Choice) -> Result<Value, RelayError> {
+    decide_now(replica)?;
+    let roster = replica.roster()?;
+    let waiting = replica.quarantined();
+    if let Some(wanted) = choice.ids.iter().find(|wanted| !waiting.iter().any(|found| id(found) == **wanted))
+    {
+        return Err(unknown(wanted));
+    }
+    let of_device = |found: &Quarantined| {
+        choice.device.as_ref().is_some_and(|typed| {
+            let name = roster.replicas().get(&found.replica).map(|entry| entry.device.as_str());
+            name == Some(typed) || typed.len() >= 6 && found.replica.to_string().starts_with(typed.as_str())
+        })
+    };
+    let mut chosen: Vec<Quarantined> = waiting
+        .into_iter()
+        .filter(|found| choice.all || choice.ids.contains(&id(found)) || of_device(found))
+        .collect();
+    if chosen.is_empty() {
+        return Err(RelayError::Control(
+            "没有选中任何内容,请写编号、--device 或 --all\nnothing is chosen: give ids, --device or --all"
+                .to_owned(),
+        ));
+    }
+    chosen.sort_by_key(|found| {
+        let transaction = &found.record.transaction;
+        (transaction.lamport, found.log, transaction.seq)
+    });
+    let mut verdicts: BTreeMap<Scope, BTreeMap<LogId, Vec<Settled>>> = BTreeMap::new();
+    for found in &chosen {
+        let settled = Settled { seq: found.record.transaction.seq, accepted: choice.accept };
+        let logs = verdicts.entry(found.scope.clone()).or_default();
+        logs.entry(found.log).or_default().push(settled);
+    }
+    for (scope, logs) in verdicts {
+        let verdict = |(log, settled): (LogId, Vec<Settled>)| Verdict {
+            log,
+            upto: replica.decided(&scope, &log),
+            observed_ms: replica.now_ms(),
+            roster: roster.version,
+            voids: Vec::new(),
+            settled,
+        };
+        for part in in_parts(logs.into_iter().map(verdict).collect()) {
+            replica.commit_verdicts(&scope, part)?;
+        }
+    }
+    for found in &chosen {
+        if choice.accept {
+            reinstate(replica, found)?;
+        }
+        let what = if choice.accept { "accepted" } else { "discarded" };
+        let entry = Entry::new(What::QUARANTINE).within(&found.scope);
+        replica.audit(entry.because(&choice.reason).detail(&format!("{what} {}", id(found))))?;
+    }
+    Ok(chosen.iter().map(|found| summary(&roster, found)).collect())
+}
+
+/// Work that counts may have built on the position before anybody decided; then what it had overwritten
+/// was put back. Now that it counts its values take that place again, unless somebody has written since.
+fn reinstate(replica: &Replica, found: &Quarantined) -> Result<(), RelayError> {
+    let mut edits = Vec::new();
+    for change in &found.record.transaction.changes {
+        let Some(view) = replica.get(&found.scope, change.kind, &change.doc)? else { continue };
+        let put_back = |op: &&Op| {
+            let register = match &op.target {
+                Target::Field(key) => view.fields.get(key),
+                Target::Entry { container, key } => {
+                    view.sets.get(container.as_str()).and_then(|entries| entries.get(key))
+                }
+                Target::Event { .. } => None,
+            };
+            register.is_some_and(|register| {
+                register.shown.worker == NOBODY && Some(&register.shown.value) != op.value.as_ref()
+            })
+        };
+        let ops: Vec<Op> = change.ops.iter().filter(put_back).cloned().collect();
+        if !ops.is_empty() {
+            edits.push(Edit { doc: change.doc, kind: change.kind, ops });
+        }
+    }
+    if !edits.is_empty() {
+        replica.commit_in_no_name(&found.scope, edits)?;
+    }
+    Ok(())
+}
+
+/// A position of a list in one line.
+pub(crate) fn line(entry: &Value) -> String {
+    let text = |name: &str| entry[name].as_str().unwrap_or_default();
+    let kinds: Vec<&str> =
+        entry["kinds"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    format!(
+        "{}  {}  {}  {}  {}  {}  {}",
+        text("id"),
+        text("at"),
+        text("scope"),
+        text("worker"),
+        text("device"),
+        kinds.join(","),
+        text("reason_zh"),
+    )
+}
+
+/// One position with what it would write, for people.
+pub(crate) fn lines(entry: &Value) -> Vec<String> {
+    let mut lines = vec![line(entry)];
+    for change in entry["changes"].as_array().into_iter().flatten() {
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        lines.push(format!("  {} {}", text(&change["kind"]), text(&change["doc"])));
+        for op in change["ops"].as_array().into_iter().flatten() {
+            let (field, value, now) = (text(&op["field"]), text(&op["value"]), text(&op["now"]));
+            lines.push(format!("    {field}: {now} → {value}"));
+        }
+    }
+    lines
+}
