@@ -389,9 +389,9 @@ fn run(command: Command) -> Result<(), RelayError> {
             })?;
             let answer = ask(&dir, &Request::Roster(command), || roster(&dir))?;
             if json {
-                say(&answer["json"].to_string())
+                say(&answer["json"].to_string());
             } else {
-                say(text(&answer, "text"))
+                say(text(&answer, "text"));
             }
             Ok(())
         }

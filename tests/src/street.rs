@@ -112,6 +112,41 @@ impl Relay {
         }
     }
 
+    /// Asks the serving relay through its control socket.
+    pub fn ask(&self, request: &serde_json::Value) -> serde_json::Value {
+        match tokio::task::block_in_place(|| wangge_node::control::ask(&self.dir, request, |_, _, _| ())) {
+            Ok(Some(wangge_node::control::Line::Answer(answer))) => answer,
+            other => panic!("{request}: {other:?}"),
+        }
+    }
+
+    /// A command of the roster at the serving relay; its answer for programs.
+    pub fn roster(&self, words: &[&str]) -> serde_json::Value {
+        let command = roster_command(words);
+        self.ask(&serde_json::json!({ "Roster": command }))["json"].clone()
+    }
+
+    /// Positions in quarantine.
+    pub fn quarantine(&self) -> Vec<serde_json::Value> {
+        self.ask(&serde_json::json!("Quarantine")).as_array().expect("a list").clone()
+    }
+
+    /// Waits until so many positions are in quarantine.
+    pub async fn until_quarantine(&self, count: usize) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        while self.quarantine().len() != count {
+            assert!(tokio::time::Instant::now() < deadline, "{:?}", self.quarantine());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Accepts or discards all that waits in quarantine.
+    pub fn settle_quarantine(&self, accept: bool) {
+        let choice =
+            serde_json::json!({ "ids": [], "device": null, "all": true, "accept": accept, "reason": "" });
+        self.ask(&serde_json::json!({ "Settle": choice }));
+    }
+
     /// Digest lines of the serving relay.
     pub fn digests(&self) -> Vec<String> {
         match tokio::task::block_in_place(|| wangge_node::control::ask(&self.dir, &"Digest", |_, _, _| ())) {
@@ -121,6 +156,17 @@ impl Relay {
             other => panic!("no digests: {other:?}"),
         }
     }
+}
+
+/// What a line of `roster …` asks for.
+fn roster_command(words: &[&str]) -> wangge_node::command::RosterCommand {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(subcommand)]
+        command: wangge_node::command::RosterCommand,
+    }
+    let words = std::iter::once("roster").chain(words.iter().copied());
+    <Line as clap::Parser>::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).command
 }
 
 /// Opens the roster of a relay that is not serving.
@@ -200,6 +246,37 @@ impl Worker {
     pub fn view(&self, scope: &Scope, doc: DocId) -> Option<DocumentView> {
         self.replica.apply().expect("applies");
         self.replica.get(scope, Kind::PERSON, &doc).expect("reads")
+    }
+
+    /// A command of the roster on this worker's replica.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub fn roster(
+        &self,
+        words: &[&str],
+    ) -> Result<wangge_node::command::Answer, wangge_node::command::CommandError> {
+        wangge_node::command::roster::execute(&self.replica, &roster_command(words))
+    }
+
+    /// The log that it writes in a scope.
+    pub fn log(&self, scope: &Scope) -> wangge_model::identity::LogId {
+        let profile = self.replica.profile();
+        wangge_model::identity::LogId::derive(scope, &profile.replica(), profile.epoch())
+    }
+
+    /// Syncs until the centre has decided all that this worker wrote in `scope`.
+    pub async fn decided(&self, scope: &Scope) {
+        let log = self.log(scope);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        loop {
+            self.sync().await;
+            if self.replica.decided(scope, &log) >= self.replica.clocks()[scope].0.len_of(&log) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "the centre decides nothing");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Syncs one scope alone with the relay.

@@ -1,10 +1,8 @@
 //! Who may write what: refused on the device, void at the centre, and what becomes of work that builds
 //! on something void.
 
-use std::time::Duration;
-
 use wangge_model::document::{Document, Op, Scalar, Target};
-use wangge_model::identity::{DocId, LogId, Role, Scope};
+use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::log::{Run, next_head, sign_head};
 use wangge_model::schema::{Kind, kinds};
 use wangge_model::transaction::Transaction;
@@ -12,15 +10,9 @@ use wangge_model::verdict::VoidReason;
 use wangge_node::replica::{Edit, ReplicaError};
 use wangge_tests::street::{GRIDS, Relay, Worker, assert_equal, grid, number, put};
 
-/// The log that a worker's replica writes in a scope.
-fn log_of(worker: &Worker, scope: &Scope) -> LogId {
-    let profile = worker.replica.profile();
-    LogId::derive(scope, &profile.replica(), profile.epoch())
-}
-
 /// What a changed program would write after all that `author` wrote: signed by its key, checked by nobody.
 fn forged(author: &Worker, scope: &Scope, worker: DocId, edit: &Edit) -> Run {
-    let log = log_of(author, scope);
+    let log = author.log(scope);
     let written = author.replica.load_run(scope, &log, 1, None).expect("loads");
     let before = written.last().and_then(|run| run.transactions.last());
     let before: &Transaction = before.expect("the log has begun");
@@ -52,21 +44,6 @@ fn forged(author: &Worker, scope: &Scope, worker: DocId, edit: &Edit) -> Run {
 fn take(worker: &Worker, scope: &Scope, run: Run) {
     assert_eq!(worker.replica.ingest(scope, vec![run]).expect("well signed"), []);
     worker.settle();
-}
-
-/// Syncs until the centre has decided all that `worker` wrote in `scope`.
-async fn decided(worker: &Worker, scope: &Scope) {
-    let log = log_of(worker, scope);
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-    loop {
-        worker.sync().await;
-        let written = worker.replica.clocks()[scope].0.len_of(&log);
-        if worker.replica.decided(scope, &log) >= written {
-            return;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "the centre decides nothing");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// A worker's device says at once what the centre would not let count, and who may do it.
@@ -103,8 +80,8 @@ async fn a_device_refuses_what_the_centre_would_void() {
     }
     window.sync().await;
     for at in 0..GRIDS.len() {
-        decided(&window, &grid(at)).await;
-        assert_eq!(window.replica.void_reason(&grid(at), &log_of(&window, &grid(at)), 1), None);
+        window.decided(&grid(at)).await;
+        assert_eq!(window.replica.void_reason(&grid(at), &window.log(&grid(at)), 1), None);
     }
 }
 
@@ -129,9 +106,9 @@ async fn honest_work_that_builds_on_a_void_change_stands() {
     take(&ben, &grid(0), run);
     assert_eq!(ben.view(&grid(0), doc).expect("there").text("phone"), "13999999999");
     ben.set(&grid(0), doc, &[("note", "独居"), ("name", "张三丰")]);
-    decided(&ben, &grid(0)).await;
+    ben.decided(&grid(0)).await;
     carl.sync().await;
-    let log = log_of(&mallory, &grid(0));
+    let log = mallory.log(&grid(0));
     for worker in [&ben, &carl] {
         worker.until(&grid(0), doc, |view| view.text("phone") == "13800000001").await;
         let view = worker.view(&grid(0), doc).expect("there");
@@ -221,9 +198,9 @@ async fn what_commit_accepts_the_centre_accepts() {
     assert!(saved > 20 && refused > 20, "{saved} saved, {refused} refused");
     for worker in &workers {
         for scope in worker.replica.scopes() {
-            let log = log_of(worker, &scope);
+            let log = worker.log(&scope);
             if worker.replica.clocks()[&scope].0.len_of(&log) > 0 {
-                decided(worker, &scope).await;
+                worker.decided(&scope).await;
                 for seq in 1..=worker.replica.clocks()[&scope].0.len_of(&log) {
                     let void = worker.replica.void_reason(&scope, &log, seq);
                     assert_eq!(void, None, "SEED={seed}: {scope} {seq}");

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use wangge_model::audit::{Entry, What};
 use wangge_model::enrolment::{EnrolmentError, Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
+use wangge_model::roster::Standing;
 use wangge_model::wire::{Frame, FrameBuffer, Join, Joined};
 
 use super::door::{Door, Guest, Knock, Limits};
@@ -57,6 +58,10 @@ impl Gate for NeighbourGate {
         if enrolment.replica != *peer {
             let error = EnrolmentError::Replica { named: enrolment.replica, shown: *peer };
             return Err(error.to_string());
+        }
+        let roster = self.replica.roster().map_err(|e| e.to_string())?;
+        if roster.replicas().get(peer).is_some_and(|entry| entry.standing == Standing::Revoked) {
+            return Err("the centre has revoked this device / 此设备已被社管中心注销".to_owned());
         }
         if enrolment.lease_until_ms < self.replica.now_ms() {
             return Err(EnrolmentError::Lapsed { replica: *peer }.to_string());

@@ -215,9 +215,11 @@ impl Replica {
             }
             // What was doubtful here and counts after all.
             let doubted: Vec<u64> = voids
-                .range((log, before + 1)..=(log, upto))
+                .range((log, before.saturating_add(1).min(upto))..=(log, upto))
                 .filter(|((_, seq), reason)| {
-                    **reason != VoidReason::Form && !verdict.voids.iter().any(|void| void.seq == *seq)
+                    *seq > before
+                        && **reason != VoidReason::Form
+                        && !verdict.voids.iter().any(|void| void.seq == *seq)
                 })
                 .map(|((_, seq), _)| *seq)
                 .collect();
