@@ -38,6 +38,17 @@ pub struct Seen {
     pub head: [u8; 4],
 }
 
+/// What is left of a change whose document was erased: enough for the chain to verify.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Erased {
+    /// Its place among the transaction's changes, from 0, those that were erased counted.
+    pub at: u16,
+    /// The document.
+    pub doc: DocId,
+    /// The salted hash of the change.
+    pub hash: Hash,
+}
+
 /// One transaction.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Transaction {
@@ -61,6 +72,17 @@ pub struct Transaction {
     pub changes: Vec<Change>,
     /// The relay's decisions; only its own logs have any.
     pub verdicts: Vec<Verdict>,
+    /// Changes whose documents were erased, ascending by place.
+    pub erased: Vec<Erased>,
+}
+
+/// One change of a transaction, or what is left of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// The change.
+    Change(&'a Change),
+    /// Its hash.
+    Erased(&'a Erased),
 }
 
 /// What hides the content of a scope's documents from hashes: known to the scope's holders only.
@@ -84,6 +106,12 @@ impl ScopeSecret {
         let mut id = [0; 16];
         id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         DocId(id)
+    }
+
+    /// The salted hash of a change, as it enters its transaction's.
+    pub fn change_hash(&self, change: &Change) -> Hash {
+        let payload = postcard::to_stdvec(change).unwrap_or_default();
+        Hash(*blake3::keyed_hash(&self.salt(&change.doc), &payload).as_bytes())
     }
 
     /// Salt of the hashes of changes to `doc`.
@@ -136,18 +164,59 @@ impl Transaction {
             self.actor_nonce,
             &self.opening,
             &self.seen,
-            self.changes.len(),
+            self.changes.len() + self.erased.len(),
             &self.verdicts,
         );
         let header = postcard::to_stdvec(&header).unwrap_or_default();
         hasher.update(&(header.len() as u64).to_le_bytes());
         hasher.update(&header);
-        for change in &self.changes {
-            let payload = postcard::to_stdvec(change).unwrap_or_default();
-            hasher.update(&change.doc.0);
-            hasher.update(blake3::keyed_hash(&secret.salt(&change.doc), &payload).as_bytes());
+        for place in self.places() {
+            let (doc, hash) = match place {
+                Place::Change(change) => (change.doc, secret.change_hash(change)),
+                Place::Erased(erased) => (erased.doc, erased.hash),
+            };
+            hasher.update(&doc.0);
+            hasher.update(&hash.0);
         }
         Hash(*hasher.finalize().as_bytes())
+    }
+
+    /// Its changes in their order, erased ones included.
+    pub fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        let mut changes = self.changes.iter();
+        let mut erased = self.erased.iter().peekable();
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let place = match erased.next_if(|erased| usize::from(erased.at) == at) {
+                Some(erased) => Place::Erased(erased),
+                None => Place::Change(changes.next()?),
+            };
+            at += 1;
+            Some(place)
+        })
+    }
+
+    /// Leaves of the changes to documents that `gone` names nothing but their hashes: the chain still
+    /// verifies. Returns whether there were any.
+    pub fn erase(&mut self, secret: &ScopeSecret, gone: impl Fn(&DocId) -> bool) -> bool {
+        if !self.changes.iter().any(|change| gone(&change.doc)) {
+            return false;
+        }
+        let mut stays = Vec::new();
+        let mut erased = Vec::new();
+        for (at, place) in self.places().enumerate() {
+            match place {
+                Place::Erased(already) => erased.push(already.clone()),
+                Place::Change(change) if gone(&change.doc) => {
+                    // Limits on changes keep the place far below 65,536.
+                    let at = u16::try_from(at).unwrap_or(u16::MAX);
+                    erased.push(Erased { at, doc: change.doc, hash: secret.change_hash(change) });
+                }
+                Place::Change(change) => stays.push(change.clone()),
+            }
+        }
+        (self.changes, self.erased) = (stays, erased);
+        true
     }
 
     /// Checks all that can be checked without any document: counts, sizes, the form of each change.
@@ -156,13 +225,14 @@ impl Transaction {
     /// The first rule that it breaks.
     pub fn check_form(&self) -> Result<(), TransactionError> {
         let at = |breach| TransactionError { log: self.log, seq: self.seq, breach };
-        if self.changes.len() > CHANGES_MAX {
-            return Err(at(Breach::Changes { count: self.changes.len() }));
+        let count = self.changes.len() + self.erased.len();
+        if count > CHANGES_MAX {
+            return Err(at(Breach::Changes { count }));
         }
         if self.seen.len() > SEEN_MAX || self.verdicts.len() > VERDICTS_MAX {
             return Err(at(Breach::Lists { seen: self.seen.len(), verdicts: self.verdicts.len() }));
         }
-        if self.changes.is_empty() && self.verdicts.is_empty() {
+        if count == 0 && self.verdicts.is_empty() {
             return Err(at(Breach::Empty));
         }
         if (self.seq == 1) != self.opening.is_some() || (self.seq == 1 && self.actor_nonce.is_none()) {
@@ -176,6 +246,17 @@ impl Transaction {
                 return Err(at(Breach::Twice { doc: change.doc }));
             }
             change.check_form().map_err(|e| at(Breach::Change(e)))?;
+        }
+        let mut next = 0;
+        for (index, erased) in self.erased.iter().enumerate() {
+            if erased.at < next || usize::from(erased.at) >= count {
+                return Err(at(Breach::Erased { place: erased.at }));
+            }
+            next = erased.at + 1;
+            let known = self.changes.iter().map(|change| change.doc);
+            if known.chain(self.erased[..index].iter().map(|other| other.doc)).any(|doc| doc == erased.doc) {
+                return Err(at(Breach::Twice { doc: erased.doc }));
+            }
         }
         Ok(())
     }
@@ -210,6 +291,8 @@ pub enum Breach {
     Opening,
     #[error("Lamport number {found} is not 1 + the greatest that its author had seen")]
     Lamport { found: u64 },
+    #[error("it has an erased change at place {place}, where none can be")]
+    Erased { place: u16 },
     #[error("it changes document {doc} twice")]
     Twice { doc: DocId },
     #[error(transparent)]

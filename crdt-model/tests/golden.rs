@@ -95,6 +95,7 @@ fn sample() -> (Document, Run, Hash) {
                 Vec::new()
             },
             changes: vec![change.clone()],
+            erased: Vec::new(),
             verdicts: if seq == 2 {
                 let voids = vec![Void { seq: 3, reason: VoidReason::ScopeNotHeld }];
                 vec![Verdict {

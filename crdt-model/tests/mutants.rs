@@ -167,6 +167,7 @@ fn run() -> (Scope, ScopeSecret, Run) {
             seen: Vec::new(),
             changes: vec![change],
             verdicts: Vec::new(),
+            erased: Vec::new(),
         };
         head = next_head(&head, &transaction.hash(&secret));
         transactions.push(transaction);

@@ -159,4 +159,6 @@ pub const DICTIONARY: &[&str] = &[
     "merged_into",
     "moved_to",
     "moved_from",
+    "document",
+    "done",
 ];

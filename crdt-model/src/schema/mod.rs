@@ -6,6 +6,7 @@
 mod case;
 mod centre;
 mod dictionary;
+mod erasure;
 mod form;
 mod not_collected;
 mod organisation;
@@ -43,6 +44,10 @@ impl Kind {
     pub const WORKER: Self = Self(5);
     /// One installation on one device.
     pub const REPLICA: Self = Self(6);
+    /// An order to erase a document (清除指令).
+    pub const ERASURE: Self = Self(65);
+    /// Which replicas have done it.
+    pub const ERASURE_REPORT: Self = Self(66);
     /// 交办单: what a team is to do about a case.
     pub const ORDER: Self = Self(80);
     /// A version of the rules that cases fold under.
@@ -237,8 +242,15 @@ const fn event(name: &'static str, label: &'static str, roles: &'static [Role]) 
 
 /// Every kind that this version knows.
 pub fn kinds() -> impl Iterator<Item = &'static KindSpec> {
-    let families =
-        [registers::KINDS, case::KINDS, roster::KINDS, work::KINDS, centre::KINDS, organisation::KINDS];
+    let families = [
+        registers::KINDS,
+        case::KINDS,
+        roster::KINDS,
+        work::KINDS,
+        centre::KINDS,
+        organisation::KINDS,
+        erasure::KINDS,
+    ];
     let all = families.into_iter().flatten();
     #[cfg(test)]
     let all = all.chain(EXTENDED);

@@ -8,7 +8,7 @@ use crate::document::{Change, DEPS_MAX, Dep, KEY_LEN_BYTES_MAX, OPS_MAX, Op, Tar
 use crate::identity::{DocId, Epoch, Hash, LogId, ReplicaId, Scope};
 use crate::log::{Branch, HeadSignature, Run};
 use crate::schema::Kind;
-use crate::transaction::{CHANGES_MAX, Opening, SEEN_MAX, Seen, Transaction};
+use crate::transaction::{CHANGES_MAX, Erased, Opening, Place, SEEN_MAX, Seen, Transaction};
 use crate::verdict::Verdict;
 
 /// Longest batch, unfolded, in bytes.
@@ -127,7 +127,7 @@ fn write_transaction(
         (OPENING, transaction.opening.is_some()),
         (SEEN, !transaction.seen.is_empty()),
         (VERDICTS, !transaction.verdicts.is_empty()),
-        (CHANGES, transaction.changes.len() != 1),
+        (CHANGES, transaction.places().count() != 1),
     ] {
         if on {
             flags |= flag;
@@ -173,11 +173,19 @@ fn write_transaction(
     if !transaction.verdicts.is_empty() {
         writer.bytes(&postcard::to_stdvec(&transaction.verdicts).unwrap_or_default());
     }
-    if transaction.changes.len() != 1 {
-        writer.uint(transaction.changes.len() as u64);
+    let places = transaction.places().count();
+    if places != 1 {
+        writer.uint(places as u64);
     }
-    for change in &transaction.changes {
-        write_change(writer, change, &mut last.kind);
+    for place in transaction.places() {
+        match place {
+            Place::Change(change) => write_change(writer, change, &mut last.kind),
+            Place::Erased(erased) => {
+                writer.raw(&erased.doc.0);
+                writer.u8(ERASED);
+                writer.raw(&erased.hash.0);
+            }
+        }
     }
     last.lamport = transaction.lamport;
     last.wall_ms = transaction.wall_ms;
@@ -191,6 +199,8 @@ const DEPS_INLINE: u8 = 3;
 const ONE_OP: u8 = 4;
 const SAME_KIND: u8 = 8;
 const BASE: u8 = 16;
+/// Stands alone: the document was erased, and the hash of the change follows.
+const ERASED: u8 = 32;
 
 fn write_change(writer: &mut Writer, change: &Change, last_kind: &mut Option<Kind>) {
     writer.raw(&change.doc.0);
@@ -339,20 +349,43 @@ fn read_transaction(
         Vec::new()
     };
     let count = if has(CHANGES) { reader.count("a count of changes", CHANGES_MAX)? } else { 1 };
-    let mut changes = Vec::new();
-    for _ in 0..count {
-        changes.push(read_change(reader, &mut last.kind)?);
+    let (mut changes, mut erased) = (Vec::new(), Vec::new());
+    for at in 0..count {
+        match read_change(reader, &mut last.kind)? {
+            Read::Change(change) => changes.push(change),
+            Read::Erased(doc, hash) => erased.push(Erased { at: at as u16, doc, hash }),
+        }
     }
     last.lamport = lamport;
     last.wall_ms = wall_ms;
     last.worker = Some(worker);
-    Ok(Transaction { log, seq, lamport, wall_ms, worker, actor_nonce, opening, seen, changes, verdicts })
+    Ok(Transaction {
+        log,
+        seq,
+        lamport,
+        wall_ms,
+        worker,
+        actor_nonce,
+        opening,
+        seen,
+        changes,
+        verdicts,
+        erased,
+    })
 }
 
-fn read_change(reader: &mut Reader<'_>, last_kind: &mut Option<Kind>) -> Result<Change, WireError> {
+enum Read {
+    Change(Change),
+    Erased(DocId, Hash),
+}
+
+fn read_change(reader: &mut Reader<'_>, last_kind: &mut Option<Kind>) -> Result<Read, WireError> {
     let what = "a change";
     let doc = DocId(reader.array(what)?);
     let head = reader.u8(what)?;
+    if head == ERASED {
+        return Ok(Read::Erased(doc, Hash(reader.array(what)?)));
+    }
     if head > (DEPS_INLINE | ONE_OP | SAME_KIND | BASE) {
         return Err(WireError::Tag { what, tag: head.into() });
     }
@@ -377,5 +410,5 @@ fn read_change(reader: &mut Reader<'_>, last_kind: &mut Option<Kind>) -> Result<
         let (target, tag) = read_target(reader)?;
         ops.push(Op { target, value: read_scalar(reader, tag)? });
     }
-    Ok(Change { doc, kind, base, deps, ops })
+    Ok(Read::Change(Change { doc, kind, base, deps, ops }))
 }

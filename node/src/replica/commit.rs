@@ -136,6 +136,7 @@ impl Replica {
                 seen,
                 changes,
                 verdicts,
+                erased: Vec::new(),
             };
             transaction.check_form().map_err(|e| ReplicaError::Form(e.to_string()))?;
             let head = next_head(&head, &transaction.hash(&scoped.secret));

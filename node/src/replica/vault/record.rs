@@ -22,6 +22,7 @@ pub(crate) fn encode_record(record: &LogRecord) -> Vec<u8> {
             seen: record.transaction.seen.clone(),
             verdicts: record.transaction.verdicts.clone(),
             opening: record.transaction.opening.clone(),
+            erased: record.transaction.erased.clone(),
             ..record.transaction
         },
     };
