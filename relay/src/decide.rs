@@ -46,5 +46,8 @@ pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::Replica
             replica.commit_verdicts(&scope, part)?;
         }
     }
-    restore(replica)
+    restore(replica)?;
+    // Orders count once they are decided.
+    replica.obey_erasures()?;
+    Ok(())
 }

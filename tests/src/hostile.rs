@@ -217,6 +217,7 @@ impl Pen {
             seen: Vec::new(),
             changes,
             verdicts: Vec::new(),
+            erased: Vec::new(),
         }
     }
 

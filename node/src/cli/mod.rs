@@ -15,7 +15,10 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use wangge_store::{Options, StoreError};
 
-use crate::command::{self, Answer, CodesCommand, Command, CommandError, Progress, Unwatched, exit};
+use crate::command::{
+    self, Answer, CodesCommand, Command, CommandError, DossierArgs, Progress, RegisterCommand, Unwatched,
+    exit,
+};
 use crate::control;
 use crate::replica::{Replica, ReplicaError};
 use crate::text::{self, Message, scrub};
@@ -183,6 +186,7 @@ fn make_absolute(command: &mut Command) {
     let file = match command {
         Command::Import(args) => &mut args.file,
         Command::Export(args) => &mut args.file,
+        Command::Person(RegisterCommand::Dossier(DossierArgs { out: Some(out), .. })) => out,
         Command::Work(command) => {
             for file in command.files() {
                 if let Ok(absolute) = std::path::absolute(&*file) {

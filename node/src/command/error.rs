@@ -13,6 +13,7 @@ use wangge_store::StoreError;
 
 use crate::net::NetError;
 use crate::replica::ReplicaError;
+use crate::replica::vault::VaultError;
 use crate::text::{Message, subject};
 
 /// What a process exits with.
@@ -51,7 +52,7 @@ impl CommandError {
     }
 
     /// The centre would not let it count.
-    fn may_not(scope: &Scope, refusal: &Refusal) -> Self {
+    pub(super) fn may_not(scope: &Scope, refusal: &Refusal) -> Self {
         let (zh, en) = subject(refusal);
         let scope = scope.to_string();
         let message =
@@ -94,6 +95,9 @@ impl From<ReplicaError> for CommandError {
     fn from(error: ReplicaError) -> Self {
         let (code, zh) = match &error {
             ReplicaError::Store(error) => return error.into(),
+            ReplicaError::Vault(VaultError::Store(error)) => return error.into(),
+            ReplicaError::Vault(error) => return error.into(),
+            ReplicaError::Erased { .. } => ("erased", None),
             ReplicaError::MayNot { scope, refusal } => return Self::may_not(scope, refusal),
             // These speak both languages themselves.
             ReplicaError::NoReplica { .. } => ("no-replica", None),
@@ -112,6 +116,28 @@ impl From<ReplicaError> for CommandError {
             None => error.to_string(),
             Some(zh) => zh.ahead_of(&error),
         };
+        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED }
+    }
+}
+
+impl From<&VaultError> for CommandError {
+    fn from(error: &VaultError) -> Self {
+        let (code, speaks_both) = match error {
+            VaultError::PinNeeded => ("pin-needed", true),
+            VaultError::PinWrong { .. } => ("pin-wrong", true),
+            VaultError::PinWait { .. } => ("pin-wait", true),
+            VaultError::PinLength { .. } => ("pin-length", true),
+            VaultError::NoPin => ("pin-none", true),
+            VaultError::Line => ("recovery-line", true),
+            VaultError::NoRecovery => ("recovery-none", true),
+            VaultError::Older { .. } => ("older-version", true),
+            VaultError::Missing { .. } | VaultError::Damaged { .. } | VaultError::Unreadable => {
+                ("key-file", true)
+            }
+            VaultError::File { .. } => ("key-file", true),
+            _ => ("failed", false),
+        };
+        let message = if speaks_both { error.to_string() } else { Message::Internal.ahead_of(error) };
         Self { message, code: Cow::Borrowed(code), exit: exit::FAILED }
     }
 }

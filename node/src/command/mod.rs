@@ -5,7 +5,9 @@
 mod case;
 mod codes;
 mod conflicts;
+mod dossier;
 mod edits;
+mod erase;
 mod error;
 mod export;
 mod import;
@@ -35,6 +37,8 @@ use crate::replica::Replica;
 pub use case::{CaseCommand, ListCasesArgs, NoteArgs, ReportArgs, ShowCaseArgs};
 pub use codes::{CodesCommand, SetTableArgs, ShowTableArgs};
 pub use conflicts::{ConflictsCommand, ListConflictsArgs, SettleArgs};
+pub use dossier::DossierArgs;
+pub use erase::{EraseArgs, EraseCommand};
 pub use error::{CommandError, exit};
 pub use export::{ExportArgs, ExportKind};
 pub use import::{ImportArgs, ImportKind};
@@ -100,6 +104,8 @@ pub enum Command {
     /// Workers, posts, devices.
     #[command(subcommand)]
     Roster(RosterCommand),
+    /// Erases what is held on a resident, everywhere.
+    Erase(EraseArgs),
     /// One session with the relay.
     Sync(SyncArgs),
     /// Grid work and the centre's records.
@@ -143,6 +149,7 @@ pub fn execute(
     match command {
         Command::Digest => status::digest(replica),
         Command::Status => status::status(replica),
+        Command::Person(RegisterCommand::Dossier(args)) => dossier::dossier(replica, args),
         Command::Person(command) => register::execute(replica, Kind::PERSON, command),
         Command::Place(command) => register::execute(replica, Kind::PLACE, command),
         Command::Household(command) => register::execute(replica, Kind::HOUSEHOLD, command),
@@ -157,6 +164,7 @@ pub fn execute(
         Command::Import(args) => import::execute(replica, args, progress),
         Command::Export(args) => export::execute(replica, args, progress),
         Command::Roster(command) => roster::execute(replica, command),
+        Command::Erase(args) => erase::execute(replica, args),
         Command::Work(command) => work::execute(replica, command),
         Command::ReportSealed(args) => sealed::execute(replica, args),
         Command::Sync(_) => Err(sync::needs_network()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
 
 use wangge_model::audit::{Entry, Source, What};
 use wangge_model::document::{Document, DocumentError};
@@ -75,8 +76,12 @@ impl Replica {
     /// # Errors
     /// [`ReplicaError`] if the store or a document is damaged.
     pub fn apply(&self) -> Result<bool, ReplicaError> {
-        let turn = lock(&self.documents);
-        self.apply_all(&turn)
+        let any = {
+            let turn = lock(&self.documents);
+            self.apply_all(&turn)?
+        };
+        self.obey_if_due()?;
+        Ok(any)
     }
 
     pub(super) fn apply_all(&self, _turn: &MutexGuard<'_, ()>) -> Result<bool, ReplicaError> {
@@ -193,6 +198,7 @@ impl Replica {
             scoped.decided = decisions.decided;
         }
         if *scope == Scope::Street {
+            self.orders_due.store(true, Ordering::Release);
             self.refresh_roster()?;
         }
         Ok(true)

@@ -89,6 +89,9 @@ impl Replica {
         let mut changes = Vec::new();
         let mut documents: Vec<Document> = Vec::new();
         for edit in edits {
+            if self.is_erased(&edit.doc) {
+                return Err(ReplicaError::Erased { document: edit.doc });
+            }
             let document = match self.load_document(scope, edit.kind, &edit.doc)? {
                 Some(document) => document,
                 None => Document::new(edit.doc, edit.kind).map_err(|e| ReplicaError::Form(e.to_string()))?,

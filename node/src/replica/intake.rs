@@ -1,11 +1,12 @@
 //! Taking transactions in from a peer: checked against the logs, appended, durable, acknowledged. No
 //! document is opened here; what the transactions mean follows in `apply`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wangge_model::audit::{Entry, What};
 use wangge_model::clock::Extent;
-use wangge_model::identity::{Epoch, LogId, ReplicaId, Scope};
+use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Scope};
 use wangge_model::ingest::{Outcome, ingest};
 use wangge_model::log::{Branch, Checked, LogError, Run};
 use wangge_model::materialise::Applied;
@@ -15,7 +16,7 @@ use wangge_store::Batch;
 
 use super::scope::{HeldScope, ScopeState, extent_of};
 use super::vault::encode_record;
-use super::{Replica, ReplicaError, encode, keys, lock};
+use super::{Replica, ReplicaError, State, encode, keys, lock};
 
 /// A run that did not fit: what to tell the peer is held of the log.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,6 +53,14 @@ pub enum IntakeError {
         /// Where.
         scope: Scope,
     },
+    /// The peer gives a hash in place of a change, and no order here says why.
+    #[error("a change to document {document} of log {log} is withheld, and no order of erasure says why")]
+    Withheld {
+        /// The log.
+        log: LogId,
+        /// The document.
+        document: DocId,
+    },
     /// This side cannot.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
@@ -72,6 +81,7 @@ impl Replica {
     /// [`IntakeError::Log`] if the peer broke a rule; what came before the bad run is kept.
     pub fn ingest(self: &Arc<Self>, scope: &Scope, runs: Vec<Run>) -> Result<Vec<Misfit>, IntakeError> {
         self.recover()?;
+        self.check_withheld(&runs)?;
         let mut misfits = Vec::new();
         let forked = self.take_in(scope, runs, false, &mut misfits)?;
         if !forked.is_empty() {
@@ -82,6 +92,26 @@ impl Replica {
             self.settle()?;
         }
         Ok(misfits)
+    }
+
+    /// Refuses runs in which a peer leaves out what no order allows it to: nobody may withhold.
+    fn check_withheld(&self, runs: &[Run]) -> Result<(), IntakeError> {
+        let withheld = || {
+            let state = lock(&self.state);
+            let mut erased = runs.iter().flat_map(|run| {
+                run.transactions.iter().flat_map(|t| t.erased.iter().map(|e| (run.log, e.doc)))
+            });
+            erased.find(|(_, document)| !state.erased.contains(document))
+        };
+        if withheld().is_some() {
+            // The order may have come a moment ago.
+            self.settle()?;
+            self.apply()?;
+        }
+        match withheld() {
+            Some((log, document)) => Err(IntakeError::Withheld { log, document }),
+            None => Ok(()),
+        }
     }
 
     /// Waits until everything queued is on the disk.
@@ -107,8 +137,9 @@ impl Replica {
             if let Some(reason) = &state.failed {
                 return Err(ReplicaError::Failed { reason: reason.clone() }.into());
             }
-            let roster = state.scopes.get(&Scope::Street).map(|street| street.secret.clone());
-            let Some(scoped) = state.scopes.get_mut(scope) else {
+            let State { scopes, erased, .. } = &mut *state;
+            let roster = scopes.get(&Scope::Street).map(|street| street.secret.clone());
+            let Some(scoped) = scopes.get_mut(scope) else {
                 return Err(ReplicaError::NotHeld { scope: scope.clone() }.into());
             };
             let own = self.own_log(scope);
@@ -135,7 +166,7 @@ impl Replica {
                         if opens && checked.tip.identity.branch.is_some() {
                             forked.push(checked.log);
                         }
-                        append(scope, scoped, checked, &mut batch, &mut news);
+                        append(scope, scoped, checked, erased, &mut batch, &mut news);
                     }
                     Ok(Outcome::Rename { append: checked, .. }) if !may_rename => {
                         let transactions = checked.records.into_iter().map(|r| r.transaction).collect();
@@ -152,7 +183,7 @@ impl Replica {
                         took_back |= log == own;
                         tracing::warn!(%scope, %log, base, branch = %to, "a log forked: both branches are kept");
                         self.rename(scope, scoped, log, base, to, &mut batch, &mut news)?;
-                        append(scope, scoped, checked, &mut batch, &mut news);
+                        append(scope, scoped, checked, erased, &mut batch, &mut news);
                     }
                     Ok(Outcome::Gap { log }) => {
                         let held = scoped.durable.0.get(&log).copied().unwrap_or(NOTHING);
@@ -289,11 +320,16 @@ fn append(
     scope: &Scope,
     scoped: &mut ScopeState,
     checked: Checked,
+    erased: &BTreeSet<DocId>,
     batch: &mut Batch,
     news: &mut Vec<(LogId, Extent)>,
 ) {
-    let Checked { log, records, tip, .. } = checked;
-    for record in &records {
+    let Checked { log, mut records, tip, .. } = checked;
+    for record in &mut records {
+        if !erased.is_empty() && record.transaction.erase(&scoped.secret, |doc| erased.contains(doc)) {
+            let seq = record.transaction.seq;
+            tracing::info!(%scope, %log, seq, "a change to an erased document is left out");
+        }
         batch.put(keys::record(scope, &log, record.transaction.seq), encode_record(record));
     }
     batch.put(keys::tip(scope, &log), encode(&tip));

@@ -48,6 +48,19 @@ pub(crate) fn records(scope: &Scope, log: &LogId) -> Vec<u8> {
     logged(b'L', scope, log)
 }
 
+/// Transactions of all logs of a scope.
+pub(crate) fn all_records(scope: &Scope) -> Vec<u8> {
+    scoped(b'L', scope)
+}
+
+/// That a document was erased.
+pub(crate) fn erased(doc: &DocId) -> Vec<u8> {
+    [ERASED, &doc.0].concat()
+}
+
+/// Documents that were erased.
+pub(crate) const ERASED: &[u8] = b"e";
+
 /// How far each log has taken effect.
 pub(crate) fn applied(scope: &Scope) -> Vec<u8> {
     scoped(b'A', scope)

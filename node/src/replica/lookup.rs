@@ -114,7 +114,7 @@ impl Replica {
         for generation in 0..u32::MAX {
             let id = secret.natural_id(kind, number, generation);
             let taken = match self.get(scope, kind, &id)? {
-                None => false,
+                None => self.is_erased(&id),
                 // Closed, or its number was corrected: another generation.
                 Some(view) => view.is_closed() || !view.texts(natural).iter().any(|text| text == number),
             };

@@ -8,6 +8,7 @@
 mod apply;
 mod audit;
 mod commit;
+mod erase;
 mod intake;
 pub mod keys;
 mod lookup;
@@ -24,17 +25,18 @@ pub mod vault;
 mod verdicts;
 mod views;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::DocumentError;
-use wangge_model::identity::{LogId, ReplicaId, Scope};
+use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::log::SigningKey;
 use wangge_model::right::Refusal;
 use wangge_model::session::Completeness;
@@ -42,6 +44,7 @@ use wangge_store::{Batch, Store, StoreError};
 
 pub use audit::{AuditBreak, AuditReport};
 pub use commit::{Committed, Edit};
+pub use erase::ErasureOrder;
 pub use intake::{IntakeError, Misfit};
 pub use lookup::{Delivery, Found, ScopeDigest};
 pub use machine::{Machine, System, World};
@@ -67,6 +70,8 @@ struct State {
     scopes: BTreeMap<Scope, ScopeState>,
     /// Set when a write of foreign transactions failed: what is in memory is ahead of the disk.
     failed: Option<String>,
+    /// Documents that were erased: nothing of them is taken in any more.
+    erased: BTreeSet<DocId>,
 }
 
 /// One replica.
@@ -79,6 +84,8 @@ pub struct Replica {
     actor_nonce: u64,
     state: Mutex<State>,
     documents: Mutex<()>,
+    /// Orders of erasure may have come that are not carried out.
+    orders_due: AtomicBool,
     subscribers: Mutex<Vec<UnboundedSender<Durable>>>,
     rosters: roster::Rosters,
     searched: search::Searched,
@@ -158,6 +165,21 @@ pub enum ReplicaError {
         scope: Scope,
         /// Why, and who may.
         refusal: Box<Refusal>,
+    },
+    /// The document was erased.
+    #[error("这份档案已按规定清除,不能再写\nthis record was erased by order: it cannot be written any more")]
+    Erased {
+        /// Which.
+        document: DocId,
+    },
+    /// A neighbour cannot begin with this replica.
+    #[error(
+        "{scope} 在本机清除过个人信息,新设备请直接向中心同步\n\
+         personal data of {scope} was erased here: a new device must begin at the centre"
+    )]
+    NoBeginning {
+        /// The scope.
+        scope: Scope,
     },
     /// A newer version wrote what has come.
     #[error(
@@ -291,8 +313,9 @@ impl Replica {
             profile: RwLock::new(profile.prepared()),
             actor_nonce: u64::from_le_bytes(world.random()?),
             world,
-            state: Mutex::new(State { scopes: BTreeMap::new(), failed: None }),
+            state: Mutex::new(State { scopes: BTreeMap::new(), failed: None, erased: BTreeSet::new() }),
             documents: Mutex::new(()),
+            orders_due: AtomicBool::new(true),
             subscribers: Mutex::new(Vec::new()),
             rosters: roster::Rosters::default(),
             searched: search::Searched::default(),
@@ -300,6 +323,10 @@ impl Replica {
             sealing: Mutex::new(()),
             sealed: tokio::sync::watch::Sender::new(0),
         };
+        for key in replica.store.scan_keys(keys::ERASED) {
+            let key = key?;
+            lock(&replica.state).erased.extend(key.get(1..).and_then(DocId::from_slice));
+        }
         replica.load_scopes()?;
         replica.renew_views()?;
         Ok(replica)

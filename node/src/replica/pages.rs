@@ -66,6 +66,10 @@ impl Replica {
         }
         let state = lock(&self.state);
         let scoped = state.scopes.get(scope).ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
+        if !self.is_centre() && scoped.tips.values().any(|tip| tip.floor > 0) {
+            // What lies below the floors came in pages, and they were given up.
+            return Err(ReplicaError::NoBeginning { scope: scope.clone() });
+        }
         let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
         let mut logs = Vec::new();
         let mut clock = Clock::default();
@@ -199,10 +203,16 @@ impl Replica {
             }
             return Ok((0, None));
         };
-        let pages = decode_page(packed, &secret).map_err(|e| ReplicaError::Form(e.to_string()))?;
+        let mut pages = decode_page(packed, &secret).map_err(|e| ReplicaError::Form(e.to_string()))?;
         let count = pages.len() as u64;
-        let kept = Page { end, packed: packed.to_vec(), signature: halves(signature) };
-        batch.put(keys::kept_page(scope, end.as_ref()), encode(&kept));
+        pages.retain(|page| !self.is_erased(&page.id));
+        if pages.len() as u64 == count {
+            let kept = Page { end, packed: packed.to_vec(), signature: halves(signature) };
+            batch.put(keys::kept_page(scope, end.as_ref()), encode(&kept));
+        } else {
+            // The page was made before an order that has come meanwhile: not to be passed on.
+            self.drop_kept_pages(scope, &mut batch)?;
+        }
         for (key, value) in self.take_pages(scope, &pages)? {
             match value {
                 Some(value) => batch.put(key, value),

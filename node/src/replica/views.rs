@@ -1,9 +1,10 @@
 //! Views as they lie beside the documents: what lists and searches read. No Automerge document is opened
 //! here, but to make views anew after a change of their form.
 
-use wangge_model::document::{Document, DocumentView, VIEW_FORMAT};
+use wangge_model::document::{Document, DocumentView, VIEW_FORMAT, stored_page};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
+use wangge_model::wire::PageChange;
 use wangge_store::Batch;
 
 use super::{Replica, ReplicaError, encode, keys, lock};
@@ -41,6 +42,22 @@ impl Replica {
         match self.store.get(&keys::view(scope, kind, doc))? {
             Some(bytes) => Ok(Some(DocumentView::unpack(*doc, &bytes)?)),
             None => Ok(None),
+        }
+    }
+
+    /// Every change of a document that was taken in, with where it came from.
+    ///
+    /// # Errors
+    /// If the document is damaged.
+    pub fn changes_of(
+        &self,
+        scope: &Scope,
+        kind: Kind,
+        doc: &DocId,
+    ) -> Result<Vec<PageChange>, ReplicaError> {
+        match self.store.get(&keys::document(scope, kind, doc))? {
+            Some(bytes) => Ok(stored_page(*doc, &bytes)?.changes),
+            None => Ok(Vec::new()),
         }
     }
 

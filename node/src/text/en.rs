@@ -106,6 +106,20 @@ pub(super) fn say(message: &Message<'_>) -> String {
                  or a case number, or look with find"
             )
         }
+        Message::EraseReasonMissing => "an erasure needs a reason: --reason".to_owned(),
+        Message::EraseReasonTells => {
+            "the reason goes to every device and stays: it must hold no name, number or phone".to_owned()
+        }
+        Message::EraseOrdered { .. } => {
+            "ordered; every device erases it when it syncs: see wangge erase status".to_owned()
+        }
+        Message::EraseStatus { done, total, accepted, .. } => {
+            let state = if accepted { "" } else { "; the centre has not accepted the order yet" };
+            format!("{done} of {total} devices have erased it{state}")
+        }
+        Message::EraseNone => "no orders of erasure".to_owned(),
+        Message::DossierWritten { .. } => "the copy is written".to_owned(),
+        Message::DossierPersonOnly => "there are dossiers of residents only".to_owned(),
         Message::IdMissing => "id_number=… is missing; for a person without one add --no-id".to_owned(),
         Message::AlreadyRegistered => {
             "registered already, nothing was changed; use set, or add --merge to fill in".to_owned()
@@ -208,6 +222,16 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("person show", "show a person"),
     ("person list", "list persons"),
     ("person find", "find persons"),
+    ("person dossier", "a copy of all that is held on a person (PIPL 45)"),
+    ("person dossier:out", "the file to write; shown if there is none"),
+    ("person dossier:reason", "who asked and why, for the audit"),
+    ("place dossier", "for persons only"),
+    ("place dossier:out", "the file to write"),
+    ("place dossier:reason", "why"),
+    ("erase", "erase all that is held on a person (centre)"),
+    ("erase:person", "the person: id (at least 6 digits) or ID number"),
+    ("erase:reason", "why; no personal data"),
+    ("erase status", "which devices have erased it and which have not"),
     ("place", "enterprises and other places"),
     ("place add", "register a place"),
     ("place set", "set fields of a place"),

@@ -152,6 +152,25 @@ pub enum Message<'a> {
     NotFound {
         key: &'a str,
     },
+    EraseReasonMissing,
+    EraseReasonTells,
+    EraseOrdered {
+        document: &'a str,
+    },
+    EraseStatus {
+        document: &'a str,
+        unit: &'a str,
+        at: &'a str,
+        reason: &'a str,
+        done: usize,
+        total: usize,
+        accepted: bool,
+    },
+    EraseNone,
+    DossierWritten {
+        file: &'a str,
+    },
+    DossierPersonOnly,
     IdMissing,
     AlreadyRegistered,
     AlsoRegistered {

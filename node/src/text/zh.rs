@@ -168,6 +168,18 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::NotFound { key } => {
             format!("本机没有“{key}”。可用标识(至少前 6 位)、身份号码、信用代码或编号;也可用 find 查找")
         }
+        Message::EraseReasonMissing => "清除个人信息要写明理由:--reason".to_owned(),
+        Message::EraseReasonTells => "理由会发到所有设备并长期保存,不能写姓名、号码、电话,请改写".to_owned(),
+        Message::EraseOrdered { document } => {
+            format!("已下达清除指令:{document}。各设备同步后执行,进度见 wangge erase status")
+        }
+        Message::EraseStatus { document, unit, at, reason, done, total, accepted } => {
+            let state = if accepted { "" } else { ",待中心确认" };
+            format!("{document} {unit} {at} {reason}:{done}/{total} 台已清除{state}")
+        }
+        Message::EraseNone => "没有清除指令".to_owned(),
+        Message::DossierWritten { file } => format!("个人信息副本已写入 {file}"),
+        Message::DossierPersonOnly => "只有实有人口有个人信息副本".to_owned(),
         Message::IdMissing => {
             "缺少 id_number=公民身份号码;境外人员可填 document_number=证件号码;确实都没有的,加 --no-id"
                 .to_owned()
@@ -273,6 +285,16 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("person show", "查看一人"),
     ("person list", "人员列表"),
     ("person find", "查找人员"),
+    ("person dossier", "导出一人的全部信息副本(个人信息保护法第四十五条)"),
+    ("person dossier:out", "写入的文件;不写则显示"),
+    ("person dossier:reason", "谁要的、为什么,记入审计"),
+    ("place dossier", "仅用于人员"),
+    ("place dossier:out", "写入的文件"),
+    ("place dossier:reason", "理由"),
+    ("erase", "清除一人的全部信息(中心)"),
+    ("erase:person", "人员:编号(至少 6 位)或公民身份号码"),
+    ("erase:reason", "理由,不能含个人信息"),
+    ("erase status", "哪些设备已清除,哪些还没有"),
     ("place", "场所、单位、企业"),
     ("place add", "登记场所"),
     ("place set", "修改场所资料"),

@@ -77,6 +77,7 @@ fn centre_run(edits: &[Edit]) -> Run {
             seen: Vec::new(),
             changes: edits.iter().map(draft).collect(),
             verdicts: Vec::new(),
+            erased: Vec::new(),
         };
         head = next_head(&head, &transaction.hash(&secret(&Scope::Street)));
         transactions.push(transaction);

@@ -16,7 +16,7 @@ use super::edits::{Edits, Reader};
 use super::key::{self, Target};
 use super::shown::{self, headline};
 use super::units::Units;
-use super::{Answer, CommandError, place};
+use super::{Answer, CommandError, DossierArgs, place};
 use crate::replica::{Edit, Replica, ReplicaError};
 use crate::text::{Message, RegisterMessage, Word};
 
@@ -48,6 +48,8 @@ pub enum RegisterCommand {
     Link(LinkArgs),
     /// Removes such a link.
     Unlink(UnlinkArgs),
+    /// A copy of all that is held on a resident.
+    Dossier(DossierArgs),
 }
 
 /// What to register.
@@ -219,6 +221,7 @@ pub(super) fn execute(
         RegisterCommand::Move(args) => record::move_away(replica, kind, args),
         RegisterCommand::Link(args) => record::link(replica, kind, args),
         RegisterCommand::Unlink(args) => record::unlink(replica, kind, args),
+        RegisterCommand::Dossier(_) => Err(CommandError::usage("person-only", &Message::DossierPersonOnly)),
     }
 }
 

@@ -1,0 +1,155 @@
+//! A copy of all that is held on a resident (个人信息保护法 45): every value with who wrote it and when,
+//! what is in conflict, all earlier values, and every record that names him.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use wangge_model::audit::{Entry, What};
+use wangge_model::document::{DocumentView, Target as Place};
+use wangge_model::identity::Scope;
+use wangge_model::schema::{Kind, kinds};
+
+use super::instant::short as time;
+use super::shown::{Sight, document_json_as, label};
+use super::units::Units;
+use super::workers::Workers;
+use super::{Answer, CommandError, key};
+use crate::replica::Replica;
+use crate::text::Message;
+
+/// Whose dossier, and where to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct DossierArgs {
+    /// The resident.
+    pub key: String,
+    /// The grid, if the key is in several.
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// The file to write; standard output by default.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Who asked, as the audit keeps it.
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+pub(super) fn dossier(replica: &Replica, args: &DossierArgs) -> Result<Answer, CommandError> {
+    let units = Units::load(replica)?;
+    let workers = Workers::load(replica)?;
+    let target = key::resolve(replica, &[Kind::PERSON], &args.key, args.unit.as_deref())?;
+    let (scope, view) = (&target.scope, &target.view);
+    let reason = args.reason.as_deref().unwrap_or("个人信息保护法第四十五条");
+    let entry = Entry::new(What::DOSSIER).about(scope, view.id).because(reason);
+    // It shows everything in full: not without a trace.
+    replica.audit(entry)?;
+    let delivery = replica.delivery(scope, view.kind, &view.id)?;
+    let dossier = json!({
+        "made_at": time(replica.now_ms()),
+        "street": replica.profile().grant().map(|grant| grant.street_name.clone()),
+        "unit": units.name(scope),
+        "person": document_json_as(&workers, scope, view, delivery, Sight::Full),
+        "history": history(replica, &workers, scope, view)?,
+        "records": naming(replica, &workers, view)?,
+    });
+    let text = serde_json::to_string_pretty(&dossier).unwrap_or_default();
+    let Some(out) = &args.out else { return Ok(Answer { json: dossier, text }) };
+    write(out, &text)?;
+    let file = out.display().to_string();
+    Ok(Answer { json: json!({ "file": file }), text: Message::DossierWritten { file: &file }.both() })
+}
+
+/// For the owner's eyes only.
+fn write(path: &Path, text: &str) -> Result<(), CommandError> {
+    let mut options = OpenOptions::new();
+    let done = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    done.map_err(|error| {
+        let reason = error.to_string();
+        CommandError::failed("file-unwritable", &Message::Output { reason: &reason }).about(path)
+    })
+}
+
+/// Every change of a document that was ever taken in, oldest first.
+fn history(
+    replica: &Replica,
+    workers: &Workers,
+    scope: &Scope,
+    view: &DocumentView,
+) -> Result<Vec<Value>, CommandError> {
+    let mut changes = Vec::new();
+    for change in replica.changes_of(scope, view.kind, &view.id)? {
+        let ops: Vec<Value> = change
+            .ops
+            .iter()
+            .map(|op| {
+                let (container, field) = match &op.target {
+                    Place::Field(field) => (None, field.as_str()),
+                    Place::Entry { container, key } => (Some(container.as_str()), key.as_str()),
+                    Place::Event { container } => (Some(container.as_str()), ""),
+                };
+                json!({
+                    "container": container,
+                    "field": field,
+                    "label": label(view.kind, field),
+                    "value": op.value.as_ref().map(wangge_model::document::Scalar::to_json),
+                })
+            })
+            .collect();
+        let origin = change.origin;
+        changes.push((
+            (origin.lamport, origin.log, origin.seq),
+            json!({
+                "by": workers.name(&origin.worker),
+                "at": time(origin.wall_ms),
+                "position": format!("{}:{}", origin.log, origin.seq),
+                "changes": ops,
+            }),
+        ));
+    }
+    changes.sort_by_key(|(order, _)| *order);
+    Ok(changes.into_iter().map(|(_, change)| change).collect())
+}
+
+/// Every record here that names the resident.
+fn naming(replica: &Replica, workers: &Workers, person: &DocumentView) -> Result<Vec<Value>, CommandError> {
+    let id = person.id.to_string();
+    let mut records = Vec::new();
+    for scope in replica.scopes() {
+        for spec in kinds() {
+            let mut found = Vec::new();
+            replica.each(&scope, spec.kind, |view| {
+                if view.id != person.id && names(&view, &id) {
+                    found.push(view);
+                }
+                true
+            })?;
+            for view in found {
+                let delivery = replica.delivery(&scope, spec.kind, &view.id)?;
+                records.push(document_json_as(workers, &scope, &view, delivery, Sight::Full));
+            }
+        }
+    }
+    Ok(records)
+}
+
+fn names(view: &DocumentView, id: &str) -> bool {
+    let has = |text: &str| text.contains(id);
+    view.fields.values().any(|register| register.claims().any(|claim| has(&claim.value.to_text())))
+        || view
+            .sets
+            .values()
+            .flatten()
+            .any(|(key, register)| has(key) || register.claims().any(|claim| has(&claim.value.to_text())))
+        || view.histories.values().flatten().any(|event| has(&event.value.to_text()))
+}
