@@ -71,6 +71,8 @@ fn a_report_that_cannot_be_right_is_refused() {
         (["--at", "明天"], "time-unreadable"),
         (["--at", "2125-01-01"], "time-ahead"),
         (["--place", "0123456789abcdef"], "not-found"),
+        (["--source", "飞鸽"], "source-unknown"),
+        (["--channel", "微信"], "channel"),
     ] {
         ana.refused(&[&report[..], &more].concat(), code);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wangge_model::verdict::in_parts;
+use wangge_node::command::carry_over;
 use wangge_node::replica::Replica;
 
 use crate::restore::restore;
@@ -34,7 +35,8 @@ pub(crate) async fn decide(replica: Arc<Replica>, stop: impl Future<Output = ()>
     }
 }
 
-/// Lets what arrived take effect and writes the verdicts that are due.
+/// Lets what arrived take effect, writes the verdicts that are due, and carries over between cases and the
+/// orders of teams.
 ///
 /// # Errors
 /// If something cannot be read or written; what is due stays due.
@@ -49,5 +51,10 @@ pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::Replica
     restore(replica)?;
     // Orders count once they are decided.
     replica.obey_erasures()?;
-    Ok(())
+    let touched = replica.take_crossing()?;
+    let carried = carry_over(replica, &touched);
+    if carried.is_err() {
+        replica.return_crossing(touched);
+    }
+    carried.map(|_| ())
 }

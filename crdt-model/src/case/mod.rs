@@ -14,7 +14,7 @@ mod order;
 mod rules;
 mod state;
 mod steps;
-pub mod table;
+mod table;
 
 pub use check::{Refusal, check};
 pub use course::{Ask, Assignee, Effect, Why};
@@ -25,3 +25,4 @@ pub use order::{Crossing, CrossingTarget, Order, OrderEvent, OrderState, crossin
 pub use rules::{Category, Deadline, Extension, Merging, Rulebook, Rules, RulesError, SHIPPED_NAME};
 pub use state::{Actor, Site, State, Tier};
 pub use steps::{Step, steps};
+pub use table::{Row, TABLE, Who, row_of};

@@ -254,7 +254,7 @@ fn issue(view: &CaseView, facts: &CrossingTarget, official: &str, book: &Ruleboo
         field("case", view.id.to_string()),
         field("number", facts.number.as_str()),
         field("official_number", official),
-        field("category", view.category.as_str()),
+        field("category", book.named(view.rules.as_deref()).category_name(&view.category)),
         field("level", view.level.to_string()),
         field("text", facts.text.as_str()),
     ];

@@ -143,7 +143,7 @@ fn owns_from(tier: Tier, role: Role) -> bool {
 
 /// Whether whoever dispatches in that post may give a case to `scope`: 网格长 in the grid, the area in the
 /// area, teams by the centre alone (art. 12).
-pub fn may_dispatch_to(role: Role, scope: &Scope) -> bool {
+pub(super) fn may_dispatch_to(role: Role, scope: &Scope) -> bool {
     match Tier::of(role) {
         Some(Tier::Grid) => matches!(scope, Scope::Grid(_)),
         Some(Tier::Area) => matches!(scope, Scope::Grid(_) | Scope::Area(_)),

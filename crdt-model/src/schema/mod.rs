@@ -64,6 +64,8 @@ impl Kind {
             Self::UNIT | Self::WORKER | Self::REPLICA | Self::POLICY => *scope == Scope::Street,
             Self::PERSON | Self::PLACE => matches!(scope, Scope::Grid(_)),
             Self::CASE => *scope != Scope::Street,
+            Self::ORDER => matches!(scope, Scope::Team(_)),
+            Self::CASE_RULES => *scope == Scope::Street,
             _ => true,
         }
     }

@@ -126,7 +126,7 @@ fn an_order_carries_what_the_team_needs_and_its_answers_come_back() {
     assert!(office.official.len() > 10);
     let order = office.orders[0].1.view();
     assert_eq!(order.text("text"), "仓库堵塞通道");
-    assert_eq!(order.text("category"), "civic");
+    assert_eq!(order.text("category"), "创建");
     assert!(order.value("due").is_some() && order.text("person").is_empty());
     assert_eq!(order.text("case"), office.desk.view().id.to_string());
     assert_eq!(office.settle(), 0, "what was carried over is not carried again");

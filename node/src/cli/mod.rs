@@ -16,8 +16,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use wangge_store::{Options, StoreError};
 
 use crate::command::{
-    self, Answer, CodesCommand, Command, CommandError, DossierArgs, Progress, RegisterCommand, Unwatched,
-    exit,
+    self, Answer, CaseCommand, CodesCommand, Command, CommandError, DossierArgs, Progress, RegisterCommand,
+    RulesCommand, Unwatched, exit,
 };
 use crate::control;
 use crate::replica::{Replica, ReplicaError};
@@ -187,6 +187,7 @@ fn make_absolute(command: &mut Command) {
         Command::Import(args) => &mut args.file,
         Command::Export(args) => &mut args.file,
         Command::Person(RegisterCommand::Dossier(DossierArgs { out: Some(out), .. })) => out,
+        Command::Case(CaseCommand::Rules(RulesCommand::Set(args))) => &mut args.file,
         Command::Work(command) => {
             for file in command.files() {
                 if let Ok(absolute) = std::path::absolute(&*file) {

@@ -105,11 +105,11 @@ pub(super) fn candidates(
             }
         }
     }
-    if found.is_empty() && kind == Kind::CASE {
+    if found.is_empty() && [Kind::CASE, Kind::ORDER].contains(&kind) {
         let number = text::compact(key);
         for scope in scopes {
             replica.each(scope, kind, |view| {
-                if view.text("number") == number {
+                if view.text("number") == number || view.text("official_number") == number {
                     found.push(Target { scope: scope.clone(), view });
                 }
                 true

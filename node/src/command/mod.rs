@@ -34,7 +34,11 @@ use wangge_model::schema::Kind;
 
 use crate::replica::Replica;
 
-pub use case::{CaseCommand, ListCasesArgs, NoteArgs, ReportArgs, ShowCaseArgs};
+pub use case::{
+    ActArgs, AskArgs, CaseCommand, CheckArgs, DueArgs, EvaluateArgs, ExtendArgs, ListCasesArgs,
+    MergeIntoArgs, NoteArgs, ReportArgs, RulesCommand, SetRulesArgs, ShowCaseArgs, ToArgs, WhichArgs,
+    carry_over,
+};
 pub use codes::{CodesCommand, SetTableArgs, ShowTableArgs};
 pub use conflicts::{ConflictsCommand, ListConflictsArgs, SettleArgs};
 pub use dossier::DossierArgs;

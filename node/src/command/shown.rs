@@ -120,7 +120,7 @@ pub(super) fn short_id(id: &DocId) -> String {
 /// What a document is called.
 pub(super) fn title(view: &DocumentView) -> String {
     let fields: &[&str] = match view.kind {
-        Kind::CASE => &["number"],
+        Kind::CASE | Kind::ORDER => &["number"],
         Kind::HOUSEHOLD => &["household_number", "address"],
         Kind::DWELLING => &["address"],
         Kind::HOUSE => &["house_number", "address"],
@@ -165,7 +165,7 @@ pub(super) fn headline(units: &Units, scope: &Scope, view: &DocumentView) -> Str
         Kind::ENTERPRISE => &["credit_code", "address", "phone"],
         Kind::HOUSEHOLD | Kind::HOUSE => &["address", "phone"],
         Kind::RESIDENCY | Kind::TENANCY => &["from", "to"],
-        Kind::CASE => &["category", "text"],
+        Kind::CASE | Kind::ORDER => &["category", "text"],
         _ => &[],
     };
     parts.extend(fields.iter().map(|name| field(view, name, Sight::Masked)).filter(|text| !text.is_empty()));
@@ -344,7 +344,7 @@ fn event_line(json: &Value, event: &EventView) -> String {
     let kind = text("kind");
     let kind = match Word::of_event(&kind) {
         Some(word) => word.zh().to_owned(),
-        None => kind,
+        None => wangge_model::case::EventKind::named(&kind).map_or(kind, |kind| kind.label().to_owned()),
     };
     format!("{} {} {kind}:{}", instant::short(event.wall_ms), text("worker"), text("text"))
 }

@@ -184,14 +184,17 @@ impl Replica {
         if bench.is_centre {
             note_entered(scope, &mut open, &mut batch);
         }
+        let mut changed = Vec::new();
         for document in open.drain_changed() {
             self.put_document(scope, &document, &mut batch);
+            changed.push((document.kind(), document.id()));
         }
         batch.put(keys::applied(scope), encode(&applied));
         self.store.commit(batch)?;
         if bench.is_centre {
             self.record_voids(scope, &tips, &found_void, &ended)?;
         }
+        self.crossing.note(scope, changed);
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.applied = applied;
             scoped.voids = decisions.voids;

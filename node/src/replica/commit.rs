@@ -211,6 +211,7 @@ impl Replica {
         batch.put(keys::applied(scope), encode(&applied));
         let decisions = self.own_verdicts(scope, &applied, &transaction.verdicts, &mut batch)?;
         self.store.commit(batch)?;
+        self.crossing.note(scope, documents.iter().map(|document| (document.kind(), document.id())));
         let extent = extent_of(&tip);
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.tips.insert(log, tip);

@@ -101,6 +101,16 @@ pub(crate) fn decided(scope: &Scope, log: &LogId) -> Vec<u8> {
     logged(b'V', scope, log)
 }
 
+/// When the relay observed the positions of a log up to `seq`, from the decision before on.
+pub(crate) fn observed(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
+    positioned(b'O', scope, log, seq)
+}
+
+/// When the relay observed positions of a log.
+pub(crate) fn observations(scope: &Scope, log: &LogId) -> Vec<u8> {
+    logged(b'O', scope, log)
+}
+
 /// Decisions of a scope.
 pub(crate) fn decisions(scope: &Scope) -> Vec<u8> {
     scoped(b'V', scope)

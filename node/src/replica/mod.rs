@@ -8,6 +8,7 @@
 mod apply;
 mod audit;
 mod commit;
+mod crossing;
 mod erase;
 mod intake;
 pub mod keys;
@@ -44,6 +45,7 @@ use wangge_store::{Batch, Store, StoreError};
 
 pub use audit::{AuditBreak, AuditReport};
 pub use commit::{Committed, Edit};
+pub use crossing::Touched;
 pub use erase::ErasureOrder;
 pub use intake::{IntakeError, Misfit};
 pub use lookup::{Delivery, Found, ScopeDigest};
@@ -90,6 +92,8 @@ pub struct Replica {
     rosters: roster::Rosters,
     searched: search::Searched,
     recent: recent::Recent,
+    /// Cases and orders that changed, where somebody carries over between them.
+    crossing: crossing::Changed,
     /// Audit entries and sealed cells are written one at a time.
     sealing: Mutex<()>,
     /// Told when there are sealed cells to send or to open.
@@ -318,6 +322,7 @@ impl Replica {
             orders_due: AtomicBool::new(true),
             subscribers: Mutex::new(Vec::new()),
             rosters: roster::Rosters::default(),
+            crossing: crossing::Changed::default(),
             searched: search::Searched::default(),
             recent: recent::Recent::default(),
             sealing: Mutex::new(()),

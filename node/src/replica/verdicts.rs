@@ -204,6 +204,7 @@ impl Replica {
             let upto = before.max(verdict.upto);
             decided.insert(log, upto);
             batch.put(keys::decided(scope, &log), encode(&upto));
+            batch.put(keys::observed(scope, &log, verdict.upto), encode(&verdict.observed_ms));
             for void in &verdict.voids {
                 let known = voids.insert((log, void.seq), void.reason);
                 if known != Some(void.reason) {

@@ -1,5 +1,6 @@
 //! All that people read, each language in one place: Chinese first, English second.
 
+mod case;
 mod en;
 mod help;
 mod register;
@@ -16,6 +17,7 @@ use wangge_model::verdict::VoidReason;
 
 use crate::replica::Delivery;
 
+pub use case::{CaseText, LedgerText, Refused};
 pub(crate) use help::help;
 pub use register::RegisterMessage;
 pub use roster::RosterText;
@@ -293,6 +295,9 @@ pub enum Message<'a> {
     // ---- grid work and the centre
     Roster(RosterText<'a>),
     Work(WorkText<'a>),
+
+    // ---- cases
+    Case(CaseText<'a>),
 }
 
 impl Message<'_> {

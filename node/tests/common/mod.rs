@@ -171,7 +171,12 @@ impl Station {
             kind: Kind::WORKER,
             ops: vec![field("name", name)],
         }));
-        let run = centre_run(&edits);
+        self.hear_from_centre(&edits);
+    }
+
+    /// Takes in what the centre writes into `street`; each time another number of edits.
+    pub(crate) fn hear_from_centre(&self, edits: &[Edit]) {
+        let run = centre_run(edits);
         assert_eq!(self.replica.ingest(&Scope::Street, vec![run]).expect("well signed"), []);
         self.replica.store().commit(Batch::new()).expect("durable");
         self.replica.apply().expect("applies");

@@ -1,0 +1,175 @@
+//! Reporting a case.
+
+use std::sync::{Mutex, PoisonError};
+
+use wangge_model::case::{Actor, CaseView, EventKind, Rulebook, SHIPPED_NAME, Told, check};
+use wangge_model::checks::text;
+use wangge_model::identity::{DocId, ReplicaId, Scope};
+use wangge_model::schema::Kind;
+
+use super::args::ReportArgs;
+use super::office::Office;
+use super::{act, event, field, happened_at, said, show};
+use crate::command::{Answer, CommandError, edits, key, units::Units};
+use crate::replica::{Edit, Replica, ReplicaError};
+use crate::text::{CaseText, Message, scrub};
+
+/// Where a report can come from, in both languages.
+const SOURCES: [(&str, &str, &[&str]); 5] = [
+    ("patrol", "巡查", &["巡查发现"]),
+    ("visit", "走访", &["走访发现"]),
+    ("window", "窗口", &["窗口受理"]),
+    ("public", "公众", &["公众上报", "微信", "微博"]),
+    ("phone", "电话", &["来电"]),
+];
+
+/// The source that `typed` names.
+fn source_of(typed: &str) -> Option<&'static str> {
+    let typed = text::compact(typed);
+    SOURCES
+        .iter()
+        .find(|(name, label, more)| *name == typed || *label == typed || more.contains(&typed.as_str()))
+        .map(|(name, _, _)| *name)
+}
+
+/// The name that people read.
+pub(super) fn source_label(name: &str) -> &str {
+    SOURCES.iter().find(|(known, _, _)| *known == name).map_or(name, |(_, label, _)| label)
+}
+
+pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, CommandError> {
+    // Two reports at once must not take the same number.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+
+    let office = Office::load(replica)?;
+    let rules = office.book.latest();
+    let words = said(&args.text)?;
+    let typed = said(&args.category)?;
+    let line = rules.category(&text::compact(&typed)).ok_or_else(|| {
+        let known: Vec<String> =
+            rules.categories.iter().map(|line| format!("{} ({})", line.name, line.code)).collect();
+        let (typed, known) = (scrub(&typed), known.join("、"));
+        let unknown = CaseText::CategoryUnknown { typed: &typed, known: &known };
+        CommandError::failed("category-unknown", &Message::Case(unknown))
+    })?;
+    let level = match &args.level {
+        Some(level) => Some(edits::check(Kind::CASE, "level", level, &mut Vec::new())?.to_text()),
+        None => None,
+    };
+    let severity: u8 = level.as_deref().and_then(|level| level.parse().ok()).unwrap_or(4);
+    if args.minor && !rules.can_be_minor(&line.code, severity) {
+        let lines: Vec<&str> = rules
+            .categories
+            .iter()
+            .filter(|line| !line.minor.is_empty())
+            .map(|line| line.name.as_str())
+            .collect();
+        let lines = lines.join("、");
+        let text = if line.minor.is_empty() {
+            CaseText::NotMinorLine { category: &line.name, lines: &lines }
+        } else {
+            CaseText::NotMinorLevel { level: severity }
+        };
+        return Err(CommandError::failed("not-minor", &Message::Case(text)));
+    }
+    let source = match &args.source {
+        Some(typed) => {
+            let typed = said(typed)?;
+            Some(source_of(&typed).ok_or_else(|| {
+                let typed = scrub(&typed);
+                CommandError::failed(
+                    "source-unknown",
+                    &Message::Case(CaseText::SourceUnknown { typed: &typed }),
+                )
+            })?)
+        }
+        None => None,
+    };
+    let channel = args.channel.as_deref().map(said).transpose()?;
+    if channel.is_some() && source != Some("public") {
+        return Err(CommandError::failed("channel", &Message::Case(CaseText::PublicNeedsChannel)));
+    }
+    let at_ms = happened_at(replica, args.at.as_deref())?;
+    let unit = args.unit.as_deref();
+    let place =
+        args.place.as_deref().map(|key| key::resolve(replica, &[Kind::PLACE], key, unit)).transpose()?;
+    let person =
+        args.person.as_deref().map(|key| key::resolve(replica, &[Kind::PERSON], key, unit)).transpose()?;
+    // Where the place is, else where the person lives, else the only grid.
+    let implied = place.as_ref().or(person.as_ref()).map(|target| target.scope.to_string());
+    let scope = Units::load(replica)?.choose(unit.or(implied.as_deref()))?.scope;
+
+    let doc = DocId(replica.random()?);
+    let posts = office.posts()?;
+    let number = next_number(replica, &scope)?;
+    let told = Told {
+        word: EventKind::Report.name().to_owned(),
+        text: Some(words.clone()),
+        category: Some(line.code.clone()),
+        level: Some(severity),
+        minor: args.minor,
+        rules: Some(office.book.latest_name().to_owned()).filter(|name| name != SHIPPED_NAME),
+        recorded_ms: act::recorded(replica, at_ms),
+        ..Told::default()
+    };
+    let told = allowed(&office, &scope, doc, &number, &posts, &told)?;
+    let mut ops = vec![
+        field("number", number.as_str()),
+        field("category", line.name.as_str()),
+        field("text", words.as_str()),
+    ];
+    if let Some(level) = &level {
+        ops.push(field("level", level.as_str()));
+    }
+    if let Some(source) = source {
+        ops.push(field("source", source));
+    }
+    if let Some(channel) = &channel {
+        ops.push(field("channel", channel.as_str()));
+    }
+    for (name, target) in [("place", &place), ("person", &person)] {
+        if let Some(target) = target {
+            ops.push(field(name, target.view.id.to_string()));
+        }
+    }
+    ops.push(event(&told));
+    replica.commit(&scope, vec![Edit { doc, kind: Kind::CASE, ops }], at_ms)?;
+    super::cross::settle(replica, &office.book, &scope, &doc)?;
+    show::answer(&office, &scope, &doc, |id| Message::Reported { number: &number, id }.line())
+}
+
+/// Checks the report like any other event of the case.
+fn allowed(
+    office: &Office<'_>,
+    scope: &Scope,
+    doc: DocId,
+    number: &str,
+    posts: &[Actor],
+    told: &Told,
+) -> Result<Told, CommandError> {
+    let fresh: CaseView = wangge_model::case::fold(doc, &[], &|_| None, &Rulebook::shipped());
+    let site = office.site(scope);
+    check(&fresh, &site, posts, told, &office.book)
+        .map_err(|refusal| act::refused(office, &fresh, number, posts, &refusal, told))
+}
+
+/// The device's own number: the end of the grid's code, the device, a count.
+fn next_number(replica: &Replica, scope: &Scope) -> Result<String, ReplicaError> {
+    let prefix = number_prefix(scope, &replica.profile().replica());
+    let mut last = 0;
+    replica.each(scope, Kind::CASE, |view| {
+        if let Some(count) = view.text("number").strip_prefix(&prefix).and_then(|count| count.parse().ok()) {
+            last = last.max(count);
+        }
+        true
+    })?;
+    Ok(format!("{prefix}{}", last + 1_u64))
+}
+
+fn number_prefix(scope: &Scope, replica: &ReplicaId) -> String {
+    let code: Vec<char> = scope.code().chars().collect();
+    let tail: String = code[code.len().saturating_sub(6)..].iter().collect();
+    let device: String = replica.to_string().chars().take(2).collect();
+    format!("{tail}-{device}-")
+}

@@ -1,0 +1,70 @@
+//! What whoever carries over between cases and orders has to look at, and what the relay said of events.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use wangge_model::document::EventView;
+use wangge_model::identity::{DocId, Scope};
+use wangge_model::schema::Kind;
+
+use super::{Replica, ReplicaError, keys, lock};
+
+/// A case or an order, and where it lives.
+pub type Touched = (Scope, Kind, DocId);
+
+/// Cases and orders that changed since somebody last asked; nothing is noted until somebody does.
+#[derive(Default)]
+pub(super) struct Changed(Mutex<Option<BTreeSet<Touched>>>);
+
+impl Changed {
+    /// Notes documents once they are durable.
+    pub(super) fn note(&self, scope: &Scope, documents: impl IntoIterator<Item = (Kind, DocId)>) {
+        if let Some(changed) = lock(&self.0).as_mut() {
+            let crosses = |(kind, _): &(Kind, DocId)| [Kind::CASE, Kind::ORDER].contains(kind);
+            let documents = documents.into_iter().filter(crosses);
+            changed.extend(documents.map(|(kind, doc)| (scope.clone(), kind, doc)));
+        }
+    }
+}
+
+impl Replica {
+    /// Cases and orders that changed since this was last asked; all of them the first time.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn take_crossing(&self) -> Result<BTreeSet<Touched>, ReplicaError> {
+        let noted = lock(&self.crossing.0).replace(BTreeSet::new());
+        if let Some(noted) = noted {
+            return Ok(noted);
+        }
+        let mut all = BTreeSet::new();
+        for scope in self.scopes() {
+            for kind in [Kind::CASE, Kind::ORDER] {
+                for entry in self.store.scan(&keys::views(&scope, kind)) {
+                    let (key, _) = entry?;
+                    all.extend(keys::doc_of_view(&key).map(|doc| (scope.clone(), kind, doc)));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Gives back what could not be carried over yet.
+    pub fn return_crossing(&self, touched: BTreeSet<Touched>) {
+        lock(&self.crossing.0).get_or_insert_default().extend(touched);
+    }
+
+    /// When the relay observed the position of an event, milliseconds since 1970 (UTC), 0 if its decision
+    /// is not known here.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn observed_ms(&self, scope: &Scope, event: &EventView) -> Result<u64, ReplicaError> {
+        let prefix = keys::observations(scope, &event.log);
+        let start = keys::observed(scope, &event.log, event.seq);
+        match self.store.scan_from(&prefix, &start).next() {
+            Some(entry) => Ok(postcard::from_bytes(&entry?.1).unwrap_or(0)),
+            None => Ok(event.observed_ms),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Cases, orders and deadlines.
+
+use wangge_model::case::{Effect, State, Void, Who, Why};
+use wangge_model::deadline::{Allowance, Line, Unit, Why as Skip};
+use wangge_model::identity::Role;
+
+use super::super::CaseText;
+use super::super::case::{LedgerText, Refused};
+
+pub(super) fn say(text: &CaseText<'_>) -> String {
+    match *text {
+        CaseText::CategoryUnknown { typed, .. } => {
+            format!("--category: {typed:?} is no line of business; use one of those above, or its code")
+        }
+        CaseText::SourceUnknown { typed } => {
+            format!("--source: {typed:?} is unknown; use patrol, visit, window, public or phone")
+        }
+        CaseText::StateUnknown { typed, .. } => {
+            let known: Vec<&str> = State::ALL.iter().map(|(_, name, _)| *name).collect();
+            format!("--state: {typed:?} is no state; use {}", known.join(", "))
+        }
+        CaseText::TargetUnknown { typed, known } => {
+            format!("--to: the roster has no unit or worker {typed:?}; units are, for instance, {known}")
+        }
+        CaseText::TargetMissing => "say to whom with --to: a unit or a worker".to_owned(),
+        CaseText::TargetPost { typed } => {
+            format!("--to: {typed:?} holds no post that could take it on; give it to the unit")
+        }
+        CaseText::ReasonMissing { event } => format!("{event} needs a reason: --reason"),
+        CaseText::WorkMissing => "feedback needs to say what was done: --text".to_owned(),
+        CaseText::DaysUnreadable { typed, max } => {
+            format!("--days: {typed:?} is no number from 1 to {max}")
+        }
+        CaseText::ScoreUnreadable { typed } => format!("--score: {typed:?} is no number from 0 to 100"),
+        CaseText::OutcomeMissing => "say how the check went: --pass or --fail".to_owned(),
+        CaseText::IntoUnknown { typed } => format!("--into: {typed:?} is no other case"),
+        CaseText::NotMinorLine { .. } => "--minor: that line has no minor class".to_owned(),
+        CaseText::NotMinorLevel { level } => format!("--minor: cases of level {level} are not minor"),
+        CaseText::PublicNeedsChannel => "--channel goes with --source public only".to_owned(),
+
+        CaseText::Done { event_en, state, .. } => format!("{event_en}: now {}", state.name()),
+        CaseText::Asked { .. } => "asked for; whoever dispatched it decides".to_owned(),
+        CaseText::Refused(refused) => refuse(refused),
+        CaseText::ReadOnly { number } => {
+            format!(
+                "a newer version wrote to case {number}: update this program; until then it can be read only"
+            )
+        }
+        CaseText::OrderRefused { number, .. } => format!("order {number} is not in a state for that"),
+        CaseText::OrderRole { team, .. } => {
+            format!("only team members and team leads of {team} can do that to an order")
+        }
+        CaseText::BackDated { typed, seen } => {
+            format!("note: {typed} is before {seen}, which is known here; it will show as back-dated")
+        }
+
+        CaseText::Void { void, other } => voided(void, other),
+        CaseText::Effect { effect } => match effect {
+            Effect::Asked => "asked".to_owned(),
+            Effect::Refused => "turned down".to_owned(),
+            Effect::Extended { days } => format!("{days} days more"),
+            Effect::Suspended { .. } => "time stands still".to_owned(),
+            Effect::Resumed => "time goes on".to_owned(),
+            Effect::Assists => "assists".to_owned(),
+            Effect::Beside => "as an assistant".to_owned(),
+        },
+        CaseText::DueLine { timer, due, standing } => format!("{} due {due}: {standing}", timer.name.name()),
+        CaseText::Ledger(line) => ledger(line),
+
+        CaseText::RulesRefused { reason } => {
+            format!("the rules cannot be right, nothing was saved: {reason}")
+        }
+        CaseText::RulesRole => "only the centre edits the rules of cases".to_owned(),
+        CaseText::RulesSet { version } => {
+            format!("version {version} holds for cases reported from now on; earlier ones keep theirs")
+        }
+        CaseText::Rules { version, lines } => format!("version {version}, {lines} lines of business"),
+    }
+}
+
+fn names(roles: &[Role]) -> String {
+    let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    names.join(", ")
+}
+
+fn could(refused: &Refused<'_>) -> String {
+    let mut parts = Vec::new();
+    for who in refused.who {
+        parts.push(match who {
+            Who::Assignee if refused.assignees.is_empty() => "the assignee (not dispatched yet)".to_owned(),
+            Who::Assignee => format!("the assignee ({})", refused.assignees),
+            Who::Reporter => "whoever reported it".to_owned(),
+            Who::Dispatcher => format!("whoever dispatched it ({})", names(&who.roles(refused.tier))),
+            Who::NotHandler(of) => format!("{}, but never the handler", names(of)),
+            Who::OwnerBelowCentre if who.roles(refused.tier).is_empty() => continue,
+            other => names(&other.roles(refused.tier)),
+        });
+    }
+    if parts.is_empty() { "nobody: it is at the centre already".to_owned() } else { parts.join("; ") }
+}
+
+fn refuse(refused: &Refused<'_>) -> String {
+    let (event, number) = (refused.event.1, refused.number);
+    let who = format!("could be done by: {}", could(refused));
+    match refused.why {
+        Why::State { state: State::Closed } => {
+            format!("case {number} is closed: no {event}; the centre can reopen it")
+        }
+        Why::State { state } => format!("case {number} is {}: no {event} now; {who}", state.name()),
+        Why::Who => {
+            format!("you cannot {event} case {number}, which the {} owns; {who}", refused.tier.name())
+        }
+        Why::Handler => format!("you handled case {number} and cannot check it; {who}"),
+        Why::Teams => "only centre-clerk and centre-admin dispatch to teams".to_owned(),
+        Why::Target { .. } => format!("not to {}: out of your reach, or not on this case", refused.scope),
+        Why::NoTarget => "say to whom with --to: a unit or a worker".to_owned(),
+        Why::AlreadyThere { .. } => format!("{} has case {number} already", refused.scope),
+        Why::NotMinor => format!("case {number} is of no minor class: it cannot be closed on the spot"),
+        Why::NotSeveralTeams => format!("case {number} is with fewer than two teams: nobody needs to lead"),
+        Why::AlreadyAccepted => format!("case {number} was accepted already"),
+        Why::AlreadySuspended => format!("case {number} is suspended already"),
+        Why::NotSuspended => format!("case {number} is not suspended"),
+        Why::NothingAsked => format!("nothing was asked for on case {number}"),
+        Why::Days { max } => format!("--days goes from 1 to {max}"),
+        Why::Into => "--into: a case cannot be merged into itself".to_owned(),
+        Why::Outcome => "say how the check went: --pass or --fail".to_owned(),
+        Why::Score => "--score goes from 0 to 100".to_owned(),
+    }
+}
+
+fn voided(void: &Void, other: &str) -> String {
+    match void {
+        Void::Decided(reason) => format!("void: {reason}"),
+        Void::Unreadable => "void: it cannot be read".to_owned(),
+        Void::NoRole => "void: it names no post".to_owned(),
+        Void::Not(Why::State { state }) => format!("void: the case was {}", state.name()),
+        Void::Not(Why::Who) => "void: its author could not do this".to_owned(),
+        Void::Not(_) => "void: it could not be done".to_owned(),
+        Void::Lost { .. } => format!("void: {other}, written side by side with it, counts instead"),
+        Void::BuiltOn { .. } => format!("void: it builds on {other}, which is void"),
+        Void::Duplicate { .. } => "carried over already".to_owned(),
+        Void::TooMany => "void: too many events".to_owned(),
+    }
+}
+
+fn allowance(allowance: Allowance) -> String {
+    let unit = match allowance.unit {
+        Unit::UrgentHour => "urgent hours (by the clock)",
+        Unit::WorkHour => "working hours",
+        Unit::WorkDay => "workdays",
+        Unit::NaturalDay => "natural days",
+    };
+    format!("{} {unit}", allowance.n)
+}
+
+fn span(ms: u64) -> String {
+    let minutes = ms / 60_000;
+    format!("{}:{:02} h", minutes / 60, minutes % 60)
+}
+
+fn ledger(line: &LedgerText<'_>) -> String {
+    match *line {
+        LedgerText::Start { timer, at, event, .. } => {
+            format!("{} starts at {at}: {event}", timer.name.name())
+        }
+        LedgerText::Allowed { timer, .. } => {
+            format!("{}: {}", allowance(timer.allowance), span(timer.counted.allowed_ms))
+        }
+        LedgerText::Line { line, day, from, to } => match line {
+            Line::Counted { counted_ms, make_up, .. } => {
+                let kind = if *make_up { ", make-up workday" } else { "" };
+                format!("{day}{kind}: {from} to {to}, {} counted", span(*counted_ms))
+            }
+            Line::Skipped { why, .. } => match why {
+                Skip::Weekend => format!("{day}: weekend"),
+                Skip::Holiday(_) => format!("{day}: holiday"),
+                Skip::OffHours => format!("{day}: after hours"),
+                Skip::Suspended => format!("{day}: suspended"),
+            },
+            Line::Suspended { to_ms: Some(_), .. } => format!("suspended {from} to {to}"),
+            Line::Suspended { to_ms: None, .. } => format!("suspended since {from}"),
+            Line::Provisional { year } => format!("the holidays of {year} are provisional"),
+        },
+        LedgerText::Extended { days, .. } => format!("extended by {days} days"),
+        LedgerText::Gap { claimed, received, .. } => format!("offline: done {claimed}, received {received}"),
+        LedgerText::BackDated { claimed, counted, .. } => {
+            format!("back-dated to {claimed}: counts as {counted}")
+        }
+        LedgerText::Bounded { claimed, counted, .. } => format!("claims {claimed}: counts as {counted}"),
+        LedgerText::Due { at: Some(at) } => format!("due {at}"),
+        LedgerText::Due { at: None } => "due: not while it is suspended".to_owned(),
+        LedgerText::End { at, .. } => format!("done {at}"),
+        LedgerText::Standing { .. } => "now".to_owned(),
+    }
+}
