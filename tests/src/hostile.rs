@@ -23,7 +23,37 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Hostile {
     line: Line,
     frames: FrameBuffer,
-    _dialler: Dialler,
+    _dialler: Option<Dialler>,
+}
+
+/// A hostile area point: it listens, and whoever dials it meets a [`Hostile`].
+#[derive(Debug)]
+pub struct HostilePoint {
+    endpoint: quinn::Endpoint,
+}
+
+impl HostilePoint {
+    /// Listens with `key`.
+    pub fn bind(key: &SigningKey) -> Self {
+        let endpoint = wangge_node::net::listen(([127, 0, 0, 1], 0).into(), key).expect("binds");
+        Self { endpoint }
+    }
+
+    /// Where.
+    pub fn addr(&self) -> SocketAddr {
+        self.endpoint.local_addr().expect("bound")
+    }
+
+    /// Whoever dials next, after the hello of the device.
+    pub async fn meet(&self) -> Hostile {
+        let incoming = tokio::time::timeout(DEADLINE, self.endpoint.accept()).await.expect("somebody dials");
+        let connection = incoming.expect("listens").await.expect("connects");
+        let (send, recv) = connection.accept_bi().await.expect("opens a stream");
+        let line = Line { connection, send, recv };
+        let mut peer = Hostile { line, frames: FrameBuffer::default(), _dialler: None };
+        assert!(matches!(peer.hear().await, Ok(Frame::Hello(_))), "no hello");
+        peer
+    }
 }
 
 /// How a session ended for a hostile peer.
@@ -49,7 +79,7 @@ impl Hostile {
     pub async fn dial(key: &SigningKey, addr: SocketAddr) -> Self {
         let dialler = Dialler::new(key, None).expect("a socket");
         let line = dialler.open(&addr.to_string()).await.expect("connects");
-        Self { line, frames: FrameBuffer::default(), _dialler: dialler }
+        Self { line, frames: FrameBuffer::default(), _dialler: Some(dialler) }
     }
 
     /// Connects and says hello as an honest device would that lists `asked`, all of them empty.

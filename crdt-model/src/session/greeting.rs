@@ -16,7 +16,8 @@ impl Session {
         if hello.street != self.config.street {
             return Err(SessionError::Street);
         }
-        if self.config.dialler {
+        // The centre was known by its key. A neighbour must show what the centre gave it, like any who dials.
+        if self.config.dialler && self.config.enrolment.is_none() {
             self.phase = Phase::Open;
             return self.greet(*hello);
         }
@@ -27,8 +28,13 @@ impl Session {
     }
 
     pub(super) fn handle_admitted(&mut self, theirs: &BTreeSet<Scope>) -> Result<(), SessionError> {
-        let shared = self.config.scopes.keys().filter(|s| theirs.contains(*s)).cloned().collect();
-        self.share(&shared);
+        if self.config.dialler {
+            // What the neighbour does not hold was offered in vain.
+            self.scopes.retain(|scope, _| theirs.contains(scope));
+        } else {
+            let shared = self.config.scopes.keys().filter(|s| theirs.contains(*s)).cloned().collect();
+            self.share(&shared);
+        }
         self.admitted = theirs.clone();
         self.phase = Phase::Open;
         if let Some(hello) = self.hello.take() {

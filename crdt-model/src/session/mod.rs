@@ -45,7 +45,8 @@ pub struct Config {
     pub street: StreetId,
     /// The centre's key: signs checkpoints.
     pub centre: ReplicaId,
-    /// Shown to neighbours; `None` towards the relay, which knows its replicas, and at the relay.
+    /// Shown to neighbours; `None` towards the relay, which knows its replicas, and at the relay. Whoever
+    /// shows one wants to be shown one.
     pub enrolment: Option<SignedEnrolment>,
     /// Per scope held here: what is durable and whether all of it is.
     pub scopes: BTreeMap<Scope, (Clock, Completeness)>,

@@ -16,7 +16,7 @@ use wangge_model::session::{
 use wangge_model::wire::is_acknowledgement;
 
 use super::NetError;
-use super::listen::Gate;
+use super::listen::{Gate, NeighbourGate};
 use crate::replica::{Durable, IntakeError, Replica, SealedIntakeError};
 
 /// While this much waits to be sent, nothing more is loaded.
@@ -277,7 +277,10 @@ impl Exchange {
             }
             Output::Admit(shown) => {
                 let refused = |reason| NetError::Rules(reason);
-                let gate = self.purpose.gate.clone().ok_or_else(|| refused("no admission".to_owned()))?;
+                let gate = self.purpose.gate.clone().unwrap_or_else(|| {
+                    // This side dialled a neighbour.
+                    Arc::new(NeighbourGate { replica: Arc::clone(&self.replica) })
+                });
                 let mut scopes = gate.admit(&self.purpose.peer, shown.as_ref()).map_err(refused)?;
                 if let Some(only) = &self.purpose.only {
                     scopes.retain(|scope| only.contains(scope));

@@ -66,6 +66,11 @@ impl Gate for NeighbourGate {
         if enrolment.lease_until_ms < self.replica.now_ms() {
             return Err(EnrolmentError::Lapsed { replica: *peer }.to_string());
         }
+        // The lease says how long it was trusted; what the roster says since counts more.
+        let roster = self.replica.roster().map_err(|e| e.to_string())?;
+        if roster.replicas().get(peer).is_some_and(|entry| entry.standing == Standing::Revoked) {
+            return Err(format!("the centre has revoked replica {peer}"));
+        }
         Ok(enrolment.scopes.into_iter().collect())
     }
 

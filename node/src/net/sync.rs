@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use wangge_model::identity::Scope;
-use wangge_model::session::Traffic;
+use wangge_model::session::{SessionError, Traffic};
 
 use super::NetError;
 use super::drive::{blocking, drive};
 use super::endpoint::{Dialler, peer_of};
 use super::exchange::Purpose;
+use super::listen::record_refusal;
 use crate::replica::{Replica, ReplicaError};
 
 /// How to sync.
@@ -134,6 +135,11 @@ async fn attempt(
     let until = ended.as_ref().ok().and_then(|ended| ended.in_sync_at).unwrap_or_else(Instant::now);
     let elapsed_ms = u64::try_from(until.duration_since(started).as_millis()).unwrap_or(u64::MAX);
     connection.close(quinn::VarInt::from_u32(0), b"");
+    if let Err(error @ (NetError::Rules(_) | NetError::Session(_))) = &ended
+        && !matches!(error, NetError::Session(SessionError::Refused { .. }))
+    {
+        blocking(|| record_refusal(replica, &format!("{peer} at {address}"), &error.in_english()));
+    }
     let ended = ended?;
     if let Some(relay) = options.relay.as_deref().filter(|relay| *relay != profile.address()) {
         let mut moved = replica.profile();
