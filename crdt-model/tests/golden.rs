@@ -10,6 +10,7 @@
 
 use std::path::PathBuf;
 
+use wangge_model::audit::{EMPTY, Entry, Link, Source, What};
 use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::{Document, Op, Origin, Scalar, Target, stored_heads, stored_page};
 use wangge_model::enrolment::StreetId;
@@ -17,6 +18,7 @@ use wangge_model::identity::{DocId, Epoch, Hash, LogId, ReplicaId, Scope};
 use wangge_model::invitation::Invitation;
 use wangge_model::log::{EMPTY_HEAD, Run, SigningKey, next_head, sign_head};
 use wangge_model::schema::kinds;
+use wangge_model::sealed::{self, Message, SealKey, SealedKept, SealedRun, Series};
 use wangge_model::transaction::{Opening, ScopeSecret, Seen, Transaction, actor};
 use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
 use wangge_model::wire::{
@@ -190,6 +192,8 @@ fn frames_travel_as_ever() {
         Frame::Ping([1; 8]),
         Frame::Pong([1; 8]),
         Frame::Bye([1; 8]),
+        Frame::Sealed(Box::new(sealed_run())),
+        Frame::SealedKept(SealedKept { series: sealed_run().series, upto: 3, head: [9; 8] }),
         Frame::GrantKept,
         Frame::Refused("why".to_owned()),
     ];
@@ -206,6 +210,34 @@ fn frames_travel_as_ever() {
         buffer.push(&bytes[bytes.len() - 1..]);
         assert_eq!(buffer.next_frame().as_ref().map(Option::as_ref), Ok(Some(frame)));
     }
+}
+
+/// A run of one cell, sealed with what must never be used twice outside a test.
+fn sealed_run() -> SealedRun {
+    let author = SigningKey::from_bytes(&[3; 32]);
+    let to = SealKey::of(1, &[9; 32]);
+    let entry = Entry::new(What::UNMASK).about(&scope(), DocId([4; 16])).because("核对户籍");
+    let parts = sealed::parts(&Message::Audit(entry)).expect("fits");
+    let cell = sealed::seal(&parts[0], &to, [8; 32]);
+    let head = sealed::next_head(&sealed::EMPTY, &sealed::cell_hash(&cell));
+    let signature = sealed::sign_chain(&author, 7, 1, &head);
+    let (mut first, mut second) = ([0; 32], [0; 32]);
+    first.copy_from_slice(&signature[..32]);
+    second.copy_from_slice(&signature[32..]);
+    SealedRun {
+        series: Series { replica: ReplicaId(author.verifying_key().to_bytes()), number: 7 },
+        from: 1,
+        before: sealed::EMPTY,
+        cells: cell,
+        signature: (first, second),
+    }
+}
+
+#[test]
+fn the_audit_chains_as_ever() {
+    let entry = Entry::new(What::EXPORT).within(&scope()).because("交上级").detail("12ab34cd-0001");
+    let link = Link::new(1, &EMPTY, 1_790_000_000_000, Source::Relay, entry);
+    check("audit.txt", &link.head.to_string());
 }
 
 #[test]
