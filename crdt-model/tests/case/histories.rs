@@ -177,3 +177,29 @@ proptest! {
         prop_assert_eq!(view, again);
     }
 }
+
+/// As many events as a case takes, all written side by side by people who never meet, and more: the fold
+/// ends, and shows them all.
+#[test]
+fn a_flood_of_events_side_by_side_is_settled_and_bounded() {
+    let first = crate::desk::case_in(State::Registered, 0);
+    let mut all = first.copy(250);
+    let start = first.view().events.len();
+    let leader = actor(Role::GridLeader, 9);
+    let kinds =
+        [EventKind::Dispatch, EventKind::Escalate, EventKind::Accept, EventKind::Return, EventKind::Check];
+    let mut written = 0;
+    for desk in 0..30_u8 {
+        let mut desk_of = first.copy(desk + 100);
+        for round in 0..10 {
+            let kind = kinds[(usize::from(desk) + round) % kinds.len()];
+            let parcel = desk_of.write(&leader, &told(kind, &leader), MONDAY_MS + HOUR_MS);
+            all.take(&parcel);
+            written += 1;
+        }
+    }
+    let view = all.view();
+    assert_eq!(view.events.len(), start + written);
+    let beyond = view.events.iter().filter(|event| event.void == Some(Void::TooMany)).count();
+    assert_eq!(beyond, start + written - wangge_model::case::EVENTS_MAX);
+}

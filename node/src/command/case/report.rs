@@ -86,7 +86,10 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
         }
         None => None,
     };
-    let channel = args.channel.as_deref().map(said).transpose()?;
+    // 微信 is a source for people, and a channel of the public.
+    let named =
+        args.source.as_deref().map(text::compact).filter(|typed| ["微信", "微博"].contains(&typed.as_str()));
+    let channel = args.channel.as_deref().map(said).transpose()?.or(named);
     if channel.is_some() && source != Some("public") {
         return Err(CommandError::failed("channel", &Message::Case(CaseText::PublicNeedsChannel)));
     }
