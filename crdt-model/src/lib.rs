@@ -18,6 +18,7 @@ pub mod invitation;
 pub mod limit;
 pub mod log;
 pub mod materialise;
+pub mod org;
 pub mod registers;
 pub mod right;
 pub mod roster;

@@ -7,14 +7,17 @@ use wangge_model::verdict::in_parts;
 use wangge_node::command::carry_over;
 use wangge_node::replica::Replica;
 
+use crate::moves::{moves, splits};
 use crate::restore::restore;
+use crate::roster::Roster;
 use crate::upkeep::keep_up;
 
 /// Verdicts gather for this long, so that a busy moment leaves one transaction instead of hundreds.
 const GATHER: Duration = Duration::from_millis(250);
 
 /// Lets what arrives take effect and decides on it, until `stop` resolves.
-pub(crate) async fn decide(replica: Arc<Replica>, stop: impl Future<Output = ()>) {
+pub(crate) async fn decide(roster: Arc<Roster>, stop: impl Future<Output = ()>) {
+    let replica = Arc::clone(roster.replica());
     let mut news = replica.subscribe();
     tokio::pin!(stop);
     loop {
@@ -22,6 +25,9 @@ pub(crate) async fn decide(replica: Arc<Replica>, stop: impl Future<Output = ()>
         let done = tokio::task::block_in_place(|| decide_now(&replica));
         if let Err(error) = done {
             tracing::error!(%error, "what arrived cannot be decided");
+        }
+        if let Err(error) = tokio::task::block_in_place(|| splits(&roster)) {
+            tracing::error!(%error, "a grid cannot be split");
         }
         tokio::select! {
             () = &mut stop => break,
@@ -56,5 +62,6 @@ pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::Replica
     if carried.is_err() {
         replica.return_crossing(touched);
     }
-    carried.map(|_| ())
+    carried?;
+    moves(replica)
 }

@@ -7,6 +7,7 @@ mod decide;
 mod divisions;
 mod founding;
 mod gate;
+mod moves;
 mod quarantine;
 mod restore;
 mod roster;

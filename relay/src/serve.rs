@@ -47,7 +47,7 @@ pub async fn serve(
     let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    let deciding = tokio::spawn(decide(Arc::clone(&replica), until(stopped.clone())));
+    let deciding = tokio::spawn(decide(Arc::clone(&roster), until(stopped.clone())));
     if replica.seal_key()?.is_none() {
         crate::sealed::make_key(&replica)?;
     }

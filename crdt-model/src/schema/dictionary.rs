@@ -161,4 +161,5 @@ pub const DICTIONARY: &[&str] = &[
     "moved_from",
     "document",
     "done",
+    "pieces",
 ];

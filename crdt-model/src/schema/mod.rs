@@ -62,7 +62,25 @@ impl Kind {
     pub fn lives_in(self, scope: &Scope) -> bool {
         match self {
             Self::UNIT | Self::WORKER | Self::REPLICA | Self::POLICY => *scope == Scope::Street,
-            Self::PERSON | Self::PLACE => matches!(scope, Scope::Grid(_)),
+            Self::PERSON
+            | Self::PLACE
+            | Self::HOUSEHOLD
+            | Self::DWELLING
+            | Self::RESIDENCY
+            | Self::HOUSE
+            | Self::TENANCY
+            | Self::ENTERPRISE
+            | Self::MOVE => matches!(scope, Scope::Grid(_)),
+            Self::CODES
+            | Self::BOUNDARY
+            | Self::OFFICE
+            | Self::TEAM
+            | Self::WINDOW
+            | Self::WORK_POINT
+            | Self::DEVICE
+            | Self::REFERENCE
+            | Self::FORCE
+            | Self::SPLIT => *scope == Scope::Street,
             Self::CASE => *scope != Scope::Street,
             Self::ORDER => matches!(scope, Scope::Team(_)),
             Self::CASE_RULES => *scope == Scope::Street,

@@ -56,6 +56,7 @@ pub(super) const KINDS: &[KindSpec] = &[
         fields: &[
             field("scope", "单位"),
             formed("version", "版本", Form::Count),
+            formed("pieces", "份数", Form::Count),
             field("datum", "坐标系"),
             formed("effective_on", "生效日期", Form::Date),
             field("note", "备注"),

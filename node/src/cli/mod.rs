@@ -196,6 +196,14 @@ fn make_absolute(command: &mut Command) {
             }
             return;
         }
+        Command::Org(command) => {
+            for file in command.files() {
+                if let Ok(absolute) = std::path::absolute(&*file) {
+                    *file = absolute;
+                }
+            }
+            return;
+        }
         Command::Codes(CodesCommand::Set(args)) => &mut args.file,
         _ => return,
     };

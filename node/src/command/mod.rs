@@ -14,6 +14,7 @@ mod import;
 pub mod instant;
 mod key;
 mod merged;
+mod org;
 mod place;
 mod register;
 pub mod roster;
@@ -46,6 +47,10 @@ pub use erase::{EraseArgs, EraseCommand};
 pub use error::{CommandError, exit};
 pub use export::{ExportArgs, ExportKind};
 pub use import::{ImportArgs, ImportKind};
+pub use org::{
+    AreaArgs, BoundaryCommand, LocateArgs, OrgCommand, OrgRecordCommand, RecordArgs, RecordKeyArgs,
+    RehomeArgs, SetBoundaryArgs, SetRecordArgs, ShowBoundaryArgs, SplitArgs, StaffingArgs,
+};
 pub use register::{
     AddArgs, CloseArgs, FindArgs, LinkArgs, ListArgs, MergeArgs, MoveArgs, RegisterCommand, SetArgs,
     ShowArgs, UnlinkArgs, UnmergeArgs,
@@ -93,6 +98,9 @@ pub enum Command {
     /// Code tables.
     #[command(subcommand)]
     Codes(CodesCommand),
+    /// The organisation.
+    #[command(subcommand)]
+    Org(OrgCommand),
     /// Cases.
     #[command(subcommand)]
     Case(CaseCommand),
@@ -163,6 +171,7 @@ pub fn execute(
         Command::Tenancy(command) => register::execute(replica, Kind::TENANCY, command),
         Command::Enterprise(command) => register::execute(replica, Kind::ENTERPRISE, command),
         Command::Codes(command) => codes::execute(replica, command),
+        Command::Org(command) => org::execute(replica, command),
         Command::Case(command) => case::execute(replica, command),
         Command::Conflicts(command) => conflicts::execute(replica, command),
         Command::Import(args) => import::execute(replica, args, progress),

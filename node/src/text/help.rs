@@ -6,11 +6,20 @@ use super::{en, zh};
 const REGISTERS: [&str; 8] =
     ["person", "place", "household", "dwelling", "house", "tenancy", "residency", "enterprise"];
 
+/// Commands that are records of the organisation.
+const ORG_RECORDS: [&str; 7] = ["office", "team", "window", "point", "device", "reference", "force"];
+
 /// The help of a command (`person add`) or of an argument (`person add:unit`, or `:unit` wherever it
 /// means the same): Chinese, then English.
 pub(crate) fn help(command: &str, argument: Option<&str>) -> Option<String> {
     let register = command.split_once(' ').filter(|(first, _)| REGISTERS.contains(first));
-    let generic = register.map(|(_, verb)| format!("* {verb}")).unwrap_or_default();
+    let record = command.strip_prefix("org ").and_then(|rest| rest.split_once(' '));
+    let record = record.filter(|(first, _)| ORG_RECORDS.contains(first));
+    let generic = match (register, record) {
+        (Some((_, verb)), _) => format!("* {verb}"),
+        (None, Some((_, verb))) => format!("% {verb}"),
+        (None, None) => String::new(),
+    };
     let found = |tables: [&[(&str, &'static str)]; 2]| {
         let known = |key: &str| {
             tables.iter().copied().flatten().find(|(known, _)| *known == key).map(|(_, text)| *text)

@@ -1,5 +1,7 @@
 //! What is said about the registers and the organisation.
 
+use wangge_model::org::staffing::Missing;
+
 /// Something to say, with what it is about.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the two languages say what each means")]
@@ -31,4 +33,14 @@ pub enum RegisterMessage<'a> {
     Linked { name: &'a str, to: &'a str },
     Unlinked { name: &'a str, to: &'a str },
     ColumnIgnored { column: &'a str, reason_zh: &'a str, reason_en: &'a str },
+    BoundarySet { unit: &'a str, version: i64, points: usize },
+    NoBoundary { unit: &'a str },
+    NowhereInside,
+    Missing { what: Missing },
+    Staffed { missing: &'a str },
+    Cadres { cadres: usize, down: usize, percent: usize, reached: bool },
+    PartUnreadable { typed: &'a str },
+    UnitExists { unit: &'a str },
+    SplitRequested { unit: &'a str, parts: usize },
+    Rehomed { count: usize, undecided: usize, dry_run: bool },
 }

@@ -4,6 +4,8 @@ mod list;
 mod record;
 mod show;
 
+pub(super) use record::request_move;
+
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

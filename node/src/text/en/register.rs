@@ -1,5 +1,7 @@
 //! The registers and the organisation.
 
+use wangge_model::org::staffing::Missing;
+
 use crate::text::RegisterMessage;
 
 pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
@@ -65,6 +67,46 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::ColumnIgnored { column, reason_en, .. } => {
             format!("the column {column} was not taken in: {reason_en}")
         }
+        RegisterMessage::BoundarySet { unit, version, points } => {
+            format!("boundary of {unit} set: version {version}, {points} points")
+        }
+        RegisterMessage::NoBoundary { unit } => format!("{unit} has no boundary"),
+        RegisterMessage::NowhereInside => "no boundary holds this position".to_owned(),
+        RegisterMessage::Missing { what } => missing(what),
+        RegisterMessage::Staffed { missing } => {
+            if missing.is_empty() {
+                "complete".to_owned()
+            } else {
+                format!("missing: {missing}")
+            }
+        }
+        RegisterMessage::Cadres { cadres, down, percent, reached } => format!(
+            "{down} of {cadres} cadres are posted down, {percent} %: {} 55 %",
+            if reached { "at least" } else { "below" }
+        ),
+        RegisterMessage::PartUnreadable { typed } => format!("{typed:?} is not CODE=NAME of a grid"),
+        RegisterMessage::UnitExists { unit } => format!("the unit {unit} exists already"),
+        RegisterMessage::SplitRequested { unit, parts } => {
+            format!("asked to split {unit} into {parts} new grids; the centre does it once this arrives")
+        }
+        RegisterMessage::Rehomed { count, undecided, dry_run } => format!(
+            "{} {count} records to be moved; {undecided} without a position inside a boundary stay",
+            if dry_run { "would ask for" } else { "asked for" }
+        ),
+    }
+}
+
+fn missing(what: Missing) -> String {
+    match what {
+        Missing::Leader => "a grid leader".to_owned(),
+        Missing::LeaderNotCadre => "a grid leader who is recorded as a formal cadre".to_owned(),
+        Missing::Workers { found, needed } => format!("grid workers ({found} of {needed})"),
+        Missing::Forces => "other forces (X)".to_owned(),
+        Missing::Point => "a work point".to_owned(),
+        Missing::Workstation => "a workstation".to_owned(),
+        Missing::Phones { found, needed } => format!("phones ({found} of {needed})"),
+        Missing::AreaHead => "an area head".to_owned(),
+        Missing::AreaClerk => "an area clerk".to_owned(),
     }
 }
 
@@ -104,4 +146,50 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("codes set:file", "lines CODE,LABEL, or JSON"),
     ("codes set:label", "what the table is called"),
     ("codes set:source", "where it is from"),
+    ("org", "the organisation"),
+    ("org tree", "street, areas, grids, sub-grids, teams, people"),
+    ("org boundary", "boundaries of grids"),
+    ("org boundary set", "set the next version of a boundary"),
+    ("org boundary set:grid", "the grid"),
+    ("org boundary set:file", "a GeoJSON file"),
+    ("org boundary set:effective", "from which day on; by default today"),
+    ("org boundary set:note", "why it changed"),
+    ("org boundary show", "show a boundary"),
+    ("org boundary show:grid", "the grid"),
+    ("org boundary show:version", "which version; by default the one that holds"),
+    ("org boundary list", "all versions"),
+    (":datum", "coordinate system: WGS-84 or CGCS2000"),
+    ("org locate", "the grid that a position lies in"),
+    ("org locate:longitude", "degrees east"),
+    ("org locate:latitude", "degrees north"),
+    ("org office", "offices"),
+    ("org team", "teams, standing or ad hoc"),
+    ("org window", "windows"),
+    ("org point", "work points"),
+    ("org device", "devices"),
+    ("org reference", "policies and rules, readable offline"),
+    ("org force", "cadres and other forces (X)"),
+    ("% add", "add one"),
+    ("% set", "set fields of one"),
+    ("% show", "show one"),
+    ("% list", "list them"),
+    ("% close", "take one out of use"),
+    ("% set:key", "id, name or code"),
+    ("% show:key", "id, name or code"),
+    ("% close:key", "id, name or code"),
+    (":text_file", "a file with its text, UTF-8"),
+    ("org staffing", "what is missing of 1+1+X"),
+    ("org staffing:grid", "one grid; by default all"),
+    ("org cadres", "share of cadres posted down"),
+    ("org area", "nature of an area"),
+    ("org area:area", "the area"),
+    ("org area:nature", "work or enterprise"),
+    ("org split", "ask to split a grid"),
+    ("org split:grid", "the grid"),
+    ("org split:into", "the new grids: CODE=NAME"),
+    ("org rehome", "ask for records to be moved where they belong now"),
+    ("org rehome:grid", "where they are"),
+    ("org rehome:to", "where to; by default as the boundaries say"),
+    ("org rehome:address", "only those with this in their address"),
+    ("org rehome:dry_run", "only say how many"),
 ];

@@ -1,5 +1,7 @@
 //! 登记和组织。
 
+use wangge_model::org::staffing::Missing;
+
 use crate::text::RegisterMessage;
 
 pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
@@ -53,6 +55,48 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::ColumnIgnored { column, reason_zh, .. } => {
             format!("“{column}”一栏没有导入:{reason_zh}")
         }
+        RegisterMessage::BoundarySet { unit, version, points } => {
+            format!("{unit} 的边界已更新:第 {version} 版,{points} 个点")
+        }
+        RegisterMessage::NoBoundary { unit } => format!("{unit} 还没有边界"),
+        RegisterMessage::NowhereInside => "这个位置不在任何网格的边界内".to_owned(),
+        RegisterMessage::Missing { what } => missing(what),
+        RegisterMessage::Staffed { missing } => {
+            if missing.is_empty() {
+                "配备齐全".to_owned()
+            } else {
+                format!("缺:{missing}")
+            }
+        }
+        RegisterMessage::Cadres { cadres, down, percent, reached } => format!(
+            "正式干部 {cadres} 人,下沉 {down} 人,占 {percent}%,{}55%",
+            if reached { "达到" } else { "未达到" }
+        ),
+        RegisterMessage::PartUnreadable { typed } => {
+            format!("“{typed}”应写成 代码=名称,例如 330881121200-1=东子网格;要拆分的应是网格")
+        }
+        RegisterMessage::UnitExists { unit } => format!("单位 {unit} 已经有了"),
+        RegisterMessage::SplitRequested { unit, parts } => {
+            format!("已申请把 {unit} 拆分,新设 {parts} 个网格;到达中心后由中心办理")
+        }
+        RegisterMessage::Rehomed { count, undecided, dry_run } => format!(
+            "{}迁移 {count} 份档案;{undecided} 份没有坐标或不在边界内,未动",
+            if dry_run { "将申请" } else { "已申请" }
+        ),
+    }
+}
+
+fn missing(what: Missing) -> String {
+    match what {
+        Missing::Leader => "网格长".to_owned(),
+        Missing::LeaderNotCadre => "网格长不是登记的正式干部".to_owned(),
+        Missing::Workers { found, needed } => format!("网格员(有 {found} 人,应有 {needed} 人)"),
+        Missing::Forces => "其他力量(X)".to_owned(),
+        Missing::Point => "网格工作点".to_owned(),
+        Missing::Workstation => "工作站".to_owned(),
+        Missing::Phones { found, needed } => format!("手机(有 {found} 部,应有 {needed} 部)"),
+        Missing::AreaHead => "片区负责人".to_owned(),
+        Missing::AreaClerk => "专职系统信息员".to_owned(),
     }
 }
 
@@ -92,4 +136,50 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("codes set:file", "每行 代码,名称;或 JSON"),
     ("codes set:label", "代码表叫什么"),
     ("codes set:source", "出处"),
+    ("org", "组织机构"),
+    ("org tree", "街道、片区、网格、子网格、团队和人员"),
+    ("org boundary", "网格边界"),
+    ("org boundary set", "更新边界,形成新的一版"),
+    ("org boundary set:grid", "哪个网格"),
+    ("org boundary set:file", "GeoJSON 文件"),
+    ("org boundary set:effective", "从哪天起生效;默认今天"),
+    ("org boundary set:note", "说明"),
+    ("org boundary show", "查看边界"),
+    ("org boundary show:grid", "哪个网格"),
+    ("org boundary show:version", "第几版;默认现行的"),
+    ("org boundary list", "所有版本"),
+    (":datum", "坐标系:WGS-84 或 CGCS2000"),
+    ("org locate", "某个位置属于哪个网格"),
+    ("org locate:longitude", "经度"),
+    ("org locate:latitude", "纬度"),
+    ("org office", "六办一中心"),
+    ("org team", "团队:常设或临时"),
+    ("org window", "窗口"),
+    ("org point", "网格工作点"),
+    ("org device", "设备"),
+    ("org reference", "制度文件,离线可读"),
+    ("org force", "干部和其他力量(X)"),
+    ("% add", "新增"),
+    ("% set", "修改"),
+    ("% show", "查看"),
+    ("% list", "列表"),
+    ("% close", "停用"),
+    ("% set:key", "标识、名称或代码"),
+    ("% show:key", "标识、名称或代码"),
+    ("% close:key", "标识、名称或代码"),
+    (":text_file", "正文文件,UTF-8 文本"),
+    ("org staffing", "1+1+X 配备:缺什么"),
+    ("org staffing:grid", "哪个网格;默认全部"),
+    ("org cadres", "干部下沉比例"),
+    ("org area", "片区性质:工作片或企业片"),
+    ("org area:area", "哪个片区"),
+    ("org area:nature", "work 工作片,enterprise 企业片"),
+    ("org split", "申请拆分网格"),
+    ("org split:grid", "哪个网格"),
+    ("org split:into", "新网格:代码=名称"),
+    ("org rehome", "申请把档案迁到现在所属的网格"),
+    ("org rehome:grid", "现在在哪个网格"),
+    ("org rehome:to", "迁往哪个网格;默认按边界"),
+    ("org rehome:address", "只迁地址含此内容的"),
+    ("org rehome:dry_run", "只看会迁多少"),
 ];
