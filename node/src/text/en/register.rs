@@ -192,4 +192,6 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("org rehome:to", "where to; by default as the boundaries say"),
     ("org rehome:address", "only those with this in their address"),
     ("org rehome:dry_run", "only say how many"),
+    ("* dossier", "a copy of all that is held, for the person"),
+    ("* dossier:out", "the file to write"),
 ];

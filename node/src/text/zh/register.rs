@@ -182,4 +182,6 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("org rehome:to", "迁往哪个网格;默认按边界"),
     ("org rehome:address", "只迁地址含此内容的"),
     ("org rehome:dry_run", "只看会迁多少"),
+    ("* dossier", "本人档案副本(个人信息保护法第四十五条)"),
+    ("* dossier:out", "要写的文件"),
 ];
