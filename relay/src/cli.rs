@@ -17,6 +17,7 @@ use wangge_node::net::Limits;
 use wangge_node::replica::{Replica, System, World};
 use wangge_store::Options;
 
+use crate::backup::{BackupError, key_beside, restore, verify};
 use crate::control::{Request, ask};
 use crate::divisions::read_divisions;
 use crate::founding::{Founding, found};
@@ -119,6 +120,57 @@ enum Command {
         /// What to do.
         #[command(subcommand)]
         command: QuarantineCommand,
+    },
+    /// 备份(可在运行中进行)/ Write a backup, while serving too
+    Backup {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 备份文件 / The file to write
+        #[arg(long, required_unless_present = "list")]
+        to: Option<PathBuf>,
+        /// 密钥文件,请与备份分开保管(默认 FILE.key)/ Its key, to be kept apart (by default FILE.key)
+        #[arg(long)]
+        key: Option<PathBuf>,
+        /// 列出已做的备份 / List the backups that were made
+        #[arg(long)]
+        list: bool,
+        /// 只输出 JSON / JSON only
+        #[arg(long)]
+        json: bool,
+    },
+    /// 从备份恢复到空目录 / Restore a backup to an empty directory
+    Restore {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 备份文件 / The backup
+        #[arg(long)]
+        from: PathBuf,
+        /// 密钥文件(默认 FILE.key)/ Its key (by default FILE.key)
+        #[arg(long)]
+        key: Option<PathBuf>,
+        /// 只输出 JSON / JSON only
+        #[arg(long)]
+        json: bool,
+    },
+    /// 核对备份是否完好 / Check a backup from end to end
+    Verify {
+        /// 备份文件 / The backup
+        #[arg(long)]
+        from: PathBuf,
+        /// 密钥文件(默认 FILE.key)/ Its key (by default FILE.key)
+        #[arg(long)]
+        key: Option<PathBuf>,
+        /// 只输出 JSON / JSON only
+        #[arg(long)]
+        json: bool,
+    },
+    /// 恢复后没有中心工作站时,由人确认名册并恢复服务 / After a restore: serve again, the roster is right
+    Resume {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
     },
     /// 审计 / The audit
     Audit {
@@ -309,12 +361,28 @@ fn spoken(error: RelayError) -> String {
         RelayError::Store(error) => CommandError::from(&error).message,
         RelayError::Net(error) => CommandError::from(error).message,
         RelayError::Command(error) => error.message,
+        RelayError::Backup(BackupError::Replica(error)) => CommandError::from(error).message,
+        RelayError::Backup(BackupError::Store(error)) => CommandError::from(&error).message,
         other => other.to_string(),
     }
 }
 
 fn roster(dir: &Path) -> Result<Roster, RelayError> {
     Roster::new(Arc::new(Replica::open(dir, Options::default())?))
+}
+
+/// The path as a relay that runs elsewhere understands it.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn told(answer: &Value, json: bool, line: &str) {
+    if json {
+        say(&answer.to_string());
+    } else {
+        let (entries, len_bytes) = (&answer["entries"], &answer["len_bytes"]);
+        say(&format!("{line}\n{entries} 条,{len_bytes} 字节 / {entries} entries, {len_bytes} bytes"));
+    }
 }
 
 fn say(line: &str) {
@@ -396,6 +464,69 @@ fn run(command: Command) -> Result<(), RelayError> {
             Ok(())
         }
         Command::Quarantine { command } => quarantine(command),
+        Command::Backup { dir, list: true, json, .. } => {
+            let made = ask(&dir, &Request::Backups, || roster(&dir))?;
+            if json {
+                say(&made.to_string());
+            } else {
+                for backup in made.as_array().into_iter().flatten() {
+                    let text = |name: &str| backup[name].as_str().unwrap_or_default().to_owned();
+                    say(&format!("{}\t{}\t{}", backup["number"], text("file"), text("key")));
+                }
+            }
+            Ok(())
+        }
+        Command::Backup { dir, to, key, json, .. } => {
+            let to = absolute(&to.unwrap_or_default());
+            let key = key.map_or_else(|| key_beside(&to), |key| absolute(&key));
+            let contents = ask(&dir, &Request::Backup(to.clone(), key.clone()), || roster(&dir))?;
+            told(
+                &contents,
+                json,
+                &format!(
+                    "已备份到 {},密钥在 {}(请分开保管)\nbacked up to {}; its key is {}: keep it elsewhere",
+                    to.display(),
+                    key.display(),
+                    to.display(),
+                    key.display()
+                ),
+            );
+            Ok(())
+        }
+        Command::Restore { dir, from, key, json } => {
+            let key = key.unwrap_or_else(|| key_beside(&from));
+            let contents = restore(&dir, &from, &key)?;
+            told(
+                &serde_json::to_value(contents).unwrap_or_default(),
+                json,
+                &format!(
+                    "已恢复到 {}。启动后只接收数据;中心的工作站同步一次之后才下发和裁决(没有工作站时:wangge-relay resume)\n\
+                 restored to {}. It takes in only, until a workstation of the centre has synced (or: wangge-relay resume)",
+                    dir.display(),
+                    dir.display()
+                ),
+            );
+            Ok(())
+        }
+        Command::Verify { from, key, json } => {
+            let key = key.unwrap_or_else(|| key_beside(&from));
+            let contents = verify(&from, &key)?;
+            told(
+                &serde_json::to_value(contents).unwrap_or_default(),
+                json,
+                &format!("备份 {} 完好\nthe backup {} is whole", from.display(), from.display()),
+            );
+            Ok(())
+        }
+        Command::Resume { dir } => {
+            let resumed = ask(&dir, &Request::Resume, || roster(&dir))? == Value::Bool(true);
+            say(if resumed {
+                "已恢复下发和裁决\nserves and decides again"
+            } else {
+                "不在恢复状态,无需操作\nnothing to resume: this relay was not restored"
+            });
+            Ok(())
+        }
         Command::Audit { command } => audit(command),
         Command::Reports { command } => reports(command),
         Command::SealKey { command: SealKeyCommand::Renew { dir } } => {

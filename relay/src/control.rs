@@ -1,6 +1,6 @@
 //! What the relay's command line asks of a relay that is serving.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use wangge_node::control::{self, Control, Line, Lines};
 
 use crate::decide::decide_now;
 use crate::quarantine::{self, Choice};
+use crate::backup;
 use crate::roster::{Invite, RelayError, Roster};
 
 /// A request to the relay.
@@ -44,6 +45,12 @@ pub(crate) enum Request {
     Quarantined(String),
     /// Accepts or discards.
     Settle(Choice),
+    /// Writes a backup: the file, its key.
+    Backup(PathBuf, PathBuf),
+    /// The backups that were made.
+    Backups,
+    /// Serves and decides again after a restore, because a person says so.
+    Resume,
 }
 
 /// Serves requests until `stop` resolves.
@@ -98,6 +105,11 @@ fn execute(roster: &Roster, request: &Request) -> Result<Value, RelayError> {
         Request::VerifyAudit => serde_json::to_value(roster.replica().verify_audit()?).unwrap_or_default(),
         Request::Reports => roster.reports()?.into(),
         Request::Report(number) => roster.report(*number)?,
+        Request::Backup(to, key) => {
+            serde_json::to_value(backup::backup(roster.replica(), to, key)?).unwrap_or_default()
+        }
+        Request::Backups => backup::list(roster.replica())?,
+        Request::Resume => backup::resume(roster, "a person at the relay said so")?.into(),
         Request::RenewSealKey => roster.renew_seal_key()?.number.into(),
         Request::Roster(command) => {
             let answer = command::roster::execute(roster.replica(), command)?;

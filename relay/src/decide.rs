@@ -48,6 +48,10 @@ pub(crate) async fn decide(roster: Arc<Roster>, stop: impl Future<Output = ()>) 
 /// If something cannot be read or written; what is due stays due.
 pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::ReplicaError> {
     replica.apply()?;
+    if replica.awaits_street() {
+        // Its roster may be an old one: nothing is decided by it.
+        return Ok(());
+    }
     keep_up(replica)?;
     for (scope, verdicts) in replica.undecided() {
         for part in in_parts(verdicts) {

@@ -8,6 +8,7 @@ use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::wire::{Join, Joined};
 use wangge_node::net::{Gate, record_refusal};
 
+use crate::backup::resume;
 use crate::roster::{Due, Roster};
 
 const REVOKED: &str = "the centre has revoked this device / 此设备已被社管中心注销";
@@ -60,6 +61,22 @@ impl Gate for Roster {
     fn grant_kept(&self, peer: &ReplicaId) {
         if let Err(error) = self.kept(peer) {
             tracing::error!(%peer, %error, "a kept enrolment cannot be noted");
+        }
+    }
+
+    fn serves(&self, peer: &ReplicaId) -> bool {
+        !self.replica().awaits_street() || self.is_of_centre(peer)
+    }
+
+    fn in_sync(&self, peer: &ReplicaId) {
+        if self.replica().awaits_street() && self.is_of_centre(peer) {
+            let resumed = self
+                .replica()
+                .apply()
+                .and_then(|_| resume(self, &format!("device {peer} of the centre has brought the roster")));
+            if let Err(error) = resumed {
+                tracing::error!(%peer, %error, "the restored relay cannot go on");
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The relay at the street centre: the replica that everyone meets. It is a node that listens and
 //! decides: store, sessions and transport are the node's.
 
+pub mod backup;
 pub mod cli;
 mod control;
 mod decide;

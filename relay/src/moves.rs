@@ -362,6 +362,9 @@ impl Move<'_> {
 /// [`RelayError`]; what is done stays done.
 pub(crate) fn splits(roster: &Roster) -> Result<(), RelayError> {
     let replica = roster.replica();
+    if replica.awaits_street() {
+        return Ok(());
+    }
     let mut asked = Vec::new();
     replica.each(&Scope::Street, Kind::SPLIT, |view| {
         if view.text("status") == "asked" {

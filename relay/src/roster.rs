@@ -101,6 +101,9 @@ pub enum RelayError {
     /// A command of the roster.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] crate::backup::BackupError),
     /// The control socket.
     #[error("{0}")]
     Control(String),
@@ -198,6 +201,7 @@ impl Roster {
         if !replica.is_centre() {
             return Err(RelayError::NotTheRelay { dir: replica.dir().display().to_string() });
         }
+        replica.await_street(crate::backup::is_restored(&replica)?);
         Ok(Self { replica, turn: Mutex::new(()) })
     }
 
@@ -207,6 +211,13 @@ impl Roster {
     /// [`RelayError::NotTheRelay`] if the replica is not the centre's.
     pub fn take_office(replica: Arc<Replica>) -> Result<Arc<Self>, RelayError> {
         Ok(Arc::new(Self::new(replica)?))
+    }
+
+    /// Whether somebody of the centre uses the replica.
+    pub(crate) fn is_of_centre(&self, replica: &ReplicaId) -> bool {
+        let now_ms = self.replica.now_ms();
+        let post = self.replica.roster().ok().and_then(|roster| roster.main_post(replica, now_ms));
+        post.is_some_and(|(_, post)| post.role.is_centre())
     }
 
     /// The relay's replica.

@@ -85,6 +85,9 @@ impl Session {
 
     /// Asks for what the peer lacks and has not been sent.
     pub(super) fn push(&mut self, scope: &Scope) {
+        if self.takes_only {
+            return;
+        }
         let Some(session) = self.scopes.get_mut(scope) else { return };
         // Without knowing what the peer has, everything would go.
         if !session.told && !self.config.remembered.contains_key(scope) {

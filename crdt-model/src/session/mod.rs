@@ -184,6 +184,8 @@ pub enum Output {
     SealedKept(SealedKept),
     /// The peer asked for a scope that it does not hold, and gets nothing of it.
     Withheld(Scope),
+    /// All that the peer has is durable here; it gets nothing.
+    Taken,
     /// Both sides hold the same.
     InSync,
     /// The peer ended the session in order; whether its digest equals ours.
@@ -324,6 +326,8 @@ pub struct Session {
     sealing: Sealing,
     awaiting: bool,
     was_in_sync: bool,
+    /// The peer gives and gets nothing: see [`Session::take_only`].
+    takes_only: bool,
 }
 
 impl Session {
@@ -342,6 +346,7 @@ impl Session {
             sealing: Sealing::Nothing,
             awaiting: false,
             was_in_sync: false,
+            takes_only: false,
             config,
         };
         if session.config.dialler {
@@ -398,6 +403,18 @@ impl Session {
     }
 
     // ---- commands
+
+    /// Takes what the peer has and gives it nothing but acknowledgements; [`Output::Taken`] tells when
+    /// there is no more to take. For a listener, before the peer is admitted.
+    pub fn take_only(&mut self) {
+        self.takes_only = true;
+    }
+
+    /// Tells the peer why the session ends.
+    pub fn refuse(&mut self, reason: &str) {
+        let frame = refusal(reason);
+        self.out.push_back(Output::Send(frame));
+    }
 
     /// Asks the peer whether both are still equal; [`Output::Pong`] answers.
     pub fn ping(&mut self) {
@@ -482,6 +499,7 @@ impl Session {
         }
         self.load_sealed();
         self.note_sync();
+        self.note_taken();
         Ok(())
     }
 
@@ -571,6 +589,14 @@ impl Session {
     /// Counts documents that arrived in a page.
     pub fn count_documents(&mut self, count: u64) {
         self.traffic.documents_received += count;
+    }
+
+    fn note_taken(&mut self) {
+        let taken = |session: &ScopeSession| session.told && session.mine.covers(&session.peer);
+        if self.takes_only && self.phase == Phase::Open && self.scopes.values().all(taken) {
+            self.takes_only = false;
+            self.out.push_back(Output::Taken);
+        }
     }
 
     fn note_sync(&mut self) {

@@ -9,7 +9,7 @@ use crate::wire::{CheckpointStart, Frame, WireError};
 impl Session {
     /// Begins to send pages of a scope to a peer that stands at `clock`.
     pub(super) fn serve(&mut self, scope: Scope, clock: Clock, after: Option<Cursor>) {
-        let Some(session) = self.scopes.get_mut(&scope) else { return };
+        let Some(session) = self.scopes.get_mut(&scope).filter(|_| !self.takes_only) else { return };
         session.serving = Some(clock);
         self.out.push_back(match after {
             // It goes on where a checkpoint broke off; its clock is that checkpoint's.

@@ -26,6 +26,11 @@ const BACKLOG_LEN_BYTES: usize = 512 * 1024;
 /// asked for takes the session's time for nothing.
 const MISFITS_MAX: u32 = 64;
 
+/// What a replica is told that met a restored centre.
+const TAKEN: &str = "the centre was restored from a backup: what you have has arrived there and is safe; it \
+    gives out nothing until one of its own workstations has synced / \
+    中心刚从备份恢复:你的数据已送到并保存,中心的工作站同步之后才会下发新内容";
+
 /// Who is at the other end and what for.
 pub struct Purpose {
     /// The peer, which has proved its key.
@@ -285,6 +290,9 @@ impl Exchange {
                 if let Some(only) = &self.purpose.only {
                     scopes.retain(|scope| only.contains(scope));
                 }
+                if !gate.serves(&self.purpose.peer) {
+                    self.session.take_only();
+                }
                 self.session.handle(Input::Admitted(scopes))?;
                 if let Some(grant) = gate.changed_grant(&self.purpose.peer) {
                     self.session.grant(grant);
@@ -386,8 +394,15 @@ impl Exchange {
                     gate.refused(&self.purpose.peer.to_string(), &reason);
                 }
             }
+            Output::Taken => {
+                self.session.refuse(TAKEN);
+                self.over = true;
+            }
             Output::InSync => {
                 self.in_sync = true;
+                if let Some(gate) = &self.purpose.gate {
+                    gate.in_sync(&self.purpose.peer);
+                }
                 self.remember()?;
                 if self.purpose.once {
                     let traffic = self.session.traffic();

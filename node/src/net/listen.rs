@@ -34,6 +34,14 @@ pub trait Gate: Send + Sync + 'static {
     /// A changed enrolment that waits for `peer`.
     fn changed_grant(&self, peer: &ReplicaId) -> Option<Grant>;
 
+    /// Whether `peer` is given anything: a restored centre takes in only, until it knows its roster again.
+    fn serves(&self, _peer: &ReplicaId) -> bool {
+        true
+    }
+
+    /// `peer` and this side hold the same.
+    fn in_sync(&self, _peer: &ReplicaId) {}
+
     /// `peer` has kept it.
     fn grant_kept(&self, peer: &ReplicaId);
 

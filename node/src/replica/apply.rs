@@ -35,6 +35,13 @@ pub(super) struct StoredDocuments<'a> {
     pub(super) bench: &'a Bench,
 }
 
+impl StoredDocuments<'_> {
+    /// Whether the relay writes a log.
+    pub(super) fn is_of_centre(&self, log: &LogId) -> bool {
+        self.held.tips.get(log).is_some_and(|tip| tip.identity.replica == self.bench.centre())
+    }
+}
+
 impl Documents for StoredDocuments<'_> {
     fn load(&self, doc: &DocId, kind: Kind) -> Result<Option<Document>, DocumentError> {
         self.replica.load_document(self.scope, kind, doc).map_err(|error| match error {
@@ -85,9 +92,11 @@ impl Replica {
     }
 
     pub(super) fn apply_all(&self, _turn: &MutexGuard<'_, ()>) -> Result<bool, ReplicaError> {
+        let awaits = self.awaits_street();
         let behind: Vec<Scope> = lock(&self.state)
             .scopes
             .iter()
+            .filter(|(scope, _)| !awaits || **scope == Scope::Street)
             .filter(|(_, state)| state.durable.0.iter().any(|(log, e)| state.applied.len_of(log) < e.len))
             .map(|(scope, _)| scope.clone())
             .collect();
@@ -113,7 +122,8 @@ impl Replica {
             let Some(scoped) = state.scopes.get(scope) else { return Ok(false) };
             let (tips, durable) = (scoped.tips.clone(), scoped.durable.clone());
             let (decided, voids) = (scoped.decided.clone(), scoped.voids.clone());
-            (tips, durable, scoped.applied.clone(), Decisions { decided, voids })
+            let decisions = Decisions { decided, voids, backed: scoped.backed.clone() };
+            (tips, durable, scoped.applied.clone(), decisions)
         };
         let held = HeldScope { store: &self.store, scope, tips: &tips };
         let bench = self.bench(scope, &held, &applied, &decisions.decided, &decisions.voids)?;
@@ -199,6 +209,7 @@ impl Replica {
             scoped.applied = applied;
             scoped.voids = decisions.voids;
             scoped.decided = decisions.decided;
+            scoped.backed = decisions.backed;
         }
         if *scope == Scope::Street {
             self.orders_due.store(true, Ordering::Release);

@@ -217,9 +217,10 @@ impl Replica {
             scoped.tips.insert(log, tip);
             scoped.applied = applied;
             scoped.reported = reported;
-            if let Some(Decisions { decided, voids }) = decisions {
+            if let Some(Decisions { decided, voids, backed }) = decisions {
                 scoped.decided = decided;
                 scoped.voids = voids;
+                scoped.backed = backed;
             }
         }
         if *scope == Scope::Street {

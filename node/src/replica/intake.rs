@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use wangge_model::audit::{Entry, What};
 use wangge_model::clock::Extent;
-use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Scope};
+use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::{Outcome, ingest};
 use wangge_model::log::{Branch, Checked, LogError, Run};
 use wangge_model::materialise::Applied;
@@ -212,6 +212,7 @@ impl Replica {
             }
         }
         if took_back {
+            tracing::warn!("this replica's own transactions came back from a peer: a new epoch begins");
             self.open_epoch()?;
         }
         let judges = self.is_centre();
@@ -303,16 +304,6 @@ impl Replica {
     pub(super) fn own_log(&self, scope: &Scope) -> LogId {
         let profile = self.profile();
         LogId::derive(scope, &profile.replica(), profile.epoch())
-    }
-
-    /// Draws a new epoch: this replica's own log came back from a peer, so its state was rolled back or
-    /// its disk was cloned, and positions must not be issued twice.
-    fn open_epoch(&self) -> Result<(), ReplicaError> {
-        let mut profile = self.profile();
-        profile.earlier.push(profile.epoch);
-        profile.epoch = Epoch(u64::from_le_bytes(self.random()?));
-        tracing::warn!("this replica's own transactions came back from a peer: a new epoch begins");
-        self.set_profile(profile)
     }
 }
 

@@ -116,6 +116,16 @@ pub(crate) fn decisions(scope: &Scope) -> Vec<u8> {
     scoped(b'V', scope)
 }
 
+/// Up to where, per log, a backup of the centre holds what the relay decided.
+pub(crate) fn backed(scope: &Scope) -> Vec<u8> {
+    scoped(b'B', scope)
+}
+
+/// Set while the relay is known to lack part of its own logs: it was put back to an earlier state.
+pub(crate) fn rolled_back(scope: &Scope) -> Vec<u8> {
+    scoped(b'b', scope)
+}
+
 /// Documents of a scope, in the order of pages.
 pub(crate) fn documents(scope: &Scope) -> Vec<u8> {
     scoped(b'D', scope)

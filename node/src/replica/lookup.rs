@@ -1,7 +1,10 @@
 //! Finding and reading documents.
 
+use std::collections::BTreeMap;
+
+use wangge_model::clock::Clock;
 use wangge_model::document::{DocumentView, stored_heads, stored_origins};
-use wangge_model::identity::{DocId, Hash, ReplicaId, Scope};
+use wangge_model::identity::{DocId, Hash, LogId, ReplicaId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
 
@@ -28,6 +31,9 @@ pub enum Delivery {
     Area,
     /// On the disk of the relay at the centre.
     Centre,
+    /// In a backup of the centre as well.
+    #[serde(rename = "backed-up")]
+    BackedUp,
 }
 
 /// A scope's documents in one line: equal lines mean equal state.
@@ -44,6 +50,20 @@ pub struct ScopeDigest {
 impl std::fmt::Display for ScopeDigest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {}", self.scope, self.documents, self.digest)
+    }
+}
+
+/// What of a scope is known to have arrived at the centre.
+struct Receipts {
+    at_centre: Clock,
+    decided: BTreeMap<LogId, u64>,
+    backed: BTreeMap<LogId, u64>,
+}
+
+impl Receipts {
+    /// Up to where the centre has a log.
+    fn arrived(&self, log: &LogId) -> u64 {
+        self.at_centre.len_of(log).max(self.decided.get(log).copied().unwrap_or(0))
     }
 }
 
@@ -164,15 +184,8 @@ impl Replica {
         let Some(bytes) = self.store.get(&keys::document(scope, kind, doc))? else {
             return Ok(Delivery::Here);
         };
+        let Some(receipts) = self.receipts(scope)? else { return Ok(Delivery::Here) };
         let centre = self.profile().centre();
-        let decided = match lock(&self.state).scopes.get(scope) {
-            Some(scoped) => scoped.decided.clone(),
-            None => return Ok(Delivery::Here),
-        };
-        if self.is_centre() {
-            return Ok(Delivery::Centre);
-        }
-        let at_centre = self.remembered_scope(&centre, scope)?;
         let mut peers = Vec::new();
         for entry in self.store.scan(keys::REMEMBERED) {
             let (key, value) = entry?;
@@ -180,15 +193,16 @@ impl Replica {
             let peer = key.get(1..33).and_then(ReplicaId::from_slice);
             if here
                 && peer.is_some_and(|peer| peer != centre)
-                && let Ok(clock) = postcard::from_bytes::<wangge_model::clock::Clock>(&value)
+                && let Ok(clock) = postcard::from_bytes::<Clock>(&value)
             {
                 peers.push(clock);
             }
         }
-        let mut delivery = Delivery::Centre;
+        let mut delivery = Delivery::BackedUp;
         for origin in stored_origins(*doc, &bytes)? {
-            let decided = decided.get(&origin.log).copied().unwrap_or(0);
-            let reached = if origin.seq <= at_centre.len_of(&origin.log).max(decided) {
+            let reached = if origin.seq <= receipts.backed.get(&origin.log).copied().unwrap_or(0) {
+                Delivery::BackedUp
+            } else if self.is_centre() || origin.seq <= receipts.arrived(&origin.log) {
                 Delivery::Centre
             } else if peers.iter().any(|clock| origin.seq <= clock.len_of(&origin.log)) {
                 Delivery::Area
@@ -200,11 +214,22 @@ impl Replica {
         Ok(delivery)
     }
 
-    fn remembered_scope(
-        &self,
-        peer: &ReplicaId,
-        scope: &Scope,
-    ) -> Result<wangge_model::clock::Clock, ReplicaError> {
+    /// What is known to have arrived at the centre. `None` if the scope is not held.
+    fn receipts(&self, scope: &Scope) -> Result<Option<Receipts>, ReplicaError> {
+        let at_centre = self.remembered_scope(&self.profile().centre(), scope)?;
+        let rolled_back = self.store.get(&keys::rolled_back(scope))?.is_some();
+        let state = lock(&self.state);
+        let Some(scoped) = state.scopes.get(scope) else { return Ok(None) };
+        // Once the relay has shown that it lacks what it decided, only what it says it holds counts.
+        let known = |verdicts: &BTreeMap<LogId, u64>| match rolled_back {
+            true => verdicts.iter().map(|(log, upto)| (*log, (*upto).min(at_centre.len_of(log)))).collect(),
+            false => verdicts.clone(),
+        };
+        let (decided, backed) = (known(&scoped.decided), known(&scoped.backed));
+        Ok(Some(Receipts { at_centre, decided, backed }))
+    }
+
+    fn remembered_scope(&self, peer: &ReplicaId, scope: &Scope) -> Result<Clock, ReplicaError> {
         let bytes = self.store.get(&keys::remembered(peer, scope))?;
         Ok(bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default())
     }
@@ -217,17 +242,11 @@ impl Replica {
         if self.is_centre() {
             return Ok(0);
         }
-        let centre = self.profile().centre();
         let mut unsent = 0;
         for (scope, (clock, _)) in self.clocks() {
-            let at_centre = self.remembered_scope(&centre, &scope)?;
-            let decided = match lock(&self.state).scopes.get(&scope) {
-                Some(scoped) => scoped.decided.clone(),
-                None => continue,
-            };
+            let Some(receipts) = self.receipts(&scope)? else { continue };
             for (log, extent) in &clock.0 {
-                let there = at_centre.len_of(log).max(decided.get(log).copied().unwrap_or(0));
-                unsent += extent.len.saturating_sub(there);
+                unsent += extent.len.saturating_sub(receipts.arrived(log));
             }
         }
         Ok(unsent)

@@ -30,14 +30,14 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::DocumentError;
-use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
+use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Scope};
 use wangge_model::log::SigningKey;
 use wangge_model::right::Refusal;
 use wangge_model::session::Completeness;
@@ -52,6 +52,7 @@ pub use lookup::{Delivery, Found, ScopeDigest};
 pub use machine::{Machine, System, World};
 pub use profile::{Profile, STORE_VERSION};
 pub use sealed::{SealedEnd, SealedIntakeError};
+pub use vault::KEY_FILE;
 pub use verdicts::{Damage, LogState, Quarantined};
 
 use scope::ScopeState;
@@ -84,6 +85,8 @@ pub struct Replica {
     profile: RwLock<Profile>,
     /// Drawn at each start of the process: from it follow the Automerge actors.
     actor_nonce: u64,
+    /// Only `street` takes effect: see [`Replica::await_street`].
+    awaits_street: AtomicBool,
     state: Mutex<State>,
     documents: Mutex<()>,
     /// Orders of erasure may have come that are not carried out.
@@ -316,6 +319,7 @@ impl Replica {
             store,
             profile: RwLock::new(profile.prepared()),
             actor_nonce: u64::from_le_bytes(world.random()?),
+            awaits_street: AtomicBool::new(false),
             world,
             state: Mutex::new(State { scopes: BTreeMap::new(), failed: None, erased: BTreeSet::new() }),
             documents: Mutex::new(()),
@@ -498,7 +502,11 @@ impl Replica {
     /// If it cannot be stored.
     pub fn remember(&self, peer: &ReplicaId, clocks: &BTreeMap<Scope, Clock>) -> Result<(), ReplicaError> {
         let mut batch = Batch::new();
+        let is_relay = *peer == self.profile().centre();
         for (scope, clock) in clocks {
+            if is_relay {
+                self.note_rollback(scope, clock, &mut batch)?;
+            }
             let key = keys::remembered(peer, scope);
             let value = encode(clock);
             if self.store.get(&key)?.as_ref() != Some(&value) {
@@ -509,6 +517,62 @@ impl Replica {
             self.store.commit(batch)?;
         }
         Ok(())
+    }
+
+    /// Notes whether the relay, which has `clock`, lacks part of its own logs: then it was put back to an
+    /// earlier state, and its earlier receipts say nothing.
+    fn note_rollback(&self, scope: &Scope, clock: &Clock, batch: &mut Batch) -> Result<(), ReplicaError> {
+        let centre = self.profile().centre();
+        let lacks = match lock(&self.state).scopes.get(scope) {
+            Some(scoped) => scoped.durable.0.iter().any(|(log, extent)| {
+                extent.len > clock.len_of(log)
+                    && scoped.tips.get(log).is_some_and(|tip| tip.identity.replica == centre)
+            }),
+            None => return Ok(()),
+        };
+        let key = keys::rolled_back(scope);
+        match (lacks, self.store.get(&key)?.is_some()) {
+            (true, false) => {
+                tracing::warn!(%scope, "the centre was put back to an earlier state: everything is offered again");
+                batch.put(key, [1]);
+            }
+            (false, true) => batch.delete(key),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// While set, only `street` takes effect: the relay was restored and may have an old roster.
+    pub fn await_street(&self, awaits: bool) {
+        self.awaits_street.store(awaits, Ordering::SeqCst);
+    }
+
+    /// Whether only `street` takes effect.
+    pub fn awaits_street(&self) -> bool {
+        self.awaits_street.load(Ordering::SeqCst)
+    }
+
+    /// Draws a new epoch: positions of the old one may have been issued after the state that is here.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn open_epoch(&self) -> Result<(), ReplicaError> {
+        let mut profile = self.profile();
+        profile.earlier.push(profile.epoch);
+        profile.epoch = Epoch(u64::from_le_bytes(self.random()?));
+        self.set_profile(profile)
+    }
+
+    /// Hands over all that is stored, sealed as it is, as it is at the end of this call; commits go on
+    /// meanwhile. Returns the key file that opens it, to be kept apart.
+    ///
+    /// # Errors
+    /// What `each` returns, or [`ReplicaError`].
+    pub fn copy<E: From<ReplicaError>>(
+        &self,
+        each: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>,
+    ) -> Result<Vec<u8>, E> {
+        self.store.copy(each)
     }
 
     /// Waits for all writes and gives the directory up.

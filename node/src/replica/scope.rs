@@ -46,6 +46,8 @@ pub(super) struct ScopeState {
     pub(super) voids: BTreeMap<(LogId, u64), VoidReason>,
     /// How far the relay has decided, and when it observed what it decided last.
     pub(super) decided: BTreeMap<LogId, u64>,
+    /// What of it is in a backup of the centre.
+    pub(super) backed: BTreeMap<LogId, u64>,
 }
 
 pub(super) fn extent_of(tip: &Tip) -> Extent {
@@ -89,6 +91,7 @@ impl ScopeState {
                 voids.insert((log, seq), reason);
             }
         }
+        let backed = read(store, &keys::backed(scope))?.map_err(|()| damaged("the extent of the backup"))?;
         let mut decided = BTreeMap::new();
         let prefix = keys::decisions(scope);
         for entry in store.scan(&prefix) {
@@ -109,6 +112,7 @@ impl ScopeState {
             arriving,
             voids,
             decided,
+            backed: backed.unwrap_or_default(),
         })
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Decisions {
     pub(super) decided: BTreeMap<LogId, u64>,
     /// Positions that do not count, those of which that is only this replica's opinion included.
     pub(super) voids: Voids,
+    /// What of it is in a backup of the centre, per log.
+    pub(super) backed: BTreeMap<LogId, u64>,
 }
 
 /// What one round judges by.
@@ -197,9 +199,15 @@ impl Replica {
         batch: &mut Batch,
     ) -> Result<(), ReplicaError> {
         let scope = documents.scope;
-        let Decisions { decided, voids } = decisions;
+        let Decisions { decided, voids, backed } = decisions;
         for verdict in verdicts {
             let log = verdict.log;
+            if documents.is_of_centre(&log) {
+                // About its own log the relay says up to where a backup holds it.
+                note_backup(documents.held, &log, verdict.upto, backed);
+                batch.put(keys::backed(scope), encode(backed));
+                continue;
+            }
             let before = decided.get(&log).copied().unwrap_or(0);
             let upto = before.max(verdict.upto);
             decided.insert(log, upto);
@@ -255,7 +263,7 @@ impl Replica {
             let state = lock(&self.state);
             let Some(scoped) = state.scopes.get(scope) else { return Ok(None) };
             let (decided, voids) = (scoped.decided.clone(), scoped.voids.clone());
-            (scoped.tips.clone(), Decisions { decided, voids })
+            (scoped.tips.clone(), Decisions { decided, voids, backed: scoped.backed.clone() })
         };
         let held = HeldScope { store: &self.store, scope, tips: &tips };
         let bench = self.bench(scope, &held, applied, &decisions.decided, &decisions.voids)?;
@@ -493,6 +501,38 @@ impl Replica {
         Ok(self.store.commit(batch)?)
     }
 
+    /// Says in the relay's own logs of `scope` that a backup holds them up to these positions, and so all
+    /// that they decide.
+    ///
+    /// # Errors
+    /// [`ReplicaError`].
+    pub fn commit_backed(&self, scope: &Scope, logs: &BTreeMap<LogId, u64>) -> Result<(), ReplicaError> {
+        let roster = self.roster().map_or(0, |roster| roster.version);
+        let backed = |(log, upto): (&LogId, &u64)| Verdict {
+            log: *log,
+            upto: *upto,
+            observed_ms: self.now_ms(),
+            roster,
+            voids: Vec::new(),
+            settled: Vec::new(),
+        };
+        self.commit_verdicts(scope, logs.iter().map(backed).collect())
+    }
+
+    /// The ends of this replica's own logs of a scope, those of earlier epochs included.
+    pub fn own_ends(&self, scope: &Scope) -> BTreeMap<LogId, u64> {
+        let own = self.profile().replica();
+        let state = lock(&self.state);
+        let logs = state.scopes.get(scope).into_iter().flat_map(|scoped| {
+            scoped
+                .durable
+                .0
+                .iter()
+                .filter(|(log, _)| scoped.tips.get(log).is_some_and(|tip| tip.identity.replica == own))
+        });
+        logs.map(|(log, extent)| (*log, extent.len)).collect()
+    }
+
     fn all_voids(&self) -> Vec<(Scope, BTreeMap<LogId, Tip>, Voids)> {
         let state = lock(&self.state);
         let scopes = state.scopes.iter().filter(|(_, scoped)| !scoped.voids.is_empty());
@@ -505,5 +545,26 @@ impl Replica {
             *sizes.entry(found.replica).or_default() += found.record.transaction.to_bytes().len() as u64;
         }
         Ok(sizes)
+    }
+}
+
+/// Notes what the relay's log `own` had decided up to a position: a backup holds that.
+fn note_backup(held: &HeldScope<'_>, own: &LogId, upto: u64, backed: &mut BTreeMap<LogId, u64>) {
+    let mut note = |log: LogId, len: u64| {
+        let known = backed.entry(log).or_default();
+        *known = (*known).max(len);
+    };
+    note(*own, upto);
+    let floor = held.tips.get(own).map_or(0, |tip| tip.floor);
+    if upto >= floor {
+        // What came in pages had been decided before the relay wrote what follows its floor.
+        for (log, tip) in held.tips {
+            note(*log, tip.floor);
+        }
+    }
+    for record in (floor + 1..=upto).map_while(|seq| held.record(own, seq)) {
+        for verdict in record.transaction.verdicts {
+            note(verdict.log, verdict.upto);
+        }
     }
 }

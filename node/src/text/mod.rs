@@ -337,6 +337,7 @@ pub enum Word {
     Unit,
     Delivery,
     AtCentre,
+    BackedUp,
     AtArea,
     OnlyHere,
     Centre,
@@ -365,6 +366,7 @@ impl Word {
             Delivery::Here => Self::OnlyHere,
             Delivery::Area => Self::AtArea,
             Delivery::Centre => Self::AtCentre,
+            Delivery::BackedUp => Self::BackedUp,
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) fn word(word: Word) -> &'static str {
         Word::Unit => "单位",
         Word::Delivery => "状态",
         Word::AtCentre => "已到中心",
+        Word::BackedUp => "中心已备份",
         Word::AtArea => "已到片区",
         Word::OnlyHere => "已保存,待上传",
         Word::Centre => "社管中心",

@@ -249,6 +249,32 @@ impl Store {
         files.into_iter().flatten().chain(simulated.into_iter().flatten())
     }
 
+    /// Hands over all entries as they are at one moment, the end of this call, while commits go on:
+    /// first what a scan finds, then, in one go, the writes that came meanwhile, `None` for what was
+    /// deleted; the latter win. One copy at a time: the caller sees to it.
+    ///
+    /// # Errors
+    /// What `each` returns, or [`Damaged`](StoreError::Damaged) or [`Io`](StoreError::Io).
+    pub fn copy<E: From<StoreError>>(
+        &self,
+        mut each: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Backing::Files(shared) = &self.backing {
+            shared.engine.overlay.begin_copy();
+        }
+        let scanned = self.scan(&[]).try_for_each(|entry| {
+            let (key, value) = entry?;
+            each(&key, Some(&value))
+        });
+        let since = match &self.backing {
+            Backing::Files(shared) => shared.engine.overlay.end_copy(),
+            // Nothing comes in between there.
+            Backing::Simulated(_) => Batch::default(),
+        };
+        scanned?;
+        since.into_writes().try_for_each(|(key, value)| each(&key, value.as_deref()))
+    }
+
     /// Applies `batch` and waits until it would survive a power loss.
     ///
     /// # Errors

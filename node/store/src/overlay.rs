@@ -16,6 +16,8 @@ struct Layer {
     batch: Batch,
     /// How often everything moved to sled.
     clearings: u64,
+    /// While the store is copied: all that was written since the copy began.
+    since: Option<Batch>,
 }
 
 /// A key in the overlay, with `None` if it is deleted there.
@@ -39,7 +41,22 @@ impl Overlay {
 
     /// Adds writes, which win over those already here.
     pub(crate) fn absorb(&self, batch: Batch) {
-        self.layer.write().unwrap_or_else(PoisonError::into_inner).batch.absorb(batch);
+        let mut layer = self.layer.write().unwrap_or_else(PoisonError::into_inner);
+        // Together: what a copy can read was either written before it began or is noted for it.
+        if let Some(since) = &mut layer.since {
+            since.absorb(batch.clone());
+        }
+        layer.batch.absorb(batch);
+    }
+
+    /// Begins to note what is written.
+    pub(crate) fn begin_copy(&self) {
+        self.layer.write().unwrap_or_else(PoisonError::into_inner).since = Some(Batch::default());
+    }
+
+    /// Ends that; returns what was noted.
+    pub(crate) fn end_copy(&self) -> Batch {
+        self.layer.write().unwrap_or_else(PoisonError::into_inner).since.take().unwrap_or_default()
     }
 
     /// Whether sled has everything.

@@ -319,6 +319,29 @@ impl Vault {
         Ok(key)
     }
 
+    // ---- copying
+
+    /// Hands over all that is stored, sealed as it is; returns the key file that opens it.
+    pub(super) fn copy<E: From<super::ReplicaError>>(
+        &self,
+        mut each: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>,
+    ) -> Result<Vec<u8>, E> {
+        // The keys stay as they are meanwhile.
+        let _turn = lock(&self.turn);
+        let mut outcome = Ok(());
+        let copied = self.store.copy::<StoreError>(|key, value| {
+            if outcome.is_ok() {
+                outcome = each(key, value);
+            }
+            Ok(())
+        });
+        copied.map_err(super::ReplicaError::from)?;
+        outcome?;
+        let path = key_file(&self.dir);
+        let failed = |source| super::ReplicaError::from(VaultError::File { path: path.clone(), source });
+        Ok(std::fs::read(&path).map_err(failed)?)
+    }
+
     // ---- erasing
 
     /// Removes the keys of documents for good: their own data opens no more, not even from old copies

@@ -1,0 +1,162 @@
+//! Backups of the centre, and what becomes of the street when it is put back to one.
+
+use std::path::Path;
+
+use wangge_model::identity::{DocId, Role, Scope};
+use wangge_model::schema::Kind;
+use wangge_node::replica::Delivery;
+use wangge_relay::backup::{self, BackupError, key_beside};
+use wangge_tests::street::{Relay, Worker, assert_equal, grid, number};
+
+/// Asks the serving relay for a backup.
+fn back_up(relay: &Relay, to: &Path) {
+    let request = serde_json::json!({ "Backup": [to, key_beside(to)] });
+    let answer =
+        tokio::task::block_in_place(|| wangge_node::control::ask(&relay.dir, &request, |_, _, _| ()));
+    match answer {
+        Ok(Some(wangge_node::control::Line::Answer(contents))) => {
+            assert!(contents["entries"].as_u64() > Some(0), "{contents}");
+        }
+        other => panic!("no backup: {other:?}"),
+    }
+}
+
+fn delivery(worker: &Worker, doc: DocId) -> Delivery {
+    worker.replica.apply().expect("applies");
+    worker.replica.delivery(&grid(0), Kind::PERSON, &doc).expect("reads")
+}
+
+async fn join(relay: &Relay, dir: &Path, name: &str, role: Role, unit: &Scope) -> Worker {
+    Worker::join(&dir.join(name), &relay.invite(name, role, unit)).await
+}
+
+/// A backup made while the relay serves: devices learn that their records are in it; a damaged one says where.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_shows_in_receipts_and_any_damage_to_it_shows() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = join(&relay, dir.path(), "ana", Role::GridWorker, &grid(0)).await;
+    let doc = ana.person(&grid(0), &number(1), &[("name", "张三")]);
+    let file = dir.path().join("monday.backup");
+    while delivery(&ana, doc) != Delivery::BackedUp {
+        // The relay decides a moment after it took the record in; only what is decided counts as backed up.
+        ana.sync().await;
+        assert!(delivery(&ana, doc) >= Delivery::Centre);
+        let _ = (std::fs::remove_file(&file), std::fs::remove_file(key_beside(&file)));
+        back_up(&relay, &file);
+        ana.sync().await;
+    }
+    let later = ana.person(&grid(0), &number(2), &[("name", "李四")]);
+    ana.sync().await;
+    assert_eq!((delivery(&ana, doc), delivery(&ana, later)), (Delivery::BackedUp, Delivery::Centre));
+
+    let key = key_beside(&file);
+    let contents = backup::verify(&file, &key).expect("whole");
+    assert!(contents.entries > 0);
+    assert!(matches!(backup::backup(&ana.replica, &file, &key), Err(BackupError::Exists { .. })));
+    let bytes = std::fs::read(&file).expect("reads");
+    let bad = dir.path().join("bad");
+    for at in [200, bytes.len() / 2, bytes.len() - 1] {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 4;
+        std::fs::write(&bad, &flipped).expect("writes");
+        let error = backup::verify(&bad, &key).expect_err("damaged");
+        assert!(matches!(error, BackupError::Damaged { .. }), "byte {at}: {error}");
+        std::fs::write(&bad, &bytes[..at]).expect("writes");
+        let error = backup::verify(&bad, &key).expect_err("cut off");
+        assert!(matches!(error, BackupError::Damaged { .. }), "cut at {at}: {error}");
+    }
+    std::fs::write(&bad, b"hello").expect("writes");
+    assert!(matches!(backup::verify(&bad, &key), Err(BackupError::Foreign { .. })));
+    assert!(matches!(backup::verify(&file, &bad), Err(BackupError::ForeignKey { .. })));
+    let second = dir.path().join("tuesday.backup");
+    back_up(&relay, &second);
+    assert!(matches!(backup::verify(&file, &key_beside(&second)), Err(BackupError::OtherKey { .. })));
+    let taken = backup::restore(&relay.dir, &file, &key).expect_err("occupied");
+    assert!(matches!(taken, BackupError::NotEmpty { .. }), "{taken}");
+    let nowhere = dir.path().join("nowhere");
+    backup::restore(&nowhere, &bad, &key).expect_err("foreign");
+    assert!(!nowhere.exists(), "a failed restore leaves nothing");
+}
+
+/// The centre's machine dies on Tuesday and is restored from Monday's backup. What came on Tuesday comes again
+/// from the devices that have it; nothing goes out before the centre's own workstation has brought the roster.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_relay_gets_back_what_devices_hold() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = join(&relay, dir.path(), "ana", Role::GridWorker, &grid(0)).await;
+    let ben = join(&relay, dir.path(), "ben", Role::GridLeader, &grid(0)).await;
+    let centre = join(&relay, dir.path(), "centre", Role::CentreAdmin, &Scope::Centre).await;
+    let monday = ana.person(&grid(0), &number(1), &[("name", "张三")]);
+    for worker in [&ana, &ben, &centre] {
+        worker.sync().await;
+    }
+    let file = dir.path().join("monday.backup");
+    back_up(&relay, &file);
+
+    let tuesday = ana.person(&grid(0), &number(2), &[("name", "李四"), ("phone", "13800000001")]);
+    ana.set(&grid(0), monday, &[("phone", "13800000002")]);
+    // A device that joins after the backup is known to the centre's workstation, not to the backup.
+    let cao = join(&relay, dir.path(), "cao", Role::GridWorker, &grid(0)).await;
+    for worker in [&ana, &ben, &cao, &centre, &ana, &centre] {
+        worker.sync().await;
+    }
+    let of_cao = cao.person(&grid(0), &number(3), &[("name", "王五")]);
+    let (old, addr) = relay.stop().await;
+    std::fs::remove_dir_all(&old).expect("the machine is gone");
+
+    let restored = dir.path().join("restored");
+    backup::restore(&restored, &file, &key_beside(&file)).expect("restores");
+    let relay = Relay::serve(&restored, addr).await;
+    // Ana comes first: what she has is taken, she gets nothing, and her receipts are true again.
+    let refused = ana.try_sync().await.expect_err("nothing is given yet").to_string();
+    assert!(refused.contains("restored"), "{refused}");
+    assert_eq!(delivery(&ana, tuesday), Delivery::Centre);
+    let unknown = cao.try_sync().await.expect_err("not in the backup's roster").to_string();
+    assert!(unknown.contains("does not know"), "{unknown}");
+    centre.sync().await;
+    for worker in [&cao, &ana, &ben, &centre, &cao, &ana, &ben] {
+        worker.sync().await;
+    }
+    assert_equal(&relay, &[&ana, &ben, &cao, &centre]);
+    for worker in [&ana, &ben, &cao, &centre] {
+        assert_eq!(worker.view(&grid(0), tuesday).expect("there").text("phone"), "13800000001");
+        assert_eq!(worker.view(&grid(0), monday).expect("there").text("phone"), "13800000002");
+        assert!(worker.view(&grid(0), of_cao).is_some());
+    }
+    // The street goes on working.
+    let wednesday = ben.person(&grid(0), &number(4), &[("name", "赵六")]);
+    for worker in [&ben, &ana] {
+        worker.sync().await;
+    }
+    assert!(ana.view(&grid(0), wednesday).is_some());
+}
+
+/// A restored relay that lost what it had said it holds: a device that heard so and lost the link before it
+/// could send again does not go on claiming that its record is at the centre.
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_of_a_relay_that_was_put_back_count_no_longer() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = join(&relay, dir.path(), "ana", Role::GridWorker, &grid(0)).await;
+    ana.sync().await;
+    let file = dir.path().join("monday.backup");
+    back_up(&relay, &file);
+    let doc = ana.person(&grid(0), &number(1), &[("name", "张三")]);
+    let centre = ana.replica.profile().centre();
+    let before = ana.replica.remembered(&centre).expect("reads");
+    // Until the verdict is here as well.
+    let log = ana.replica.own_ends(&grid(0)).into_keys().next().expect("a log");
+    while ana.replica.decided(&grid(0), &log) == 0 {
+        ana.sync().await;
+        ana.replica.apply().expect("applies");
+    }
+    assert_eq!(delivery(&ana, doc), Delivery::Centre);
+    // What the relay says after it was restored, heard just before the link breaks.
+    ana.replica.remember(&centre, &before).expect("remembers");
+    assert_eq!(delivery(&ana, doc), Delivery::Here);
+    assert!(ana.replica.unsent().expect("counts") > 0);
+    ana.sync().await;
+    assert_eq!(delivery(&ana, doc), Delivery::Centre);
+}
