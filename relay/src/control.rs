@@ -11,9 +11,9 @@ use wangge_model::identity::Scope;
 use wangge_node::command::{self, RosterCommand};
 use wangge_node::control::{self, Control, Line, Lines};
 
+use crate::backup;
 use crate::decide::decide_now;
 use crate::quarantine::{self, Choice};
-use crate::backup;
 use crate::roster::{Invite, RelayError, Roster};
 
 /// A request to the relay.

@@ -193,7 +193,12 @@ impl Exchange {
     /// # Errors
     /// [`NetError::Session`] if the peer broke the protocol or refuses.
     pub fn received(&mut self, bytes: &[u8]) -> Result<(), NetError> {
-        Ok(self.session.handle(Input::Received(bytes))?)
+        let handled = self.session.handle(Input::Received(bytes));
+        if matches!(handled, Err(SessionError::Refused { .. })) {
+            // What the peer acknowledged before it refused stays true.
+            self.pump()?;
+        }
+        Ok(handled?)
     }
 
     /// The peer sends no more.
