@@ -1,12 +1,13 @@
 //! Backups of the centre, and what becomes of the street when it is put back to one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
 use wangge_node::replica::Delivery;
 use wangge_relay::backup::{self, BackupError, key_beside};
-use wangge_tests::street::{Relay, Worker, assert_equal, grid, number};
+use wangge_tests::process::{Programs, text};
+use wangge_tests::street::{Relay, Worker, assert_equal, found_street, grid, number};
 
 /// Asks the serving relay for a backup.
 fn back_up(relay: &Relay, to: &Path) {
@@ -159,4 +160,55 @@ async fn receipts_of_a_relay_that_was_put_back_count_no_longer() {
     assert!(ana.replica.unsent().expect("counts") > 0);
     ana.sync().await;
     assert_eq!(delivery(&ana, doc), Delivery::Centre);
+}
+
+/// The commands, as somebody at the centre types them.
+#[test]
+fn backup_verify_restore_on_the_command_line() {
+    let programs = Programs(PathBuf::from(env!("CARGO_BIN_EXE_under-test")));
+    let dir = tempfile::tempdir().expect("dir");
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (relay, device, file, restored) = (at("relay"), at("device"), at("one.backup"), at("restored"));
+    found_street(&dir.path().join("relay"));
+    let serving = programs.serve(Path::new(&relay), "127.0.0.1:0");
+    let addr = serving.addr.clone();
+    let line = programs.invite(Path::new(&relay), "张三", "centre-admin", "centre");
+    programs.run("wangge", ["join", "--dir", &device, &line]);
+    let fields = ["name=李四", "id_number=990101199001010019"];
+    let unit = "grid:330881121200";
+    programs.run("wangge", ["person", "add", "--dir", &device, "--unit", unit, fields[0], fields[1]]);
+    programs.run("wangge", ["sync", "--dir", &device]);
+    let made = programs.json("wangge-relay", ["backup", "--dir", &relay, "--to", &file]);
+    assert_eq!(made["number"], 1);
+    let verified = programs.json("wangge-relay", ["verify", "--from", &file]);
+    assert_eq!(verified["entries"], made["entries"]);
+    let listed = programs.json("wangge-relay", ["backup", "--dir", &relay, "--list"]);
+    assert_eq!(listed[0]["number"], 1);
+    let audit = programs.json("wangge-relay", ["audit", "list", "--dir", &relay]);
+    assert!(audit.to_string().contains("backup"), "{audit}");
+
+    let refused = [
+        (vec!["verify", "--from", text(Path::new("/etc/hostname"))], "not a backup"),
+        (vec!["verify", "--from", &file, "--key", &device], "cannot be used"),
+        (vec!["verify", "--from", &file, "--key", "/nowhere"], "--key"),
+        (vec!["backup", "--dir", &relay, "--to", &file], "exists already"),
+        (vec!["backup", "--dir", &relay, "--to", "/nowhere/x"], "/nowhere/x"),
+        (vec!["restore", "--dir", &relay, "--from", &file], "not empty"),
+        (vec!["restore", "--dir", &restored, "--from", "/nowhere"], "/nowhere"),
+    ];
+    for (args, says) in refused {
+        let message = programs.fails("wangge-relay", args.iter().copied());
+        assert!(message.contains(says), "{args:?}: {message}");
+    }
+    assert!(!Path::new(&restored).exists());
+
+    drop(serving);
+    std::fs::remove_dir_all(&relay).expect("the machine is gone");
+    programs.run("wangge-relay", ["restore", "--dir", &restored, "--from", &file]);
+    let _serving = programs.serve(Path::new(&restored), &addr);
+    programs.run("wangge", ["sync", "--dir", &device]);
+    let digest = |program: &str, dir: &str| programs.run(program, ["digest", "--dir", dir]);
+    assert_eq!(digest("wangge", &device), digest("wangge-relay", &restored));
+    let resumed = programs.run("wangge-relay", ["resume", "--dir", &restored]);
+    assert!(resumed.contains("nothing to resume"), "{resumed}");
 }

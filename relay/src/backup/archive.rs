@@ -116,6 +116,7 @@ fn unsealable(path: &Path) -> BackupError {
 pub(super) struct Reader {
     path: PathBuf,
     file: BufReader<File>,
+    nonce: [u8; NONCE_LEN_BYTES],
     open: Option<DecryptorBE32<XChaCha20Poly1305>>,
     header: Header,
     front: Vec<u8>,
@@ -127,7 +128,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(path: &Path, key: &BackupKey) -> Result<Self, BackupError> {
+    pub(super) fn open(path: &Path) -> Result<Self, BackupError> {
         let failed = |source| BackupError::File { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;
         let len_bytes = file.metadata().map_err(failed)?.len();
@@ -143,16 +144,13 @@ impl Reader {
         file.read_exact(&mut front[begin..]).map_err(|_| foreign())?;
         let (body, nonce) = front[begin..].split_at(front.len() - begin - NONCE_LEN_BYTES);
         let header: Header = postcard::from_bytes(body).map_err(|_| foreign())?;
-        if header != key.header {
-            return Err(BackupError::OtherKey { path: path.to_owned() });
-        }
-        let nonce: [u8; NONCE_LEN_BYTES] = nonce.try_into().map_err(|_| foreign())?;
-        let open = Some(DecryptorBE32::from_aead(cipher(&key.secret), (&nonce).into()));
+        let nonce = nonce.try_into().map_err(|_| foreign())?;
         let at = front.len() as u64;
         Ok(Self {
             path: path.to_owned(),
             file,
-            open,
+            nonce,
+            open: None,
             header,
             front,
             at,
@@ -162,11 +160,22 @@ impl Reader {
         })
     }
 
+    /// Whether it is the key of this backup.
+    pub(super) fn check(&self, key: &BackupKey) -> Result<(), BackupError> {
+        match self.header == key.header {
+            true => Ok(()),
+            false => Err(BackupError::OtherKey { path: self.path.clone() }),
+        }
+    }
+
     /// Hands over all entries, in order: a later one of the same key wins.
     pub(super) fn read(
         mut self,
+        key: &BackupKey,
         mut each: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), BackupError>,
     ) -> Result<Contents, BackupError> {
+        self.check(key)?;
+        self.open = Some(DecryptorBE32::from_aead(cipher(&key.secret), (&self.nonce).into()));
         let (mut entries, mut len_bytes) = (0, 0);
         loop {
             let key_len = self.length()?;

@@ -27,7 +27,10 @@ pub(super) struct BackupKey {
 impl BackupKey {
     /// Reads a key file.
     pub(super) fn read(path: &Path) -> Result<Self, BackupError> {
-        let failed = |source| BackupError::File { path: path.to_owned(), source };
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => BackupError::NoKey { path: path.to_owned() },
+            _ => BackupError::File { path: path.to_owned(), source },
+        };
         let foreign = || BackupError::ForeignKey { path: path.to_owned() };
         if fs::metadata(path).map_err(failed)?.len() > LEN_BYTES_MAX {
             return Err(foreign());

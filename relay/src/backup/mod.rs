@@ -92,11 +92,21 @@ pub enum BackupError {
     },
     /// The key of another backup.
     #[error(
-        "密钥文件 {} 属于另一份备份\nthe key file {} belongs to another backup",
+        "备份 {} 用的不是这个密钥(或备份开头已损坏),请用 --key 指明它的密钥文件\n\
+         the key is not that of the backup {} (or its beginning is damaged): name its key file with --key",
         path.display(), path.display()
     )]
     OtherKey {
-        /// Which.
+        /// Which backup.
+        path: PathBuf,
+    },
+    /// No key file.
+    #[error(
+        "找不到备份的密钥文件 {},请用 --key 指明\nthere is no key file {}: name it with --key",
+        path.display(), path.display()
+    )]
+    NoKey {
+        /// Where it was looked for.
         path: PathBuf,
     },
     /// Changed or cut off.
@@ -271,8 +281,9 @@ pub fn list(replica: &Replica) -> Result<Value, BackupError> {
 /// # Errors
 /// [`BackupError`]: what is wrong, and where.
 pub fn verify(file: &Path, key: &Path) -> Result<Contents, BackupError> {
+    let reader = Reader::open(file)?;
     let key = BackupKey::read(key)?;
-    Reader::open(file, &key)?.read(|_, _| Ok(()))
+    reader.read(&key, |_, _| Ok(()))
 }
 
 /// Restores a backup to an empty directory. The relay there opens a new epoch, and takes in but neither serves
@@ -288,8 +299,8 @@ pub fn restore(dir: &Path, file: &Path, key: &Path) -> Result<Contents, BackupEr
     if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) || dir.is_file() {
         return Err(BackupError::NotEmpty { dir: dir.to_owned() });
     }
+    let reader = Reader::open(file)?;
     let key = BackupKey::read(key)?;
-    let reader = Reader::open(file, &key)?;
     let mut name = dir.as_os_str().to_owned();
     name.push(".restoring");
     let half = PathBuf::from(name);
@@ -312,9 +323,10 @@ pub fn restore(dir: &Path, file: &Path, key: &Path) -> Result<Contents, BackupEr
 }
 
 fn fill(dir: &Path, reader: Reader, key: &BackupKey) -> Result<Contents, BackupError> {
+    reader.check(key)?;
     let store = Store::open(dir, Options::default())?;
     let mut batch = Batch::new();
-    let contents = reader.read(|key, value| {
+    let contents = reader.read(key, |key, value| {
         match value {
             Some(value) => batch.put(key, value),
             None => batch.delete(key),
