@@ -118,6 +118,8 @@ pub enum VoidReason {
     Discarded,
     /// The replica is revoked, and its quarantine is full.
     QuarantineFull,
+    /// It writes a document under an id that stands for a document of another unit.
+    OtherUnit,
 }
 
 impl VoidReason {
@@ -145,6 +147,7 @@ impl std::fmt::Display for VoidReason {
             Self::PastGrace => "it came after the days of grace; it waits in quarantine",
             Self::Discarded => "the centre discarded it from quarantine",
             Self::QuarantineFull => "the device is revoked and its quarantine is full",
+            Self::OtherUnit => "a document of that id belongs to another unit",
         })
     }
 }

@@ -266,6 +266,7 @@ async fn what_is_void_takes_no_effect_anywhere() {
     let town = Town::new().await;
     let here = grid(0);
     let ana = town.ana.replica.profile().enrolment().expect("enrolled").worker;
+    let (bens, _) = town.ben.replica.natural_id(&grid(1), Kind::PERSON, &number(2)).expect("id");
     type Write = Box<dyn Fn(&mut Pen) -> Transaction>;
     let rows: Vec<(&str, Scope, Write, &str)> = vec![
         (
@@ -317,6 +318,16 @@ async fn what_is_void_takes_no_effect_anywhere() {
                 transaction
             }),
             "only the relay decides",
+        ),
+        (
+            "a document of another unit",
+            here.clone(),
+            Box::new(move |pen| {
+                let mut taken = change(67, vec![put("name", "x")]);
+                taken.doc = bens;
+                pen.transaction(vec![taken])
+            }),
+            "a document of that id belongs to another unit",
         ),
         (
             "another worker's name",

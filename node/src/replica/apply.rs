@@ -51,7 +51,16 @@ impl Documents for StoredDocuments<'_> {
     }
 
     fn void(&self, log: &LogId, record: &LogRecord, after_ms: u64) -> Option<VoidReason> {
-        self.bench.judge(self.scope, self.held, self.voids, log, record, after_ms)
+        let reason = self.bench.judge(self.scope, self.held, self.voids, log, record, after_ms);
+        if reason.is_some() || !self.bench.is_centre || self.is_of_centre(log) {
+            return reason;
+        }
+        if self.bench.is_decided(log, record.transaction.seq) {
+            return None;
+        }
+        // Only the centre sees all scopes. Ids name documents everywhere, so nobody may take another's.
+        let taken = |doc: &DocId| self.replica.home(doc).is_some_and(|home| home != *self.scope);
+        record.transaction.changes.iter().any(|change| taken(&change.doc)).then_some(VoidReason::OtherUnit)
     }
 
     fn centre(&self) -> ReplicaId {
@@ -265,6 +274,12 @@ impl Replica {
         put_all(self.writes_of(scope, document), batch);
     }
 
+    /// At the centre: the scope in which it first met a document of this id.
+    fn home(&self, doc: &DocId) -> Option<Scope> {
+        let bytes = self.store.get(&keys::home(doc)).ok()??;
+        std::str::from_utf8(&bytes).ok()?.parse().ok()
+    }
+
     /// What storing a document writes, the document itself first.
     pub(super) fn writes_of(&self, scope: &Scope, document: &Document) -> Writes {
         let key = keys::document(scope, document.kind(), &document.id());
@@ -275,6 +290,9 @@ impl Replica {
             return vec![(key, None), (view_key, None)];
         }
         let mut writes = vec![(key, Some(document.encode())), (view_key, Some(document.view().pack()))];
+        if self.is_centre() && self.home(&document.id()).is_none() {
+            writes.push((keys::home(&document.id()), Some(scope.to_string().into_bytes())));
+        }
         if let Some(natural) = document.kind().spec().and_then(|spec| spec.natural_key)
             && let Some(secret) = self.secret(scope)
         {

@@ -227,6 +227,11 @@ pub(crate) fn remembered_of(peer: &ReplicaId) -> Vec<u8> {
 /// All that is remembered of peers.
 pub(crate) const REMEMBERED: &[u8] = b"P";
 
+/// At the centre: the scope in which it first met a document of this id.
+pub(crate) fn home(doc: &DocId) -> Vec<u8> {
+    [b"H".as_slice(), &doc.0].concat()
+}
+
 /// The centre's audit chain.
 pub(crate) const AUDIT: &[u8] = b"U";
 

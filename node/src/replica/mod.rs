@@ -97,6 +97,8 @@ pub struct Replica {
     recent: recent::Recent,
     /// Cases and orders that changed, where somebody carries over between them.
     crossing: crossing::Changed,
+    /// Whether it is the centre's own, for good.
+    is_centre: bool,
     /// Audit entries and sealed cells are written one at a time.
     sealing: Mutex<()>,
     /// Told when there are sealed cells to send or to open.
@@ -314,6 +316,7 @@ impl Replica {
         store: Vault,
         profile: Profile,
     ) -> Result<Self, ReplicaError> {
+        let is_centre = profile.replica() == profile.centre();
         let replica = Self {
             dir: dir.to_owned(),
             store,
@@ -329,6 +332,7 @@ impl Replica {
             crossing: crossing::Changed::default(),
             searched: search::Searched::default(),
             recent: recent::Recent::default(),
+            is_centre,
             sealing: Mutex::new(()),
             sealed: tokio::sync::watch::Sender::new(0),
         };
@@ -438,8 +442,7 @@ impl Replica {
 
     /// Whether this replica is the centre's own.
     pub fn is_centre(&self) -> bool {
-        let profile = self.profile();
-        profile.replica() == profile.centre()
+        self.is_centre
     }
 
     /// The scopes held.

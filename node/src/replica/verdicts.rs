@@ -66,7 +66,7 @@ impl Bench {
         if let Some(reason) = voids.get(&(*log, seq)) {
             return Some(*reason);
         }
-        if seq <= self.decided.get(log).copied().unwrap_or(0) {
+        if self.is_decided(log, seq) {
             return self.foreseen.get(&(*log, seq)).copied();
         }
         let author = &held.tips.get(log)?.identity;
@@ -80,6 +80,11 @@ impl Bench {
             VoidReason::Revoked if self.is_centre => Some(self.quarantine(&author.replica, roster, record)),
             reason => Some(reason),
         }
+    }
+
+    /// Whether a position was decided before, for good.
+    pub(super) fn is_decided(&self, log: &LogId, seq: u64) -> bool {
+        seq <= self.decided.get(log).copied().unwrap_or(0)
     }
 
     /// Makes room in the quarantine of a revoked replica, as far as there is any.
