@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod case;
+pub mod centre;
 pub mod checkpoint;
 pub mod checks;
 pub mod clock;

@@ -76,7 +76,7 @@ fn an_inspection_is_complete_and_what_fails_becomes_hazards() {
 #[test]
 fn the_centre_replaces_a_checklist_and_old_answers_keep_theirs() {
     let (ana, clerk) = (Station::of_grid("张三", 1), Station::of_centre("王五"));
-    meet(&ana, &clerk);
+    Station::acquaint(&[&ana, &clerk]);
     let old = ana.run(&[&["inspect", "submit", "--checklist", "rental-fire"][..], &answers(&WHOLE)].concat());
     let file = clerk.path("list.json");
     let shown = clerk.run(&["checklist", "show", "rental-fire"]);
@@ -109,9 +109,7 @@ fn the_centre_replaces_a_checklist_and_old_answers_keep_theirs() {
 fn a_notice_is_read_and_the_centre_sees_by_whom() {
     let (ana, clerk) = (Station::of_grid("张三", 1), Station::of_centre("王五"));
     let head = area_head("李四");
-    for station in [&ana, &head] {
-        meet(station, &clerk);
-    }
+    Station::acquaint(&[&ana, &clerk, &head]);
     ana.refused(&["notice", "add", "--title", "x", "--text", "y"], "role");
     let street = id(&clerk.run(&["notice", "add", "--title", "防汛", "--text", "今晚有大雨,注意巡查"]));
     let area = id(&head.run(&["notice", "add", "--title", "片区例会", "--text", "周五上午"]));
@@ -137,8 +135,10 @@ fn a_notice_is_read_and_the_centre_sees_by_whom() {
             .map(|r| r["worker"].as_str().expect("a name").to_owned())
             .collect()
     };
-    // The rosters of these tests know the posts of those alone who hold the device.
-    assert_eq!(names(&readers["unread"]), ["王五"]);
+    assert_eq!(names(&readers["read"]), ["张三"]);
+    // The clerk's device of this test holds no area: of its people it cannot say.
+    assert_eq!((names(&readers["unread"]), &readers["not_visible"]), (vec!["王五".to_owned()], &json!(1)));
+    assert_eq!(names(&head.run(&["notice", "readers", &area])["unread"]), ["李四"]);
     head.run(&["notice", "withdraw", &area, "--reason", "改期"]);
     meet(&head, &clerk);
     meet(&ana, &clerk);
@@ -176,9 +176,7 @@ fn a_grid_is_handed_over_with_what_is_open_and_unsent() {
 fn a_request_goes_from_grid_to_grid_through_the_area_and_a_refusal_has_a_reason() {
     let (ana, head) = (Station::of_grid("张三", 1), area_head("王五"));
     let ben = Station::of_grid("李四", 2);
-    for station in [&ana, &ben] {
-        meet(station, &head);
-    }
+    Station::acquaint(&[&ana, &ben, &head]);
     let add = ["assist", "add", "--matter", "协办", "--text", "交界处垃圾", "--assignee", "友爱村"];
     let key = id(&ana.run(&add));
     ana.refused(&["assist", "accept", &key], "whose");
@@ -202,6 +200,7 @@ fn a_request_goes_from_grid_to_grid_through_the_area_and_a_refusal_has_a_reason(
 #[test]
 fn a_handbook_of_many_pages_is_read_offline() {
     let (ana, clerk) = (Station::of_grid("张三", 1), Station::of_centre("王五"));
+    Station::acquaint(&[&ana, &clerk]);
     let file = clerk.path("handbook.txt");
     let text: String = (0..3_000).map(|n| format!("第 {n} 条 入户走访要先亮明身份。\n")).collect();
     std::fs::write(&file, &text).expect("writes");

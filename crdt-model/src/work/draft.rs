@@ -47,6 +47,20 @@ pub fn check_role(spec: &RecordSpec, event: &str, role: Role) -> Result<(), Work
     Err(WorkError::Role { event, role, roles })
 }
 
+/// Whether a post may write an event of a kind that has no table of events.
+///
+/// # Errors
+/// [`WorkError::Role`], naming those that may.
+pub fn check_role_of(kind: Kind, label: &str, event: &str, role: Role) -> Result<(), WorkError> {
+    let event = kind.spec().and_then(|spec| spec.access.event(event));
+    let roles = event.map_or(&[][..], |event| event.roles);
+    if roles.contains(&role) {
+        return Ok(());
+    }
+    let event = event.map_or_else(|| label.to_owned(), |event| format!("{label}·{}", event.label));
+    Err(WorkError::Role { event, role, roles })
+}
+
 /// An event with who writes it.
 fn event(actor: &Actor, kind: &str) -> Map<String, Value> {
     let mut event = Map::new();

@@ -185,9 +185,20 @@ fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
 fn make_absolute(command: &mut Command) {
     let file = match command {
         Command::Import(args) => &mut args.file,
-        Command::Export(args) => &mut args.file,
         Command::Person(RegisterCommand::Dossier(DossierArgs { out: Some(out), .. })) => out,
         Command::Case(CaseCommand::Rules(RulesCommand::Set(args))) => &mut args.file,
+        Command::Export(args) => {
+            if let Some(columns) = &mut args.columns
+                && let Ok(absolute) = std::path::absolute(&*columns)
+            {
+                *columns = absolute;
+            }
+            &mut args.file
+        }
+        Command::Assess(command) => match command.file() {
+            Some(file) => file,
+            None => return,
+        },
         Command::Work(command) => {
             for file in command.files() {
                 if let Ok(absolute) = std::path::absolute(&*file) {

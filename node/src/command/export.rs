@@ -1,27 +1,37 @@
 //! Writing a ledger that an office hands upward: who exported it, when and how much stands below it.
 
+mod columns;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use wangge_ledger::{Column, PlaceRow, ResidentRow, Table, place_table, resident_table, write_table};
+use wangge_ledger::{PlaceRow, ResidentRow, place_table, resident_table, write_table};
 use wangge_model::audit::{Entry, What};
+use wangge_model::centre::summary;
 use wangge_model::checks::Sex;
+use wangge_model::deadline::TimerName;
 use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::Scope;
-use wangge_model::schema::Kind;
+use wangge_model::schema::{CLOSED, Kind};
 
 use super::case::{newest_first, reported_ms};
+use super::centre::{self, ScoreArgs, SummaryArgs};
 use super::edits::resident_kind;
 use super::import::LICENCE_NUMBER;
 use super::shown::Sight;
 use super::units::Units;
+use super::work::cases;
+use super::work::street::Street;
 use super::workers::Workers;
 use super::{Answer, CommandError, Progress, instant, shown};
 use crate::replica::Replica;
-use crate::text::{CASE_HEADINGS, Message, Word, veil};
+use crate::text::{EXTRA_FIELDS, Message, Word, veil};
+
+use columns::ColumnSet;
 
 /// Longest text that Excel takes in one cell, less some.
 const CELL_CHARS_MAX: usize = 32_000;
@@ -36,6 +46,10 @@ pub enum ExportKind {
     Places,
     /// Cases.
     Cases,
+    /// The daily summary.
+    Summary,
+    /// Scores of a period of assessment.
+    Assessment,
 }
 
 /// What to export.
@@ -51,6 +65,15 @@ pub struct ExportArgs {
     /// Why numbers are to be exported in full.
     #[arg(long, value_name = "REASON")]
     pub unmask: Option<String>,
+    /// Which columns, in which order, under which headings: JSON.
+    #[arg(long, value_name = "FILE")]
+    pub columns: Option<PathBuf>,
+    /// The day of a summary.
+    #[arg(long)]
+    pub date: Option<String>,
+    /// The period of an assessment.
+    #[arg(long)]
+    pub period: Option<String>,
 }
 
 pub(super) fn execute(
@@ -63,6 +86,10 @@ pub(super) fn execute(
         let found = args.file.display().to_string();
         return Err(CommandError::usage("extension", &Message::Extension { found: &found }));
     }
+    let columns = args.columns.as_deref().map(ColumnSet::read).transpose()?;
+    if matches!(args.kind, ExportKind::Summary | ExportKind::Assessment) {
+        return centre_table(replica, args, columns, progress);
+    }
     let units = Units::load(replica)?;
     let scopes = match &args.unit {
         Some(unit) => vec![units.named(unit)?.scope],
@@ -72,30 +99,42 @@ pub(super) fn execute(
     let (kind, title) = match args.kind {
         ExportKind::People => (Kind::PERSON, Word::People),
         ExportKind::Places => (Kind::PLACE, Word::Places),
-        ExportKind::Cases => (Kind::CASE, Word::Cases),
+        _ => (Kind::CASE, Word::Cases),
     };
     let title = format!("{street}{}", title.zh());
     let mut records = match args.kind {
-        ExportKind::Cases => newest_first(replica, &scopes)?,
         ExportKind::People | ExportKind::Places => registered(replica, kind, &scopes, progress)?,
+        _ => newest_first(replica, &scopes)?,
     };
+    if let Some(columns) = &columns {
+        // A column that there is not is said before the export has a number.
+        columns.table(args.kind, &[], &known(kind), &[], Vec::new())?;
+    }
     let rows = records.len();
     let scope = args.unit.as_ref().and(scopes.first());
     let Stamp { number, sight, footer } = stamp(replica, args.kind, scope, rows, args.unmask.as_deref())?;
-    let table = match args.kind {
-        ExportKind::People => {
+    let table = match (args.kind, &columns) {
+        (ExportKind::People, None) => {
             let rows: Vec<ResidentRow> =
                 records.iter().map(|(scope, view)| resident(&units, scope, view, sight)).collect();
             resident_table(&title, &rows, footer)
         }
-        ExportKind::Places => {
+        (ExportKind::Places, None) => {
             let rows: Vec<PlaceRow> =
                 records.iter().map(|(scope, view)| place(&units, scope, view, sight)).collect();
             place_table(&title, &rows, footer)
         }
-        ExportKind::Cases => {
+        (ExportKind::People | ExportKind::Places, Some(columns)) => {
+            let rows: Vec<Row> =
+                records.iter().map(|(scope, view)| register_row(&units, scope, view, sight)).collect();
+            columns.table(args.kind, &rows, &known(kind), &[("street", &street)], footer)?
+        }
+        (_, columns) => {
             records.reverse();
-            case_table(&units, &Workers::load(replica)?, title, &records, footer)
+            let rows = case_rows(replica, &units, &Workers::load(replica)?, &records)?;
+            let shipped = ColumnSet::shipped(args.kind);
+            let columns = columns.as_ref().unwrap_or(&shipped);
+            columns.table(args.kind, &rows, &known(kind), &[("street", &street)], footer)?
         }
     };
     progress.step(Word::Writing.zh(), 0, 1);
@@ -233,60 +272,113 @@ fn place(units: &Units, scope: &Scope, view: &DocumentView, sight: Sight) -> Pla
     }
 }
 
-type MakeColumn = fn(&str, f64) -> Column;
+/// A row of a table: field -> text.
+type Row = BTreeMap<String, String>;
 
-/// How the columns of the ledger of cases are stored, and how wide they are.
-const COLUMNS: [(MakeColumn, f64); 10] = [
-    (Column::number, 6.0),
-    (Column::text, 18.0),
-    (Column::text, 16.0),
-    (Column::text, 12.0),
-    (Column::text, 6.0),
-    (Column::text, 10.0),
-    (Column::text, 40.0),
-    (Column::text, 10.0),
-    (Column::date, 12.0),
-    (Column::text, 60.0),
-];
+/// The fields of a kind, with their headings.
+fn known(kind: Kind) -> BTreeMap<String, String> {
+    let fields = kind.spec().map(|spec| spec.fields).unwrap_or_default();
+    let mut known: BTreeMap<String, String> =
+        fields.iter().map(|field| (field.name.to_owned(), field.label.to_owned())).collect();
+    for (field, heading) in EXTRA_FIELDS {
+        known.insert((*field).to_owned(), (*heading).to_owned());
+    }
+    known
+}
 
-fn case_table(
-    units: &Units,
-    workers: &Workers,
-    title: String,
-    records: &[(Scope, DocumentView)],
-    footer: Vec<String>,
-) -> Table {
-    let rows = records
+fn register_row(units: &Units, scope: &Scope, view: &DocumentView, sight: Sight) -> Row {
+    let fields = view.kind.spec().map(|spec| spec.fields).unwrap_or_default();
+    let mut row: Row = fields
         .iter()
-        .enumerate()
-        .map(|(index, (scope, view))| {
-            let events = view.histories.get("events").map(Vec::as_slice).unwrap_or_default();
-            let reporter = events.first().map(|event| workers.name(&event.worker)).unwrap_or_default();
-            let told: Vec<String> = events.iter().map(|event| shown::event_text(workers, event)).collect();
-            let course: String = told.join("\n").chars().take(CELL_CHARS_MAX).collect();
-            vec![
-                (index + 1).to_string(),
-                view.text("number"),
-                unit_name(units, scope, view),
-                view.text("category"),
-                view.text("level"),
-                view.text("source"),
-                veil(&view.text("text")),
-                reporter,
-                instant::day(reported_ms(view)),
-                course,
-            ]
+        .map(|field| {
+            let text = match field.name {
+                "sex" | "kind" | CLOSED => shown::field(view, field.name, sight),
+                // Numbers of cases are nobody's.
+                "number" | "official_number" => view.text(field.name),
+                name => cell(view, name, sight),
+            };
+            (field.name.to_owned(), text)
         })
         .collect();
-    Table {
-        title,
-        sheet: Word::Cases.zh().to_owned(),
-        columns: CASE_HEADINGS
-            .iter()
-            .zip(COLUMNS)
-            .map(|(heading, (column, width))| column(heading, width))
-            .collect(),
-        rows,
-        footer,
+    row.insert("unit_name".to_owned(), unit_name(units, scope, view));
+    row.insert("scope".to_owned(), scope.to_string());
+    row
+}
+
+fn case_rows(
+    replica: &Replica,
+    units: &Units,
+    workers: &Workers,
+    records: &[(Scope, DocumentView)],
+) -> Result<Vec<Row>, CommandError> {
+    let book = cases::rulebook(replica)?;
+    let now = replica.now_ms();
+    let mut rows = Vec::with_capacity(records.len());
+    for (scope, view) in records {
+        let mut row = register_row(units, scope, view, Sight::Masked);
+        let events = view.histories.get("events").map(Vec::as_slice).unwrap_or_default();
+        let reporter = events.first().map(|event| workers.name(&event.worker)).unwrap_or_default();
+        let told: Vec<String> = events.iter().map(|event| shown::event_text(workers, event)).collect();
+        let course: String = told.join("\n").chars().take(CELL_CHARS_MAX).collect();
+        let seen = cases::CaseSeen::of(scope.clone(), view.clone(), &book);
+        let total = seen.timers.iter().rfind(|timer| timer.name == TimerName::Total);
+        let due = total.and_then(|timer| timer.due_ms).map(instant::day).unwrap_or_default();
+        let standing = total.map(|timer| timer.standing(now).label().to_owned()).unwrap_or_default();
+        for (field, text) in [
+            ("reporter", reporter),
+            ("reported_on", instant::day(reported_ms(view))),
+            ("state", seen.case.state.label().to_owned()),
+            ("due", due),
+            ("standing", standing),
+            ("course", course),
+        ] {
+            row.insert(field.to_owned(), text);
+        }
+        rows.push(row);
     }
+    Ok(rows)
+}
+
+/// The daily summary, or the scores of a period, as a workbook.
+fn centre_table(
+    replica: &Replica,
+    args: &ExportArgs,
+    columns: Option<ColumnSet>,
+    progress: &dyn Progress,
+) -> Result<Answer, CommandError> {
+    let street = Street::load(replica)?;
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    let (rows, shipped, fill) = if args.kind == ExportKind::Summary {
+        let asked = SummaryArgs { date: args.date.clone(), unit: args.unit.clone() };
+        let (day, rows) = centre::summary_table(replica, &street, &asked)?;
+        for (word, heading) in summary::ROWS {
+            known.insert((*word).to_owned(), (*heading).to_owned());
+        }
+        (rows, ColumnSet::shipped(args.kind), ("date", day.to_string()))
+    } else {
+        let asked = ScoreArgs { period: args.period.clone(), unit: args.unit.clone() };
+        let (title, items, rows) = centre::score_table(replica, &street, &asked)?;
+        known.extend(items.iter().cloned());
+        (rows, ColumnSet::shipped(args.kind).with_items(&items), ("period", title))
+    };
+    for row in &rows {
+        for field in row.keys() {
+            known.entry(field.clone()).or_insert_with(|| field.clone());
+        }
+    }
+    let columns = columns.unwrap_or(shipped);
+    let scope = args.unit.as_deref().map(|unit| street.unit(unit)).transpose()?;
+    columns.table(args.kind, &[], &known, &[], Vec::new())?;
+    let stamp = stamp(replica, args.kind, scope.as_ref(), rows.len(), args.unmask.as_deref())?;
+    let unit = scope.map_or_else(|| street.street_name.clone(), |unit| street.unit_name(&unit));
+    let fill = [("street", street.street_name.as_str()), ("unit", unit.as_str()), (fill.0, fill.1.as_str())];
+    let table = columns.table(args.kind, &rows, &known, &fill, stamp.footer)?;
+    progress.step(Word::Writing.zh(), 0, 1);
+    write_table(&args.file, &table)?;
+    progress.step(Word::Writing.zh(), 1, 1);
+    let (file, number) = (args.file.display().to_string(), stamp.number);
+    Ok(Answer {
+        json: json!({ "file": file, "rows": rows.len(), "number": number }),
+        text: Message::Exported { file: &file, rows: rows.len(), conflicts: 0, number: &number }.line(),
+    })
 }

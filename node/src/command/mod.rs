@@ -3,6 +3,7 @@
 //! either way.
 
 mod case;
+mod centre;
 mod codes;
 mod conflicts;
 mod dossier;
@@ -40,6 +41,7 @@ pub use case::{
     MergeIntoArgs, NoteArgs, ReportArgs, RulesCommand, SetRulesArgs, ShowCaseArgs, ToArgs, WhichArgs,
     carry_over,
 };
+pub use centre::{AnalyseArgs, AssessCommand, SummaryArgs, SuperviseCommand};
 pub use codes::{CodesCommand, SetTableArgs, ShowTableArgs};
 pub use conflicts::{ConflictsCommand, ListConflictsArgs, SettleArgs};
 pub use dossier::DossierArgs;
@@ -120,6 +122,16 @@ pub enum Command {
     Erase(EraseArgs),
     /// One session with the relay.
     Sync(SyncArgs),
+    /// The daily summary.
+    Summary(SummaryArgs),
+    /// Analysis of cases.
+    Analyse(AnalyseArgs),
+    /// The supervision list.
+    #[command(subcommand)]
+    Supervise(SuperviseCommand),
+    /// Assessment of units.
+    #[command(subcommand)]
+    Assess(AssessCommand),
     /// Grid work and the centre's records.
     #[command(flatten)]
     Work(WorkCommand),
@@ -178,6 +190,10 @@ pub fn execute(
         Command::Export(args) => export::execute(replica, args, progress),
         Command::Roster(command) => roster::execute(replica, command),
         Command::Erase(args) => erase::execute(replica, args),
+        Command::Summary(args) => centre::summary(replica, args),
+        Command::Analyse(args) => centre::analyse(replica, args),
+        Command::Supervise(command) => centre::supervise(replica, command),
+        Command::Assess(command) => centre::assess(replica, command),
         Command::Work(command) => work::execute(replica, command),
         Command::ReportSealed(args) => sealed::execute(replica, args),
         Command::Sync(_) => Err(sync::needs_network()),

@@ -3,7 +3,7 @@
 mod case;
 pub(super) mod register;
 mod roster;
-mod work;
+pub(super) mod work;
 
 use super::Message;
 
@@ -267,7 +267,6 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("person find:text", "a part of name, phone or address, or the end of the number"),
     ("place find:text", "a part of name, phone or address, or the end of the code"),
     ("import:kind", "which ledger"),
-    ("export:kind", "which ledger"),
     ("import:file", "an Excel, WPS or OpenDocument workbook"),
     ("export:file", "the .xlsx file to write"),
     (":dry_run", "only say what would happen"),

@@ -20,7 +20,7 @@ pub(crate) fn help(command: &str, argument: Option<&str>) -> Option<String> {
         (None, Some((_, verb))) => format!("% {verb}"),
         (None, None) => String::new(),
     };
-    let found = |tables: [&[(&str, &'static str)]; 2]| {
+    let found = |tables: [&[(&str, &'static str)]; 3]| {
         let known = |key: &str| {
             tables.iter().copied().flatten().find(|(known, _)| *known == key).map(|(_, text)| *text)
         };
@@ -38,9 +38,10 @@ pub(crate) fn help(command: &str, argument: Option<&str>) -> Option<String> {
             }
         }
     };
-    if let (Some(zh), Some(en)) =
-        (found([zh::HELP, zh::register::HELP]), found([en::HELP, en::register::HELP]))
-    {
+    if let (Some(zh), Some(en)) = (
+        found([zh::HELP, zh::register::HELP, zh::work::HELP]),
+        found([en::HELP, en::register::HELP, en::work::HELP]),
+    ) {
         // The records of grid work have their own words for what they share.
         let own = argument.and_then(|_| crate::command::work::help(command, argument));
         let (zh, en) = own.unwrap_or_else(|| (zh.to_owned(), en.to_owned()));

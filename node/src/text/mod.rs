@@ -22,7 +22,7 @@ pub(crate) use help::help;
 pub use register::RegisterMessage;
 pub use roster::RosterText;
 pub use work::WorkText;
-pub(crate) use zh::CASE_HEADINGS;
+pub(crate) use zh::work::EXTRA_FIELDS;
 
 /// Something to say, with what it is about.
 #[derive(Clone, Copy, Debug)]

@@ -46,4 +46,20 @@ pub enum WorkText<'a> {
     HandoverList { count: usize, of: u64 },
     ListIncomplete { here: usize, of: u64 },
     NothingToRoute { state: &'a str },
+
+    // ---- the centre's tables
+    SummaryOf { day: &'a str },
+    NothingThatDay,
+    UnitsNotHeld { count: usize },
+    AnalysisOf { cases: usize, groups: usize },
+    GroupOf { count: u64, open: u64, overdue: u64 },
+    Supervised { count: usize },
+    PeriodUnknown { typed: &'a str, known: &'a str },
+    PeriodExists { name: &'a str },
+    PeriodSet { name: &'a str, items: usize },
+    Published { name: &'a str, units: usize },
+    ItemUnknown { typed: &'a str, known: &'a str },
+    Decided,
+    NotColumns { path: &'a str, reason: &'a str },
+    ColumnUnknown { field: &'a str, known: &'a str },
 }

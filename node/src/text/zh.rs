@@ -3,16 +3,12 @@
 mod case;
 pub(super) mod register;
 mod roster;
-mod work;
+pub(super) mod work;
 
 use wangge_model::schema::Kind;
 use wangge_model::verdict::VoidReason;
 
 use super::{Message, Word, role_zh};
-
-/// Headings of the ledger of cases.
-pub(crate) const CASE_HEADINGS: [&str; 10] =
-    ["序号", "编号", "所属村(居)", "类别", "级别", "来源", "内容", "上报人", "上报日期", "处理经过"];
 
 pub(super) fn word(word: Word) -> &'static str {
     match word {
@@ -332,7 +328,6 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("person find:text", "姓名、电话、住址的一部分,或号码的末几位"),
     ("place find:text", "名称、电话、地址的一部分,或代码的末几位"),
     ("import:kind", "哪种台账:residents 人口、places 场所"),
-    ("export:kind", "哪种台账:people 人口、places 场所、cases 事件"),
     ("import:file", "Excel、WPS 或 OpenDocument 工作簿"),
     ("export:file", "要写的 .xlsx 文件"),
     (":dry_run", "只试导入,不写入"),

@@ -11,7 +11,7 @@ use clap::Parser;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use wangge_model::document::{Document, Op, Target};
+use wangge_model::document::{Document, Op, Scalar, Target};
 use wangge_model::enrolment::{Enrolment, Grant};
 use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Role, Scope};
 use wangge_model::log::{EMPTY_HEAD, Run, SigningKey, next_head, sign_head};
@@ -180,6 +180,57 @@ impl Station {
         assert_eq!(self.replica.ingest(&Scope::Street, vec![run]).expect("well signed"), []);
         self.replica.store().commit(Batch::new()).expect("durable");
         self.replica.apply().expect("applies");
+    }
+
+    /// Lets these stations know of each other what the roster would say: who holds which post on which
+    /// replica, and how the units above the grids are called. Once a test.
+    pub(crate) fn acquaint(stations: &[&Self]) {
+        let field = |name: &str, value: &str| Op {
+            target: Target::Field(name.to_owned()),
+            value: Some(value.into()),
+        };
+        let entry = |container: &str, key: String| Op {
+            target: Target::Entry { container: container.to_owned(), key },
+            value: Some(Scalar::Bool(true)),
+        };
+        let units = [("street", "贺村镇"), ("centre", "社管中心"), ("area:330881121", "东片")];
+        let mut edits: Vec<Edit> = units
+            .iter()
+            .map(|(scope, name)| Edit {
+                doc: worker_id(scope),
+                kind: Kind::UNIT,
+                ops: vec![field("scope", scope), field("name", name)],
+            })
+            .collect();
+        for station in stations {
+            let profile = station.replica.profile();
+            let enrolment = profile.enrolment().expect("enrolled");
+            let post = format!("{}@{}", enrolment.role, enrolment.unit);
+            let key = profile.replica().to_string();
+            edits.push(Edit {
+                doc: enrolment.worker,
+                kind: Kind::WORKER,
+                ops: vec![entry("posts", post), field("status", "active")],
+            });
+            edits.push(Edit {
+                doc: worker_id(&key),
+                kind: Kind::REPLICA,
+                ops: vec![
+                    field("key", &key),
+                    field("worker", &enrolment.worker.to_string()),
+                    field("role", enrolment.role.name()),
+                    field("unit", &enrolment.unit.to_string()),
+                    field("status", "active"),
+                    entry("epochs", format!("{:016x}", profile.epoch().0)),
+                ],
+            });
+        }
+        for station in stations {
+            let run = centre_run(&edits);
+            assert_eq!(station.replica.ingest(&Scope::Street, vec![run]).expect("well signed"), []);
+            station.replica.store().commit(Batch::new()).expect("durable");
+            station.replica.apply().expect("applies");
+        }
     }
 
     /// Gives the store up: the directory, for whoever opens it next.

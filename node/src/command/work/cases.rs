@@ -1,7 +1,7 @@
 //! Cases as the centre's tables need them: folded, with their timers.
 
 use wangge_model::case::{self, CaseView, Rulebook};
-use wangge_model::deadline::{Standing, Timer, TimerName, timers};
+use wangge_model::deadline::{Timer, timers};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::Scope;
 use wangge_model::schema::Kind;
@@ -23,16 +23,6 @@ impl CaseSeen {
         let case = case::fold(view.id, history, &|_| None, book);
         let timers = timers(&case, book);
         Self { scope, view, case, timers }
-    }
-
-    /// The last run of a timer.
-    pub(crate) fn timer(&self, name: TimerName) -> Option<&Timer> {
-        self.timers.iter().rfind(|timer| timer.name == name)
-    }
-
-    /// Timers that are overdue at a moment.
-    pub(crate) fn overdue(&self, now_ms: u64) -> Vec<&Timer> {
-        self.timers.iter().filter(|timer| timer.standing(now_ms) == Standing::Overdue).collect()
     }
 }
 

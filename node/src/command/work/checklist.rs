@@ -111,7 +111,7 @@ fn show(replica: &Replica, command: &WorkCommand) -> Result<Answer, CommandError
 }
 
 /// A text file of bounded length.
-pub(super) fn read_file(path: &str, len_bytes_max: u64) -> Result<String, CommandError> {
+pub(in crate::command) fn read_file(path: &str, len_bytes_max: u64) -> Result<String, CommandError> {
     let failed = |reason: &str| {
         CommandError::failed("file-unreadable", &Message::Work(WorkText::FileUnreadable { path, reason }))
     };

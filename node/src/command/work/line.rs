@@ -23,6 +23,17 @@ pub struct WorkCommand {
 }
 
 impl WorkCommand {
+    /// A command that another one makes.
+    pub(crate) fn new(record: &str, verb: &str, key: Option<&str>, said: &[(&str, &str)]) -> Self {
+        let said = said.iter().map(|(name, text)| ((*name).to_owned(), vec![(*text).to_owned()]));
+        Self {
+            record: record.to_owned(),
+            verb: verb.to_owned(),
+            key: key.map(str::to_owned),
+            said: said.collect(),
+        }
+    }
+
     /// The text of an option.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.said.get(name).and_then(|typed| typed.first()).map(String::as_str)

@@ -31,6 +31,7 @@ use super::{Answer, CommandError};
 use crate::replica::{Edit, Replica};
 use crate::text::{Message, WorkText, scrub};
 
+pub(super) use checklist::read_file;
 pub use line::WorkCommand;
 pub(crate) use line::help;
 pub(crate) use resolve::happened_at;

@@ -54,5 +54,65 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
             format!("移交清单还没有收全({here}/{of} 项)或与移交人的不一致,不能签收;请先同步 (wangge sync)")
         }
         WorkText::NothingToRoute { state } => format!("两边都是“{state}”,没有需要流转的"),
+        WorkText::SummaryOf { day } => format!("每日信息汇总 {day}"),
+        WorkText::NothingThatDay => "当天没有记录".to_owned(),
+        WorkText::UnitsNotHeld { count } => format!("另有 {count} 个单位本机没有,未计入"),
+        WorkText::AnalysisOf { cases, groups } => format!("共 {cases} 件,分 {groups} 组"),
+        WorkText::GroupOf { count, open, overdue } => {
+            format!("{count} 件,未办结 {open} 件,超期 {overdue} 件")
+        }
+        WorkText::Supervised { count } => format!("需督办 {count} 项"),
+        WorkText::PeriodUnknown { typed, known } => format!("没有考核期“{typed}”,现有:{known}"),
+        WorkText::PeriodExists { name } => format!("考核期“{name}”已经有了,请换一个名称"),
+        WorkText::PeriodSet { name, items } => format!("已设立考核期“{name}”,{items} 个考核项"),
+        WorkText::Published { name, units } => format!("已公布“{name}”{units} 个单位的考核结果"),
+        WorkText::ItemUnknown { typed, known } => format!("没有考核项“{typed}”,可用:{known}"),
+        WorkText::NotColumns { path, reason } => {
+            format!("{path} 不是列定义文件(JSON,要有 columns):{reason}")
+        }
+        WorkText::ColumnUnknown { field, known } => format!("没有“{field}”这一列,可用:{known}"),
+        WorkText::Decided => "申诉后改定".to_owned(),
     }
 }
+
+/// What a ledger can show beyond a record's own fields, with the headings.
+pub(crate) const EXTRA_FIELDS: &[(&str, &str)] = &[
+    ("row", "序号"),
+    ("unit_name", "所属村(居)"),
+    ("scope", "单位代码"),
+    ("reporter", "上报人"),
+    ("reported_on", "上报日期"),
+    ("state", "状态"),
+    ("due", "办结期限"),
+    ("standing", "时限情况"),
+    ("course", "处理经过"),
+];
+
+/// What `--help` says; see [`super::super::help`].
+pub(in crate::text) const HELP: &[(&str, &str)] = &[
+    ("summary", "每日信息汇总(自动生成)"),
+    ("summary:date", "哪一天,默认今天"),
+    ("analyse", "事件分析研判"),
+    ("analyse:by", "line 业务线、place 地点、time 日期、repeat 重复发生"),
+    ("supervise", "督查督办"),
+    ("supervise list", "督办清单:督办、超期、催办、即将到期"),
+    ("supervise list:overdue", "只列已超期的"),
+    ("assess", "考核考评(按单位、按结果)"),
+    ("assess period", "设立考核期(社管中心)"),
+    ("assess period:name", "考核期名称,如 2026年11月"),
+    ("assess period:rules", "考核办法文件 (JSON),默认随附的"),
+    ("assess list", "考核期列表"),
+    ("assess rules", "考核项和权重,可存成文件再改"),
+    ("assess score", "得分和依据"),
+    ("assess publish", "公布现在的得分"),
+    ("assess appeal", "申诉"),
+    ("assess appeal:item", "考核项:代码或名称"),
+    ("assess appeals", "申诉列表"),
+    ("assess rewards", "奖励清单"),
+    ("export:kind", "哪种:people 人口、places 场所、cases 事件、summary 每日汇总、assessment 考核"),
+    ("export:columns", "列定义文件 (JSON):选列、改名、排序,按上级表格直接导出"),
+    ("export:date", "每日汇总的日期,默认今天"),
+    (":period", "考核期:名称或标识"),
+    (":from", "起始日期"),
+    (":until", "截止日期"),
+];
