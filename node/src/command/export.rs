@@ -320,7 +320,7 @@ fn case_rows(
         let reporter = events.first().map(|event| workers.name(&event.worker)).unwrap_or_default();
         let told: Vec<String> = events.iter().map(|event| shown::event_text(workers, event)).collect();
         let course: String = told.join("\n").chars().take(CELL_CHARS_MAX).collect();
-        let seen = cases::CaseSeen::of(scope.clone(), view.clone(), &book);
+        let seen = cases::CaseSeen::of(replica, scope.clone(), view.clone(), &book)?;
         let total = seen.timers.iter().rfind(|timer| timer.name == TimerName::Total);
         let due = total.and_then(|timer| timer.due_ms).map(instant::day).unwrap_or_default();
         let standing = total.map(|timer| timer.standing(now).label().to_owned()).unwrap_or_default();

@@ -90,7 +90,7 @@ impl<'a> Office<'a> {
 }
 
 /// Folds the case that a document tells.
-pub(super) fn folded(
+pub(in crate::command) fn folded(
     replica: &Replica,
     book: &Rulebook,
     scope: &Scope,
@@ -111,7 +111,7 @@ pub(super) fn folded(
 }
 
 /// All versions of the rules that have come here.
-pub(super) fn book(replica: &Replica) -> Result<Rulebook, ReplicaError> {
+pub(in crate::command) fn book(replica: &Replica) -> Result<Rulebook, ReplicaError> {
     let mut book = Rulebook::shipped();
     replica.each(&Scope::Street, Kind::CASE_RULES, |view| {
         match read_rules(&view) {

@@ -1,12 +1,13 @@
 //! Cases as the centre's tables need them: folded, with their timers.
 
-use wangge_model::case::{self, CaseView, Rulebook};
+use wangge_model::case::{CaseView, Rulebook};
 use wangge_model::deadline::{Timer, timers};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::Scope;
 use wangge_model::schema::Kind;
 
 use crate::command::CommandError;
+use crate::command::case::{book, folded};
 use crate::replica::Replica;
 
 /// A case with what its events come to.
@@ -18,17 +19,21 @@ pub(crate) struct CaseSeen {
 }
 
 impl CaseSeen {
-    pub(crate) fn of(scope: Scope, view: DocumentView, book: &Rulebook) -> Self {
-        let history = view.histories.get("events").map(Vec::as_slice).unwrap_or_default();
-        let case = case::fold(view.id, history, &|_| None, book);
+    pub(crate) fn of(
+        replica: &Replica,
+        scope: Scope,
+        view: DocumentView,
+        book: &Rulebook,
+    ) -> Result<Self, CommandError> {
+        let case = folded(replica, book, &scope, &view, true)?;
         let timers = timers(&case, book);
-        Self { scope, view, case, timers }
+        Ok(Self { scope, view, case, timers })
     }
 }
 
 /// The rules that cases fold under, as far as they are known here.
-pub(crate) fn rulebook(_replica: &Replica) -> Result<Rulebook, CommandError> {
-    Ok(Rulebook::shipped())
+pub(crate) fn rulebook(replica: &Replica) -> Result<Rulebook, CommandError> {
+    Ok(book(replica)?)
 }
 
 /// The cases of `scopes`, in no particular order.
@@ -36,10 +41,14 @@ pub(crate) fn all(replica: &Replica, scopes: &[Scope]) -> Result<Vec<CaseSeen>, 
     let book = rulebook(replica)?;
     let mut found = Vec::new();
     for scope in scopes {
+        let mut views = Vec::new();
         replica.each(scope, Kind::CASE, |view| {
-            found.push(CaseSeen::of(scope.clone(), view, &book));
+            views.push(view);
             true
         })?;
+        for view in views {
+            found.push(CaseSeen::of(replica, scope.clone(), view, &book)?);
+        }
     }
     Ok(found)
 }
