@@ -325,6 +325,11 @@ fn case_rows(
         let due = total.and_then(|timer| timer.due_ms).map(instant::day).unwrap_or_default();
         let standing = total.map(|timer| timer.standing(now).label().to_owned()).unwrap_or_default();
         for (field, text) in [
+            (
+                "category",
+                book.named(seen.case.rules.as_deref()).category_name(&seen.case.category).to_owned(),
+            ),
+            ("source", shown::field(view, "source", Sight::Masked)),
             ("reporter", reporter),
             ("reported_on", instant::day(reported_ms(view))),
             ("state", seen.case.state.label().to_owned()),

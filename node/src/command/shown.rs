@@ -37,6 +37,7 @@ pub(super) fn value(kind: Kind, field: &str, value: &Scalar, sight: Sight) -> St
         "phone" if sight == Sight::Masked => phone::mask(&text),
         "document_number" | "permit_number" if sight == Sight::Masked => mask_document(&text),
         "sex" => Sex::parse(&text).map_or(text, |sex| sex.name_zh().to_owned()),
+        "source" if kind == Kind::CASE => super::case::source_label(&text).to_owned(),
         "kind" if kind == Kind::PERSON => resident_kind(&text).map_or(text, |kind| kind.name_zh().to_owned()),
         _ => match value {
             Scalar::Bool(true) => Word::Yes.zh().to_owned(),

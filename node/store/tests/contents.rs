@@ -261,3 +261,39 @@ fn a_wide_index_of_long_keys_stays_out_of_blobs() {
     let blobs = std::fs::read_dir(dir.path().join("db/blobs")).unwrap();
     assert_eq!(blobs.count(), 0);
 }
+
+/// What is being moved from the journal's memory to sled while somebody reads shows once, in order.
+#[test]
+fn a_scan_shows_each_entry_once_while_it_moves_to_sled() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let writing = AtomicUsize::new(1);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for round in 0..60_u32 {
+                let mut short = Batch::default();
+                for n in 0..200_u32 {
+                    short.put(format!("k{n:05}-{round:03}"), vec![7; 200]);
+                }
+                store.commit(short).unwrap();
+                // Too long for the journal: everything moves.
+                let mut long = Batch::default();
+                for n in 0..100_u32 {
+                    long.put(format!("x{round:03}-{n}"), vec![8; 3_000]);
+                }
+                store.commit(long).unwrap();
+            }
+            writing.store(0, Ordering::Relaxed);
+        });
+        while writing.load(Ordering::Relaxed) > 0 {
+            let mut last = Vec::new();
+            for entry in store.scan(b"k") {
+                let (key, _) = entry.unwrap();
+                assert!(last < key, "{} after {}", key.escape_ascii(), last.escape_ascii());
+                last = key;
+                std::thread::yield_now();
+            }
+        }
+    });
+    assert_eq!(entries(store.scan(b"k")).len(), 60 * 200);
+}

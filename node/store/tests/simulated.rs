@@ -38,7 +38,7 @@ fn it_answers_as_sled_does() {
             let key = format!("{}/{}", random.below(3), random.below(40));
             match random.below(4) {
                 0 => batch.delete(key),
-                _ => batch.put(key, vec![round; random.below(5_000) as usize]),
+                _ => batch.put(key, vec![round; random.below(5_000)]),
             }
         }
         for store in &stores {

@@ -33,7 +33,7 @@ fn source_of(typed: &str) -> Option<&'static str> {
 }
 
 /// The name that people read.
-pub(super) fn source_label(name: &str) -> &str {
+pub(in crate::command) fn source_label(name: &str) -> &str {
     SOURCES.iter().find(|(known, _, _)| *known == name).map_or(name, |(_, label, _)| label)
 }
 

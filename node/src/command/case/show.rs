@@ -10,7 +10,7 @@ use wangge_model::schema::Kind;
 
 use super::args::ShowCaseArgs;
 use super::office::Office;
-use super::{act, cross, order, report};
+use super::{act, cross, order};
 use crate::command::key::Target;
 use crate::command::shown::{self, Sight};
 use crate::command::workers::Workers;
@@ -251,10 +251,7 @@ fn case_text(
             continue;
         }
         let Some(register) = view.fields.get(field.name) else { continue };
-        let value = match field.name {
-            "source" => report::source_label(&register.shown.value.to_text()).to_owned(),
-            name => shown::value(view.kind, name, &register.shown.value, sight),
-        };
+        let value = shown::value(view.kind, field.name, &register.shown.value, sight);
         lines.push(format!("  {}:{value}", field.label));
     }
     for assignee in &case.assignees {
