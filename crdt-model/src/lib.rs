@@ -29,5 +29,6 @@ pub mod search;
 pub mod session;
 pub mod transaction;
 pub mod verdict;
+pub mod wipe;
 pub mod wire;
 pub mod work;

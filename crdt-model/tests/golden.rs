@@ -21,6 +21,7 @@ use wangge_model::schema::kinds;
 use wangge_model::sealed::{self, Message, SealKey, SealedKept, SealedRun, Series};
 use wangge_model::transaction::{Opening, ScopeSecret, Seen, Transaction, actor};
 use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
+use wangge_model::wipe::WipeOrder;
 use wangge_model::wire::{
     Acknowledged, Frame, Hello, PROTOCOL_VERSION, ScopeClock, Summary, decode_batch, decode_page,
     encode_batch, encode_page,
@@ -177,11 +178,19 @@ fn frames_travel_as_ever() {
         version: PROTOCOL_VERSION,
         street: StreetId([6; 8]),
         enrolment: None,
+        due: true,
         digest: [5; 8],
         summary: Summary::Clocks(vec![entry.clone()]),
     };
     let ack =
         Acknowledged { scope: scope(), logs: vec![(LogId([1; 8]), Extent { len: 9, head: [1, 2, 3, 4] })] };
+    let order = WipeOrder {
+        street: StreetId([6; 8]),
+        replica: ReplicaId([7; 32]),
+        at_ms: 1_790_000_000_000,
+        reason: "手机丢失".to_owned(),
+    };
+    let order = order.sign(&SigningKey::from_bytes(&[2; 32]));
     let page = Frame::Page { scope: scope(), end: None, packed: vec![1, 2], signature: [3; 64] };
     let frames = [
         Frame::Hello(Box::new(hello)),
@@ -195,6 +204,8 @@ fn frames_travel_as_ever() {
         Frame::Sealed(Box::new(sealed_run())),
         Frame::SealedKept(SealedKept { series: sealed_run().series, upto: 3, head: [9; 8] }),
         Frame::GrantKept,
+        Frame::Order(Box::new(order.clone())),
+        Frame::Wiped(Box::new(order.receipt(&SigningKey::from_bytes(&[3; 32]), 1_790_000_000_001))),
         Frame::Refused("why".to_owned()),
     ];
     let lines: Vec<String> = frames.iter().map(|frame| hex(&frame.encode())).collect();

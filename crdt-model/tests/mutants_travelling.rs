@@ -16,6 +16,7 @@ use wangge_model::schema::Kind;
 use wangge_model::sealed::{self, Message, Report, SealKey, SealedKept, SealedRun, Series};
 use wangge_model::session::{Completeness, Config, Input, Output, Session};
 use wangge_model::transaction::{Opening, ScopeSecret, Transaction};
+use wangge_model::wipe::{SignedOrder, SignedReceipt, WipeOrder};
 use wangge_model::wire::{
     Acknowledged, CheckpointStart, Frame, FrameBuffer, Hello, Join, Joined, PROTOCOL_VERSION, ScopeClock,
     Summary, encode_batch,
@@ -114,9 +115,15 @@ fn hello() -> Hello {
         version: PROTOCOL_VERSION,
         street: StreetId::of(&key(1).1),
         enrolment: Some(enrolment(3)),
+        due: true,
         digest: [1; 8],
         summary: Summary::Clocks(vec![entry(grid()), entry(Scope::Street)]),
     }
+}
+
+fn order() -> SignedOrder {
+    let (street, replica) = (StreetId::of(&key(1).1), key(3).1);
+    WipeOrder { street, replica, at_ms: 5, reason: "手机丢失".to_owned() }.sign(&key(1).0)
 }
 
 /// One frame of each type, as honest peers send them.
@@ -139,6 +146,8 @@ fn frames() -> Vec<Frame> {
         Frame::Pong([1; 8]),
         Frame::Granted(Box::new(grant())),
         Frame::GrantKept,
+        Frame::Order(Box::new(order())),
+        Frame::Wiped(Box::new(order().receipt(&key(3).0, 9))),
         Frame::Sealed(Box::new(sealed_run("一件事"))),
         Frame::SealedKept(SealedKept { series, upto: 3, head: [1; 8] }),
         Frame::Join(Join { number: 1, secret: [5; 16], epoch: Epoch(5), device: "手机".into() }),
@@ -186,7 +195,11 @@ fn no_mutant_of_a_frame_upsets_a_session() {
         while let Some(output) = session.poll_output() {
             outputs += 1;
             let answer = match output {
-                Output::Admit(_) => Some(Input::Admitted(BTreeSet::from([grid(), Scope::Street]))),
+                Output::Admit(_) => Some(Input::Admitted {
+                    theirs: BTreeSet::from([Scope::Street]),
+                    lost: BTreeSet::from([grid()]),
+                    due: true,
+                }),
                 Output::Load { scope, log, .. } => Some(Input::Loaded { scope, log, runs: Vec::new() }),
                 Output::Ingest(scope, _) => Some(Input::Ingested(scope)),
                 Output::LoadSealed => Some(Input::SealedLoaded(Vec::new())),
@@ -230,6 +243,26 @@ fn no_mutant_of_an_enrolment_is_the_centres() {
             let mutant = mutated(&bytes, &flips, end);
             let Ok(read) = postcard::from_bytes::<SignedEnrolment>(&mutant) else { return Ok(()) };
             prop_assert!(read == honest || read.open(&centre).is_err());
+            Ok(())
+        })
+        .expect("holds");
+}
+
+#[test]
+fn no_mutant_of_an_order_to_wipe_or_of_its_receipt_holds() {
+    let (centre, device) = (key(1).1, key(3).1);
+    let honest = order();
+    let receipt = honest.receipt(&key(3).0, 9);
+    let (order_bytes, receipt_bytes) =
+        (postcard::to_stdvec(&honest).expect("encodes"), postcard::to_stdvec(&receipt).expect("encodes"));
+    runner(20_000)
+        .run(&mutation(), |(flips, end)| {
+            if let Ok(read) = postcard::from_bytes::<SignedOrder>(&mutated(&order_bytes, &flips, end)) {
+                prop_assert!(read == honest || read.open(&centre, &device).is_err());
+            }
+            if let Ok(read) = postcard::from_bytes::<SignedReceipt>(&mutated(&receipt_bytes, &flips, end)) {
+                prop_assert!(read == receipt || read.open(&device, &honest).is_err());
+            }
             Ok(())
         })
         .expect("holds");

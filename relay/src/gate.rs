@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use wangge_model::audit::{Entry, What};
 use wangge_model::enrolment::{Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
+use wangge_model::wipe::{SignedOrder, SignedReceipt};
 use wangge_model::wire::{Join, Joined};
-use wangge_node::net::{Gate, record_refusal};
+use wangge_node::net::{Gate, NO_POST, record_refusal};
 
 use crate::backup::resume;
 use crate::roster::{Due, Roster};
@@ -21,15 +22,49 @@ impl Gate for Roster {
                 Err("the centre does not know this device: join with an invitation / 中心没有这台设备的登记"
                     .to_owned())
             }
+            // It hands over what it has and is told what the centre has for it.
+            Ok(Due::Revoked) if !self.is_wiped(peer) => Ok(BTreeSet::new()),
             Ok(Due::Revoked) => Err(REVOKED.to_owned()),
-            Ok(Due::Nothing) => {
-                Err("the posts of this device's workers have ended / 这台设备的人员已没有岗位,请联系社管中心"
-                    .to_owned())
-            }
+            Ok(Due::Nothing) if !self.lost(peer).is_empty() => Ok(BTreeSet::new()),
+            Ok(Due::Nothing) => Err(NO_POST.to_owned()),
             Err(error) => {
                 tracing::error!(%peer, %error, "the roster cannot be read");
                 Err("the relay cannot read its roster".to_owned())
             }
+        }
+    }
+
+    fn lost(&self, peer: &ReplicaId) -> BTreeSet<Scope> {
+        match self.enrolled(peer) {
+            Ok(Some(handed)) => handed.held(),
+            Ok(None) => BTreeSet::new(),
+            Err(error) => {
+                tracing::error!(%peer, %error, "what a replica was handed cannot be read");
+                BTreeSet::new()
+            }
+        }
+    }
+
+    fn room_len_bytes(&self, peer: &ReplicaId) -> Option<u64> {
+        match Self::room_len_bytes(self, peer) {
+            Ok(room) => room,
+            Err(error) => {
+                tracing::error!(%peer, %error, "the quarantine cannot be measured");
+                Some(0)
+            }
+        }
+    }
+
+    fn order(&self, peer: &ReplicaId) -> Option<SignedOrder> {
+        Self::order(self, peer).unwrap_or_else(|error| {
+            tracing::error!(%peer, %error, "an order to wipe cannot be given");
+            None
+        })
+    }
+
+    fn wiped(&self, peer: &ReplicaId, order: &SignedOrder, receipt: &SignedReceipt) {
+        if let Err(error) = Self::wiped(self, peer, order, receipt) {
+            tracing::error!(%peer, %error, "the receipt for an order to wipe cannot be kept");
         }
     }
 

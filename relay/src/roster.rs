@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use wangge_model::audit::{Entry, What};
 use wangge_model::document::{Op, Scalar, Target};
 use wangge_model::enrolment::{Enrolment, Grant, SignedEnrolment};
 use wangge_model::identity::{DocId, Epoch, IdentityError, ReplicaId, Role, Scope};
 use wangge_model::invitation::Invitation;
 use wangge_model::roster::{Post, RosterView, Standing, Term, WorkerEntry};
 use wangge_model::schema::Kind;
+use wangge_model::wipe::{SignedOrder, SignedReceipt, WipeOrder};
 use wangge_model::wire::{Join, Joined};
 use wangge_node::command::CommandError;
 use wangge_node::net::NetError;
@@ -143,6 +145,15 @@ pub struct Enrolled {
     pub worker_name: String,
     /// A changed enrolment waits to be handed over.
     pub changed: bool,
+    /// Scopes that it held before, until it has kept the changed enrolment.
+    pub before: BTreeSet<Scope>,
+}
+
+impl Enrolled {
+    /// All that the replica may still hold.
+    pub fn held(&self) -> BTreeSet<Scope> {
+        self.enrolment.scopes.iter().chain(&self.before).cloned().collect()
+    }
 }
 
 /// How a replica stands with the centre.
@@ -182,6 +193,10 @@ fn enrolled_key(replica: &ReplicaId) -> Vec<u8> {
 fn entry(container: &str, key: &str, value: Scalar) -> Op {
     let target = Target::Entry { container: container.to_owned(), key: key.to_owned() };
     Op { target, value: Some(value) }
+}
+
+fn wiped_key(replica: &ReplicaId) -> Vec<u8> {
+    [keys::relay_only("wiped\0"), replica.0.to_vec()].concat()
 }
 
 fn address_key() -> Vec<u8> {
@@ -368,7 +383,15 @@ impl Roster {
         peer: &ReplicaId,
         handed: Option<&Enrolled>,
     ) -> Result<Option<Enrolled>, RelayError> {
-        let Due::Scopes(scopes) = self.due(peer)? else { return Ok(None) };
+        let scopes = match (self.due(peer)?, handed) {
+            (Due::Scopes(scopes), _) => scopes,
+            // Nothing is left to it but its name, by which it may come again.
+            (Due::Nothing, Some(handed)) => {
+                let enrolment = Enrolment { scopes: Vec::new(), ..handed.enrolment.clone() };
+                return Ok(Some(Enrolled { enrolment, ..handed.clone() }));
+            }
+            _ => return Ok(None),
+        };
         let roster = self.replica.roster()?;
         let now = self.replica.now_ms();
         let lease_ms = roster.policy().lease_ms;
@@ -395,7 +418,8 @@ impl Roster {
             lease_until_ms,
         };
         let worker_name = roster.workers().get(&worker).map(|entry| entry.name.clone()).unwrap_or_default();
-        Ok(Some(Enrolled { enrolment, worker_name, changed: false }))
+        let before = handed.map(Enrolled::held).unwrap_or_default();
+        Ok(Some(Enrolled { enrolment, worker_name, changed: false, before }))
     }
 
     fn sign(&self, enrolment: &Enrolment) -> SignedEnrolment {
@@ -427,8 +451,74 @@ impl Roster {
             return if handed.changed { Ok(Some(self.grant(&handed)?)) } else { Ok(None) };
         }
         due.changed = true;
+        due.before = handed.held();
         self.write(enrolled_key(replica), &due)?;
         Ok(Some(self.grant(&due)?))
+    }
+
+    /// How many bytes more a replica may bring into quarantine, if it is revoked.
+    ///
+    /// # Errors
+    /// If the roster or the quarantine cannot be read.
+    pub fn room_len_bytes(&self, replica: &ReplicaId) -> Result<Option<u64>, RelayError> {
+        if self.due(replica)? != Due::Revoked {
+            return Ok(None);
+        }
+        let allowed = self.replica.roster()?.policy().quarantine_len_bytes;
+        Ok(Some(allowed.saturating_sub(self.replica.quarantined_len_bytes(replica))))
+    }
+
+    /// The order to destroy what it holds, if a replica is revoked.
+    ///
+    /// # Errors
+    /// If the roster cannot be read.
+    pub fn order(&self, replica: &ReplicaId) -> Result<Option<SignedOrder>, RelayError> {
+        if self.due(replica)? != Due::Revoked {
+            return Ok(None);
+        }
+        let roster = self.replica.roster()?;
+        let reason = roster.replicas().get(replica).map(|entry| entry.reason.clone()).unwrap_or_default();
+        let street = self.replica.profile().street();
+        let order = WipeOrder { street, replica: *replica, at_ms: self.replica.now_ms(), reason };
+        Ok(Some(order.sign(&self.replica.signing_key())))
+    }
+
+    /// Keeps the proof that a replica has destroyed what it held.
+    ///
+    /// # Errors
+    /// If the proof does not hold or cannot be kept.
+    pub fn wiped(
+        &self,
+        replica: &ReplicaId,
+        order: &SignedOrder,
+        receipt: &SignedReceipt,
+    ) -> Result<(), RelayError> {
+        let opened = receipt.open(replica, order).map_err(ReplicaError::Order)?;
+        self.write(wiped_key(replica), &(order, receipt))?;
+        let roster = self.replica.roster()?;
+        if let Some(entry) = roster.replicas().get(replica) {
+            let at_ms = i64::try_from(self.replica.now_ms()).unwrap_or(i64::MAX);
+            let wiped = Op { target: Target::Field("wiped".to_owned()), value: Some(Scalar::Int(at_ms)) };
+            let edit = Edit { doc: entry.doc, kind: Kind::REPLICA, ops: vec![wiped] };
+            self.replica.commit_in_no_name(&Scope::Street, vec![edit])?;
+        }
+        let detail = format!("wiped {replica}, signed at {}", opened.at_ms);
+        self.replica.audit(Entry::new(What::REVOKED).detail(&detail))?;
+        tracing::info!(%replica, "a revoked device has destroyed what it held");
+        Ok(())
+    }
+
+    /// Whether the proof is here.
+    pub fn is_wiped(&self, replica: &ReplicaId) -> bool {
+        matches!(self.replica.store().get(&wiped_key(replica)), Ok(Some(_)))
+    }
+
+    /// The proof that a replica has destroyed what it held: the order and the receipt as they were signed.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn proof(&self, replica: &ReplicaId) -> Result<Option<(SignedOrder, SignedReceipt)>, RelayError> {
+        self.read(&wiped_key(replica), "a receipt for an order to wipe")
     }
 
     /// Notes that a replica has kept its changed enrolment.
@@ -440,6 +530,7 @@ impl Roster {
         match self.enrolled(replica)? {
             Some(mut enrolled) if enrolled.changed => {
                 enrolled.changed = false;
+                enrolled.before.clear();
                 self.write(enrolled_key(replica), &enrolled)
             }
             _ => Ok(()),

@@ -184,6 +184,7 @@ pub fn hello(replica: &Replica, asked: &[Scope], enrolment: Option<SignedEnrolme
         version: PROTOCOL_VERSION,
         street: replica.profile().street(),
         enrolment,
+        due: false,
         digest: [0; 8],
         summary: Summary::Clocks(clocks.collect()),
     }))

@@ -333,6 +333,24 @@ pub fn assert_equal(relay: &Relay, workers: &[&Worker]) {
     }
 }
 
+/// Syncs until all of `workers` have what the relay has: it decides a moment after it takes in.
+pub async fn until_equal(relay: &Relay, workers: &[&Worker]) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        for worker in workers {
+            worker.sync().await;
+        }
+        let all = relay.digests();
+        if workers.iter().all(|worker| worker.digests().iter().all(|line| all.contains(line))) {
+            return;
+        }
+        if tokio::time::Instant::now() > deadline {
+            return assert_equal(relay, workers);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// A valid ID number of the unassigned region 990101 (GB 11643), another for each `order` below 90,000.
 pub fn number(order: u32) -> String {
     let body = format!("990101{:04}0101{:03}", 1950 + order / 900, order % 900 + 1);

@@ -2,7 +2,7 @@
 //! on something void.
 
 use wangge_model::document::{Document, Op, Scalar, Target};
-use wangge_model::identity::{DocId, Role, Scope};
+use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Role, Scope};
 use wangge_model::log::{Run, next_head, sign_head};
 use wangge_model::schema::{Kind, kinds};
 use wangge_model::transaction::Transaction;
@@ -189,6 +189,8 @@ async fn what_commit_accepts_the_centre_accepts() {
         };
         let mut doc = DocId([dice.below(8) as u8; 16]);
         doc.0[0] = spec.kind.0;
+        // An id names one document of one unit.
+        doc.0[8..].copy_from_slice(&LogId::derive(scope, &ReplicaId([0; 32]), Epoch(0)).0);
         match worker.replica.commit(scope, vec![Edit { doc, kind: spec.kind, ops: vec![op] }], None) {
             Ok(_) => saved += 1,
             Err(ReplicaError::MayNot { .. }) => refused += 1,

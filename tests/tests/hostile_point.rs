@@ -14,7 +14,7 @@ use wangge_model::wire::{Acknowledged, CheckpointStart, Frame};
 use wangge_node::net::{Listener, NeighbourGate, NetError, SyncOptions, sync};
 use wangge_node::replica::{Delivery, Replica};
 use wangge_tests::hostile::{End, Hostile, HostilePoint, Pen, hello};
-use wangge_tests::street::{Relay, Worker, area, assert_equal, grid, number, put};
+use wangge_tests::street::{Relay, Worker, area, assert_equal, grid, number, put, until_equal};
 
 fn enrolment(replica: &Replica) -> SignedEnrolment {
     replica.profile().grant().expect("granted").enrolment.clone()
@@ -190,10 +190,7 @@ async fn a_fork_told_in_two_orders_ends_the_same_everywhere() {
     }
     let _ = stop.send(());
     serving.await.expect("stops");
-    for worker in [&point, &ana, &point, &ana] {
-        worker.sync().await;
-    }
-    assert_equal(&relay, &[&point, &ana]);
+    until_equal(&relay, &[&point, &ana]).await;
     let view = ana.view(&grid(0), DocId([70; 16])).expect("is there");
     println!("{:?}", view.fields.get("name"));
 }

@@ -26,6 +26,7 @@ impl Session {
                 *sent = (*sent).max(last.seq);
             }
         }
+        session.restrict();
         self.traffic.documents_received += documents.len() as u64;
         self.out.push_back(Output::Ingest(scope, runs));
         Ok(())

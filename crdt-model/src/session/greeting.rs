@@ -18,6 +18,7 @@ impl Session {
         }
         // The centre was known by its key. A neighbour must show what the centre gave it, like any who dials.
         if self.config.dialler && self.config.enrolment.is_none() {
+            self.due = hello.due;
             self.phase = Phase::Open;
             return self.greet(*hello);
         }
@@ -27,17 +28,40 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn handle_admitted(&mut self, theirs: &BTreeSet<Scope>) -> Result<(), SessionError> {
+    pub(super) fn handle_admitted(
+        &mut self,
+        theirs: &BTreeSet<Scope>,
+        lost: &BTreeSet<Scope>,
+    ) -> Result<(), SessionError> {
         if self.config.dialler {
             // What the neighbour does not hold was offered in vain.
             self.scopes.retain(|scope, _| theirs.contains(scope));
         } else {
             let shared = self.config.scopes.keys().filter(|s| theirs.contains(*s)).cloned().collect();
             self.share(&shared);
+            for scope in lost.difference(theirs) {
+                if let Some((clock, completeness)) = self.config.scopes.get(scope) {
+                    self.scopes.insert(scope.clone(), ScopeSession::taken(clock.clone(), *completeness));
+                }
+            }
         }
-        self.admitted = theirs.clone();
+        self.admitted = theirs.union(lost).cloned().collect();
         self.phase = Phase::Open;
         if let Some(hello) = self.hello.take() {
+            // A lost scope that the peer does not speak of is gone there.
+            let listed: BTreeSet<&Scope> = match &hello.summary {
+                Summary::Clocks(clocks) => clocks.iter().map(|entry| &entry.scope).collect(),
+                Summary::Digests(digests) => digests.iter().map(|(scope, _)| scope).collect(),
+            };
+            self.scopes.retain(|scope, session| session.taken.is_none() || listed.contains(scope));
+            if let Summary::Clocks(clocks) = &hello.summary {
+                for entry in clocks {
+                    let session = self.scopes.get_mut(&entry.scope);
+                    if let Some(session) = session.filter(|session| session.taken.is_some()) {
+                        session.peer_tells(entry.clock.clone(), false);
+                    }
+                }
+            }
             self.greet(*hello)?;
         }
         while let Some(frame) = self.early.pop_front() {
@@ -84,6 +108,7 @@ impl Session {
             version: PROTOCOL_VERSION,
             street: self.config.street,
             enrolment: self.config.enrolment.clone(),
+            due: self.due && !self.config.dialler,
             digest: self.digest(),
             summary,
         };
@@ -171,6 +196,8 @@ impl Session {
                 let digests: BTreeMap<Scope, [u8; 8]> = digests.into_iter().collect();
                 let mut differ = Vec::new();
                 for (scope, session) in &mut self.scopes {
+                    // Its clock is needed to show no more than that, and it tells it where ours differs.
+                    session.show_all();
                     if digests.get(scope) == Some(&session.mine.digest()) {
                         session.peer_tells(session.mine.clone(), false);
                     } else {
@@ -200,6 +227,11 @@ impl Session {
                 answer.push(scope.clone());
             }
             self.peer_clock(entry);
+            // What is shown of a lost scope follows from what the peer has: it learns that only now.
+            let session = self.scopes.get(&scope);
+            if session.is_some_and(|session| session.taken.is_some()) && !answer.contains(&scope) {
+                answer.push(scope);
+            }
         }
         if !answer.is_empty() {
             let clocks = answer.iter().map(|scope| self.tell(scope)).collect();
@@ -214,6 +246,7 @@ impl Session {
         session.peer_tells(entry.clock.clone(), entry.again);
         self.out.push_back(Output::PeerHas { scope: entry.scope.clone(), clock: entry.clock.clone() });
         match entry.pages {
+            Some(_) if session.taken.is_some() => {}
             Some(after) if session.serving.is_none() && session.completeness == Completeness::Whole => {
                 self.serve(entry.scope, entry.clock, after);
             }

@@ -22,6 +22,7 @@ use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::identity::{LogId, ReplicaId, Scope};
 use crate::log::Run;
 use crate::sealed::{SealedKept, SealedRun};
+use crate::wipe::{SignedOrder, SignedReceipt};
 use crate::wire::{CheckpointStart, Frame, FrameBuffer, Hello, PROTOCOL_VERSION, WireError};
 
 /// Clock entries that a hello carries at most; with more it carries digests.
@@ -60,7 +61,14 @@ pub enum Input<'a> {
     /// Bytes from the peer's stream.
     Received(&'a [u8]),
     /// Which scopes the peer holds: the answer to [`Output::Admit`].
-    Admitted(BTreeSet<Scope>),
+    Admitted {
+        /// These.
+        theirs: BTreeSet<Scope>,
+        /// Those that it held: what it still has of them is taken, and it is given nothing.
+        lost: BTreeSet<Scope>,
+        /// Whether there is something for it to be handed at [`Output::HandedOver`].
+        due: bool,
+    },
     /// A log is durable here up to `extent`, whoever wrote it.
     Durable {
         /// The scope.
@@ -167,6 +175,13 @@ pub enum Output {
     },
     /// The centre changed this replica's enrolment: keep it, then say [`Session::grant_kept`].
     Granted(Box<Grant>),
+    /// At a listener: the peer is admitted, and all that it had of scopes that it lost is durable here. What
+    /// the centre has for it is due.
+    HandedOver,
+    /// The centre orders this replica to destroy what it holds: do so, then say [`Session::wiped`].
+    Ordered(Box<SignedOrder>),
+    /// The peer has destroyed what it held.
+    Wiped(Box<SignedReceipt>),
     /// The peer has kept its changed enrolment.
     GrantKept,
     /// The peer has this much on its disk.
@@ -328,6 +343,10 @@ pub struct Session {
     was_in_sync: bool,
     /// The peer gives and gets nothing: see [`Session::take_only`].
     takes_only: bool,
+    was_handed_over: bool,
+    /// At a listener: there is something for the peer, which is told so. At a dialler: the centre said so
+    /// and has not handed it over.
+    due: bool,
 }
 
 impl Session {
@@ -347,6 +366,8 @@ impl Session {
             awaiting: false,
             was_in_sync: false,
             takes_only: false,
+            was_handed_over: false,
+            due: false,
             config,
         };
         if session.config.dialler {
@@ -389,6 +410,7 @@ impl Session {
     pub fn is_in_sync(&self) -> bool {
         self.phase == Phase::Open
             && self.sealing == Sealing::Nothing
+            && !(self.config.dialler && self.due)
             && self.scopes.values().all(ScopeSession::in_sync)
     }
 
@@ -448,6 +470,28 @@ impl Session {
         self.send(&Frame::Granted(Box::new(grant)));
     }
 
+    /// Orders the peer to destroy what it holds.
+    pub fn order(&mut self, order: SignedOrder) {
+        self.send(&Frame::Order(Box::new(order)));
+    }
+
+    /// Tells the centre that all that was held is destroyed.
+    pub fn wiped(&mut self, receipt: SignedReceipt) {
+        self.send_quietly(&Frame::Wiped(Box::new(receipt)));
+    }
+
+    /// What the peer has of a scope, if it has said so.
+    pub fn peer_clock_of(&self, scope: &Scope) -> Option<&Clock> {
+        self.scopes.get(scope).filter(|session| session.told).map(|session| &session.peer)
+    }
+
+    /// Leaves a scope out from now on: this replica holds it no longer.
+    pub fn leave_out(&mut self, scope: &Scope) {
+        self.scopes.remove(scope);
+        self.config.scopes.remove(scope);
+        self.note_sync();
+    }
+
     /// Tells the centre that the changed enrolment is kept.
     pub fn grant_kept(&mut self) {
         self.send_quietly(&Frame::GrantKept);
@@ -467,14 +511,17 @@ impl Session {
                     self.handle_frame(frame)?;
                 }
             }
-            Input::Admitted(theirs) => self.handle_admitted(&theirs)?,
+            Input::Admitted { theirs, lost, due } => {
+                self.due = due;
+                self.handle_admitted(&theirs, &lost)?;
+            }
             Input::Durable { scope, log, extent } => {
                 // Both the session's own account and the one it would start from.
                 if let Some(held) = self.config.scopes.get_mut(&scope) {
                     held.0.0.insert(log, extent);
                 }
                 if let Some(session) = self.scopes.get_mut(&scope) {
-                    session.mine.0.insert(log, extent);
+                    session.durable(log, extent);
                     self.acknowledge(&scope);
                     self.push(&scope);
                 }
@@ -542,7 +589,17 @@ impl Session {
                 Ok(())
             }
             (Phase::Open, Frame::Granted(grant)) => {
+                self.due = false;
                 self.out.push_back(Output::Granted(grant));
+                Ok(())
+            }
+            (Phase::Open, Frame::Order(order)) => {
+                self.due = false;
+                self.out.push_back(Output::Ordered(order));
+                Ok(())
+            }
+            (Phase::Open, Frame::Wiped(receipt)) => {
+                self.out.push_back(Output::Wiped(receipt));
                 Ok(())
             }
             (Phase::Open, Frame::GrantKept) => {
@@ -606,6 +663,15 @@ impl Session {
             self.out.push_back(Output::InSync);
         }
         self.was_in_sync = now;
+        let handed_over = |s: &ScopeSession| s.taken.is_none() || s.told && s.mine == s.peer;
+        if !self.config.dialler
+            && self.phase == Phase::Open
+            && !self.was_handed_over
+            && self.scopes.values().all(handed_over)
+        {
+            self.was_handed_over = true;
+            self.out.push_back(Output::HandedOver);
+        }
     }
 
     fn announce_peer(&mut self) {
@@ -654,6 +720,8 @@ fn name(frame: &Frame) -> &'static str {
         Frame::Ping(_) => "a ping",
         Frame::Pong(_) => "a pong",
         Frame::Granted(_) => "an enrolment",
+        Frame::Order(_) => "an order",
+        Frame::Wiped(_) => "a receipt for an order",
         Frame::GrantKept => "a receipt for an enrolment",
         Frame::Sealed(_) => "sealed cells",
         Frame::SealedKept(_) => "a receipt for sealed cells",

@@ -38,6 +38,9 @@ pub(super) struct ScopeSession {
     pub(super) serving: Option<Clock>,
     /// Pages are on their way here.
     pub(super) taking: bool,
+    /// The peer holds the scope no longer: what it has is taken and it is given nothing. All that is
+    /// durable here; `mine` shows of it what the peer has as well.
+    pub(super) taken: Option<Clock>,
 }
 
 impl ScopeSession {
@@ -54,13 +57,59 @@ impl ScopeSession {
             owed: BTreeMap::new(),
             serving: None,
             taking: false,
+            taken: None,
         }
+    }
+
+    /// The session of a scope that the peer has lost and of which it may have unsent work.
+    pub(super) fn taken(mine: Clock, completeness: Completeness) -> Self {
+        Self { taken: Some(mine), ..Self::new(Clock::default(), completeness, None) }
+    }
+
+    /// Notes that a log is durable here.
+    pub(super) fn durable(&mut self, log: LogId, extent: Extent) {
+        match &mut self.taken {
+            None => {
+                self.mine.0.insert(log, extent);
+            }
+            Some(all) => {
+                all.0.insert(log, extent);
+                self.restrict();
+            }
+        }
+    }
+
+    /// Of a scope that is only taken, shows all clock entries: a peer with too many of them for one
+    /// message tells only those that differ, and would give again what is held here otherwise.
+    pub(super) fn show_all(&mut self) {
+        if let Some(all) = &self.taken {
+            self.mine = all.clone();
+        }
+    }
+
+    /// Of a scope that is only taken, shows no more than the peer has.
+    pub(super) fn restrict(&mut self) {
+        let Some(all) = &self.taken else { return };
+        let mut mine = Clock::default();
+        let logs: BTreeSet<LogId> = self.peer.0.keys().chain(self.sent.keys()).copied().collect();
+        for log in logs {
+            let upto = self.peer.len_of(&log).max(self.sent.get(&log).copied().unwrap_or(0));
+            let shown = match all.0.get(&log) {
+                Some(extent) if extent.len <= upto => Some(*extent),
+                Some(_) => self.peer.0.get(&log).copied(),
+                None => None,
+            };
+            if let Some(extent) = shown {
+                mine.0.insert(log, extent);
+            }
+        }
+        self.mine = mine;
     }
 
     /// Logs of which the peer lacks something that has not been sent: (log, first position, what the
     /// peer has before it).
     pub(super) fn unsent(&self) -> Vec<(LogId, u64, Option<Extent>)> {
-        if self.serving.is_some() {
+        if self.serving.is_some() || self.taken.is_some() {
             return Vec::new();
         }
         self.mine
@@ -99,6 +148,7 @@ impl ScopeSession {
         self.sent.retain(|log, _| !again && told.len_of(log) >= believed.len_of(log));
         self.rewound.clear();
         self.told = true;
+        self.restrict();
     }
 
     pub(super) fn in_sync(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::identity::{Epoch, LogId, Scope};
 use crate::sealed::{SealedKept, SealedRun};
 use crate::transaction::SEEN_MAX;
+use crate::wipe::{SignedOrder, SignedReceipt};
 
 /// Version of everything in this module; part of the ALPN (RFC 7301) of the transport.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -51,6 +52,10 @@ pub enum Frame {
     Pong([u8; 8]),
     /// A changed enrolment.
     Granted(Box<Grant>),
+    /// The centre orders the receiver to destroy what it holds.
+    Order(Box<SignedOrder>),
+    /// It is done, and signed.
+    Wiped(Box<SignedReceipt>),
     /// The changed enrolment is kept.
     GrantKept,
     /// Sealed cells for the centre.
@@ -94,6 +99,9 @@ pub struct Hello {
     pub street: StreetId,
     /// Shown to neighbours; the relay knows its replicas.
     pub enrolment: Option<SignedEnrolment>,
+    /// The centre has something for the receiver, a changed enrolment or an order, and hands it over once
+    /// it has what the receiver holds alone.
+    pub due: bool,
     /// Digest over all shared clocks.
     pub digest: [u8; 8],
     /// The clocks themselves, or digests of them, or nothing.
@@ -169,6 +177,8 @@ const GRANTED: u8 = 11;
 const BYE: u8 = 12;
 const REFUSED: u8 = 13;
 const GRANT_KEPT: u8 = 14;
+const ORDER: u8 = 30;
+const WIPED: u8 = 31;
 const SEALED: u8 = 70;
 const SEALED_KEPT: u8 = 71;
 
@@ -216,6 +226,8 @@ impl Frame {
             Self::Ping(digest) => (PING, digest.to_vec()),
             Self::Pong(digest) => (PONG, digest.to_vec()),
             Self::Granted(grant) => (GRANTED, to_bytes(grant)),
+            Self::Order(order) => (ORDER, to_bytes(order)),
+            Self::Wiped(receipt) => (WIPED, to_bytes(receipt)),
             Self::GrantKept => (GRANT_KEPT, Vec::new()),
             Self::Sealed(run) => (SEALED, to_bytes(run)),
             Self::SealedKept(kept) => (SEALED_KEPT, to_bytes(kept)),
@@ -266,6 +278,8 @@ impl Frame {
             }
             PING => Self::Ping(digest("a ping")?),
             PONG => Self::Pong(digest("a pong")?),
+            ORDER => Self::Order(from_bytes(body, "an order")?),
+            WIPED => Self::Wiped(from_bytes(body, "a receipt for an order")?),
             GRANTED => Self::Granted(from_bytes(body, "an enrolment")?),
             GRANT_KEPT => {
                 Reader::new(body).end("a receipt for an enrolment")?;

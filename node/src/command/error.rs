@@ -102,6 +102,7 @@ impl From<ReplicaError> for CommandError {
             // These speak both languages themselves.
             ReplicaError::NoReplica { .. } => ("no-replica", None),
             ReplicaError::Occupied { .. } => ("occupied", None),
+            ReplicaError::Wiped { .. } => ("wiped", None),
             ReplicaError::NotHeld { .. } => ("not-held", None),
             ReplicaError::NeedsUpdate { .. } => ("newer-version", None),
             ReplicaError::Newer { .. } => ("newer-version", Some(Message::StoreNewer)),

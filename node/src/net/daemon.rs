@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use wangge_store::Options;
 
@@ -47,7 +47,12 @@ pub async fn run(
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(apply_news(Arc::clone(&replica), stopped.clone()));
-    tasks.spawn(keep_session(Arc::clone(&replica), stopped.clone()));
+    let (ended, mut wiped) = oneshot::channel();
+    let session = keep_session(Arc::clone(&replica), stopped.clone());
+    tasks.spawn(async move {
+        // Whoever waits for it may be gone.
+        let _ = ended.send(session.await);
+    });
     if let Some(listener) = listener {
         println!("listening on {}", listener.addr()?);
         let gate = Arc::new(NeighbourGate { replica: Arc::clone(&replica) });
@@ -60,6 +65,10 @@ pub async fn run(
         () = stop => {
             let _ = stopping.send(true);
             control.await
+        }
+        Ok(Some(error)) = &mut wiped => {
+            let _ = stopping.send(true);
+            control.await.and(Err(error))
         }
         result = &mut control => result,
     };
@@ -97,8 +106,8 @@ async fn apply_news(replica: Arc<Replica>, stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Keeps a live session with the relay.
-async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) {
+/// Keeps a live session with the relay until it is to stop, or nothing is left to keep one for: then why.
+async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) -> Option<NetError> {
     let profile = replica.profile();
     let mut wait = BACKOFF_MIN;
     let stop = until(stopped);
@@ -107,15 +116,20 @@ async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) {
         Ok(dialler) => dialler,
         Err(error) => {
             tracing::error!(%error, "no session with the relay is possible");
-            return;
+            return None;
         }
     };
+    let mut gone = None;
     loop {
         let began = tokio::time::Instant::now();
         tokio::select! {
             () = &mut stop => break,
             ended = live(&dialler, &replica) => match ended {
                 Ok(()) => tracing::info!("the session with the relay ended"),
+                Err(error @ NetError::Replica(ReplicaError::Wiped { .. })) => {
+                    gone = Some(error);
+                    break;
+                }
                 Err(error) => tracing::info!(error = error.in_english(), "the session with the relay ended"),
             },
         }
@@ -127,6 +141,7 @@ async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) {
         }
     }
     dialler.close().await;
+    gone
 }
 
 /// Between half and all of `wait`, so that a street's devices do not come back at the same moment.

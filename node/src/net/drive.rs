@@ -20,6 +20,10 @@ const CHUNK_LEN_BYTES: usize = 64 * 1024;
 /// How often a peer's patience is measured.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How long a peer may say nothing while it still has work of a scope that it lost. Far longer than a link
+/// pauses, and below the patience that ends a session.
+const HAND_OVER_MAX: Duration = Duration::from_secs(10);
+
 /// How a session ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
@@ -94,6 +98,12 @@ pub(super) async fn drive(
     let ended = Ended { in_sync: exchange.is_in_sync(), in_sync_at, traffic: exchange.traffic() };
     match result {
         Ok(()) => {
+            if exchange.is_wiped() {
+                // The receipt is worth waiting for.
+                let _ = send.finish();
+                let _ = tokio::time::timeout(Duration::from_secs(5), send.stopped()).await;
+                return Err(exchange.wiped_error());
+            }
             let received = ended.traffic.transactions_received + ended.traffic.documents_received;
             if received > 0 && send.finish().is_ok() {
                 // The last acknowledgements are worth waiting for, a little.
@@ -125,6 +135,7 @@ impl Driver<'_> {
         let broken = |reason: String| NetError::Broken { reason };
         self.pump()?;
         let mut is_stranger = true;
+        let mut roster = self.exchange.roster_news();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.exchange.is_over() {
@@ -155,6 +166,7 @@ impl Driver<'_> {
                         }
                     }
                 }
+                Ok(()) = roster.changed() => blocking(|| self.exchange.recheck())?,
                 _ = tick.tick(), if self.watch.is_some() => self.check_patience()?,
             }
             self.pump()?;
@@ -190,6 +202,10 @@ impl Driver<'_> {
     /// Ends a session whose peer keeps this side waiting for nothing.
     fn check_patience(&mut self) -> Result<(), NetError> {
         let Some(Watch { door, .. }) = &self.watch else { return Ok(()) };
+        if self.exchange.awaits_hand_over() && self.pace.sent.elapsed() > HAND_OVER_MAX {
+            // It gives no more, whatever it has.
+            self.exchange.say_what_is_due();
+        }
         let (patience, message_max) = (door.limits.patience, door.limits.message_max);
         let seconds = patience.as_secs();
         if self.exchange.to_send().is_empty() {

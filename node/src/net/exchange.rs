@@ -8,16 +8,19 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use wangge_model::clock::Clock;
+use wangge_model::enrolment::SignedEnrolment;
 use wangge_model::identity::{ReplicaId, Scope};
+use wangge_model::log::Run;
 use wangge_model::sealed::Series;
 use wangge_model::session::{
     Completeness, Config, Frames, Input, Output, Session, SessionError, Traffic, refusal,
 };
+use wangge_model::wipe::SignedOrder;
 use wangge_model::wire::is_acknowledgement;
 
 use super::NetError;
 use super::listen::{Gate, NeighbourGate};
-use crate::replica::{Durable, IntakeError, Replica, SealedIntakeError};
+use crate::replica::{Durable, IntakeError, Replica, ReplicaError, SealedIntakeError};
 
 /// While this much waits to be sent, nothing more is loaded.
 const BACKLOG_LEN_BYTES: usize = 512 * 1024;
@@ -25,6 +28,13 @@ const BACKLOG_LEN_BYTES: usize = 512 * 1024;
 /// How often a peer may send what does not follow. A fork takes a few; a peer that never gives what is
 /// asked for takes the session's time for nothing.
 const MISFITS_MAX: u32 = 64;
+
+/// What a revoked replica is told that has brought more than is kept for a person to look at.
+const FULL: &str = "the quarantine of this revoked device is full: no more is taken / \
+    此设备已被注销,隔离区已满,不再接收";
+
+/// Messages of a revoked replica that are let pass unread after that.
+const UNWANTED_MAX: u32 = 256;
 
 /// What a replica is told that met a restored centre.
 const TAKEN: &str = "the centre was restored from a backup: what you have has arrived there and is safe; it \
@@ -73,6 +83,18 @@ pub struct Exchange {
     gave_sealed: BTreeSet<(Series, u64)>,
     /// News of sealed cells.
     pub(super) sealed: tokio::sync::watch::Receiver<u64>,
+    /// At a listener: what the peer showed, and the scopes by which it was admitted.
+    admitted: Option<(Option<SignedEnrolment>, BTreeSet<Scope>)>,
+    /// The order that the peer was given.
+    ordered: Option<SignedOrder>,
+    /// Whether the peer was told what the centre has for it.
+    told: bool,
+    /// How many bytes more a revoked peer may bring.
+    room_len_bytes: Option<u64>,
+    /// Messages beyond that.
+    unwanted: u32,
+    /// This replica has destroyed what it held, and why.
+    wiped: Option<String>,
 }
 
 /// Bytes that wait to be sent.
@@ -114,6 +136,12 @@ impl Exchange {
             peer_has: BTreeMap::new(),
             over: false,
             in_sync: false,
+            admitted: None,
+            ordered: None,
+            told: false,
+            room_len_bytes: None,
+            unwanted: 0,
+            wiped: None,
             misfits: 0,
             gave_sealed: BTreeSet::new(),
             sealed: replica.sealed_news(),
@@ -277,6 +305,90 @@ impl Exchange {
         Ok(())
     }
 
+    /// Whether this replica was ordered to destroy what it held, and did.
+    pub fn is_wiped(&self) -> bool {
+        self.wiped.is_some()
+    }
+
+    pub(super) fn wiped_error(&self) -> NetError {
+        let reason = self.wiped.clone().unwrap_or_default();
+        NetError::Replica(ReplicaError::Wiped { dir: self.replica.dir().to_owned(), reason })
+    }
+
+    /// Whether the peer is admitted and what the centre has for it has not been said.
+    pub(super) fn awaits_hand_over(&self) -> bool {
+        self.admitted.is_some() && !self.told
+    }
+
+    pub(super) fn roster_news(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.replica.roster_news()
+    }
+
+    /// What the centre has for the peer: a changed enrolment, or the order to destroy what it holds.
+    pub(super) fn say_what_is_due(&mut self) {
+        let Some(gate) = self.purpose.gate.clone().filter(|gate| gate.serves(&self.purpose.peer)) else {
+            return;
+        };
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        if let Some(order) = gate.order(&self.purpose.peer) {
+            self.ordered = Some(order.clone());
+            self.session.order(order);
+        } else if let Some(grant) = gate.changed_grant(&self.purpose.peer) {
+            self.session.grant(grant);
+        }
+    }
+
+    /// The roster has changed: whether the peer may go on as it was admitted.
+    ///
+    /// # Errors
+    /// [`NetError::Rules`] if not: it is to come again.
+    pub(super) fn recheck(&mut self) -> Result<(), NetError> {
+        let Some(gate) = self.purpose.gate.clone().filter(|gate| gate.serves(&self.purpose.peer)) else {
+            return Ok(());
+        };
+        let Some((shown, scopes)) = &mut self.admitted else { return Ok(()) };
+        let now = gate.admit(&self.purpose.peer, shown.as_ref()).map_err(NetError::Rules)?;
+        if !now.is_superset(scopes) {
+            let again = "the roster has changed: connect again / 名册有变动,请重新连接";
+            return Err(NetError::Rules(again.to_owned()));
+        }
+        if now != *scopes {
+            *scopes = now;
+            if let Some(grant) = gate.changed_grant(&self.purpose.peer) {
+                self.session.grant(grant);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes from the room that a revoked peer has, if there is any. What goes beyond it within one message is
+    /// void, and the next message is not taken.
+    fn has_room_for(&mut self, runs: &[Run]) -> bool {
+        let Some(room) = &mut self.room_len_bytes else { return true };
+        let has_room = *room > 0;
+        let transactions = runs.iter().flat_map(|run| &run.transactions);
+        let len_bytes: u64 = transactions.map(|transaction| transaction.to_bytes().len() as u64).sum();
+        *room = room.saturating_sub(len_bytes);
+        has_room
+    }
+
+    fn refused(&self, reason: &str) {
+        if let Some(gate) = &self.purpose.gate {
+            gate.refused(&self.purpose.peer.to_string(), reason);
+        }
+    }
+
+    /// Moves what waits in the session to the bytes that are sent, and nothing else.
+    fn flush(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            if let Output::Send(bytes) = output {
+                self.backlog.bytes.extend_from_slice(&bytes);
+            }
+        }
+    }
+
     fn act(&mut self, output: Output) -> Result<(), NetError> {
         match output {
             Output::Send(bytes) => {
@@ -291,17 +403,40 @@ impl Exchange {
                     // This side dialled a neighbour.
                     Arc::new(NeighbourGate { replica: Arc::clone(&self.replica) })
                 });
-                let mut scopes = gate.admit(&self.purpose.peer, shown.as_ref()).map_err(refused)?;
+                let peer = self.purpose.peer;
+                let mut theirs = gate.admit(&peer, shown.as_ref()).map_err(refused)?;
+                let mut lost = gate.lost(&peer);
+                lost.retain(|scope| !theirs.contains(scope));
+                self.admitted = Some((shown, theirs.clone()));
                 if let Some(only) = &self.purpose.only {
-                    scopes.retain(|scope| only.contains(scope));
+                    theirs.retain(|scope| only.contains(scope));
+                    lost.retain(|scope| only.contains(scope));
                 }
-                if !gate.serves(&self.purpose.peer) {
+                self.room_len_bytes = gate.room_len_bytes(&peer);
+                let serves = gate.serves(&peer);
+                if !serves {
                     self.session.take_only();
                 }
-                self.session.handle(Input::Admitted(scopes))?;
-                if let Some(grant) = gate.changed_grant(&self.purpose.peer) {
-                    self.session.grant(grant);
+                let due = serves && (gate.order(&peer).is_some() || gate.changed_grant(&peer).is_some());
+                self.session.handle(Input::Admitted { theirs, lost, due })?;
+            }
+            Output::HandedOver => self.say_what_is_due(),
+            Output::Ordered(order) => {
+                if self.purpose.only.is_some() {
+                    // It comes again with a session that hands over all that is here.
+                    return Ok(());
                 }
+                let (receipt, reason) = self.replica.wipe(&order)?;
+                self.session.wiped(receipt);
+                self.wiped = Some(reason);
+                self.over = true;
+                self.flush();
+            }
+            Output::Wiped(receipt) => {
+                if let (Some(gate), Some(order)) = (&self.purpose.gate, &self.ordered) {
+                    gate.wiped(&self.purpose.peer, order, &receipt);
+                }
+                self.over = true;
             }
             Output::Load { scope, log, from, at_peer } => {
                 let runs = self.replica.load_run(&scope, &log, from, at_peer)?;
@@ -318,6 +453,17 @@ impl Exchange {
                 signature[..32].copy_from_slice(&page.signature.0);
                 signature[32..].copy_from_slice(&page.signature.1);
                 self.session.handle(Input::PageLoaded { scope, end, packed, signature })?;
+            }
+            Output::Ingest(_, runs) if !self.has_room_for(&runs) => {
+                if !self.told {
+                    self.refused(FULL);
+                    self.say_what_is_due();
+                }
+                // What is on its way when it hears is not held against it.
+                self.unwanted += 1;
+                if self.unwanted > UNWANTED_MAX {
+                    return Err(NetError::Rules(FULL.to_owned()));
+                }
             }
             Output::Ingest(scope, runs) => match self.replica.ingest(&scope, runs) {
                 Ok(misfits) => {
@@ -337,6 +483,11 @@ impl Exchange {
                     self.session.handle(Input::Ingested(scope))?;
                 }
                 Err(IntakeError::Replica(error)) => return Err(error.into()),
+                Err(broken) if self.room_len_bytes.is_some() && !self.told => {
+                    // Whatever its log looks like, it is to hear that it is revoked.
+                    self.refused(&broken.to_string());
+                    self.say_what_is_due();
+                }
                 Err(broken) => return Err(NetError::Rules(broken.to_string())),
             },
             Output::StartPages(checkpoint, start) => self.replica.start_pages(checkpoint, &start)?,
@@ -348,7 +499,7 @@ impl Exchange {
                 }
             }
             Output::Granted(grant) => {
-                let mut profile = self.replica.profile();
+                let profile = self.replica.profile();
                 let centre = profile.centre();
                 let named = grant.enrolment.open(&centre).map(|enrolment| enrolment.replica);
                 if self.purpose.peer != centre
@@ -357,14 +508,30 @@ impl Exchange {
                 {
                     return Err(NetError::Rules("an enrolment that the centre did not give".to_owned()));
                 }
-                profile.set_grant(*grant);
-                self.replica.set_profile(profile)?;
-                self.session.grant_kept();
+                let before = self.replica.scopes();
+                let mut peer_has = BTreeMap::new();
+                for scope in &before {
+                    if let Some(clock) = self.session.peer_clock_of(scope) {
+                        peer_has.insert(scope.clone(), clock.clone());
+                    }
+                }
+                // Kept only once nothing of what it takes away is unsent; else it is offered again.
+                if let Some(lost) = self.replica.take_grant(*grant, &peer_has)? {
+                    for scope in &lost {
+                        self.session.leave_out(scope);
+                        self.peer_has.remove(scope);
+                    }
+                    self.session.grant_kept();
+                    // Scopes that are new here are shared by the next session.
+                    self.over |= !self.purpose.once && self.replica.scopes() != before;
+                }
             }
             Output::GrantKept => {
                 if let Some(gate) = &self.purpose.gate {
                     gate.grant_kept(&self.purpose.peer);
                 }
+                // Whoever has nothing left is told so.
+                self.recheck()?;
             }
             Output::PeerHas { scope, clock } => {
                 self.peer_has.insert(scope, clock);
@@ -394,10 +561,7 @@ impl Exchange {
             }
             Output::SealedKept(kept) => self.replica.sealed_kept(&self.purpose.peer, &kept)?,
             Output::Withheld(scope) => {
-                if let Some(gate) = &self.purpose.gate {
-                    let reason = format!("asks for {scope}, which it does not hold: nothing of it is given");
-                    gate.refused(&self.purpose.peer.to_string(), &reason);
-                }
+                self.refused(&format!("asks for {scope}, which it does not hold: nothing of it is given"));
             }
             Output::Taken => {
                 self.session.refuse(TAKEN);

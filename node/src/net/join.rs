@@ -12,6 +12,7 @@ use wangge_model::wire::{Frame, FrameBuffer, Join, Joined as Answer};
 use super::endpoint::Dialler;
 use super::sync::{SyncOptions, sync};
 use super::{NetError, tls};
+use crate::replica::leaving::begin_anew;
 use crate::replica::{Machine, Profile, Replica, ReplicaError};
 
 /// What joining led to.
@@ -134,7 +135,10 @@ fn prepare(machine: &Machine, dir: &Path, line: &str, invitation: &Invitation) -
             replica.set_profile(profile)?;
             Ok(replica)
         }
-        Err(ReplicaError::NoReplica { .. }) => {
+        Err(error @ (ReplicaError::NoReplica { .. } | ReplicaError::Wiped { .. })) => {
+            if matches!(error, ReplicaError::Wiped { .. }) {
+                begin_anew(dir)?;
+            }
             let mut profile =
                 Profile::create(machine.world.as_ref(), Some(invitation.relay), &invitation.address)?;
             profile.set_joining(line);

@@ -11,6 +11,7 @@ use wangge_model::audit::{Entry, What};
 use wangge_model::enrolment::{EnrolmentError, Grant, SignedEnrolment};
 use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::roster::Standing;
+use wangge_model::wipe::{SignedOrder, SignedReceipt};
 use wangge_model::wire::{Frame, FrameBuffer, Join, Joined};
 
 use super::door::{Door, Guest, Knock, Limits};
@@ -45,6 +46,30 @@ pub trait Gate: Send + Sync + 'static {
     /// `peer` has kept it.
     fn grant_kept(&self, peer: &ReplicaId);
 
+    /// Scopes that `peer` has lost and of which it may still have unsent work: that is taken, and nothing
+    /// given.
+    fn lost(&self, peer: &ReplicaId) -> BTreeSet<Scope> {
+        let _ = peer;
+        BTreeSet::new()
+    }
+
+    /// How many bytes more of `peer`'s work are kept, if it is revoked; the rest is refused.
+    fn room_len_bytes(&self, peer: &ReplicaId) -> Option<u64> {
+        let _ = peer;
+        None
+    }
+
+    /// The order to destroy what it holds that `peer` gets once it has handed over what it had.
+    fn order(&self, peer: &ReplicaId) -> Option<SignedOrder> {
+        let _ = peer;
+        None
+    }
+
+    /// `peer` has carried the order out.
+    fn wiped(&self, peer: &ReplicaId, order: &SignedOrder, receipt: &SignedReceipt) {
+        let _ = (peer, order, receipt);
+    }
+
     /// `who` was refused, for the audit. A repeated refusal is told once in a while.
     fn refused(&self, who: &str, reason: &str) {
         let _ = (who, reason);
@@ -67,17 +92,13 @@ impl Gate for NeighbourGate {
             let error = EnrolmentError::Replica { named: enrolment.replica, shown: *peer };
             return Err(error.to_string());
         }
+        // The lease says how long it was trusted; what the roster says since counts more.
         let roster = self.replica.roster().map_err(|e| e.to_string())?;
         if roster.replicas().get(peer).is_some_and(|entry| entry.standing == Standing::Revoked) {
             return Err("the centre has revoked this device / 此设备已被社管中心注销".to_owned());
         }
         if enrolment.lease_until_ms < self.replica.now_ms() {
             return Err(EnrolmentError::Lapsed { replica: *peer }.to_string());
-        }
-        // The lease says how long it was trusted; what the roster says since counts more.
-        let roster = self.replica.roster().map_err(|e| e.to_string())?;
-        if roster.replicas().get(peer).is_some_and(|entry| entry.standing == Standing::Revoked) {
-            return Err(format!("the centre has revoked replica {peer}"));
         }
         Ok(enrolment.scopes.into_iter().collect())
     }

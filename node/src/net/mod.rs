@@ -25,7 +25,7 @@ pub use endpoint::{Dialler, Line, listen, peer_of};
 pub use exchange::{Exchange, Purpose, farewell};
 pub use join::{Joined, Joining, join};
 pub use listen::{Gate, Listener, NeighbourGate, record_refusal};
-pub use sync::{SyncOptions, SyncReport, sync, sync_with};
+pub use sync::{NO_POST, SyncOptions, SyncReport, sync, sync_with};
 
 /// What goes wrong between replicas. Chinese first, for those who meet it in the field.
 #[derive(Debug, thiserror::Error)]

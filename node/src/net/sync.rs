@@ -16,6 +16,10 @@ use super::exchange::Purpose;
 use super::listen::record_refusal;
 use crate::replica::{Replica, ReplicaError};
 
+/// What a replica is told to which no post leaves anything.
+pub const NO_POST: &str =
+    "the posts of this device's workers have ended / 这台设备的人员已没有岗位,请联系社管中心";
+
 /// How to sync.
 #[derive(Default)]
 pub struct SyncOptions<'a> {
@@ -56,6 +60,21 @@ pub struct SyncReport {
     pub zero_rtt: bool,
 }
 
+impl SyncReport {
+    /// Both sessions as one.
+    fn followed_by(self, later: Self) -> Self {
+        Self {
+            transactions_sent: self.transactions_sent + later.transactions_sent,
+            transactions_received: self.transactions_received + later.transactions_received,
+            documents_received: self.documents_received + later.documents_received,
+            bytes_sent: self.bytes_sent + later.bytes_sent,
+            bytes_received: self.bytes_received + later.bytes_received,
+            round_trips: self.round_trips + later.round_trips,
+            ..later
+        }
+    }
+}
+
 /// Syncs `replica` with the relay, or with a neighbour.
 ///
 /// # Errors
@@ -84,19 +103,38 @@ pub async fn sync_with(
     let started = Instant::now();
     let timeout = options.timeout.unwrap_or(Duration::from_secs(60));
     let attempts = async {
-        match attempt(dialler, replica, &options, started).await {
-            // What has arrived is kept, so a second attempt is cheap. It mends what the first cannot: an
-            // address that changed before the handshake was confirmed.
-            Err(NetError::Broken { reason }) => {
-                tracing::info!(reason, "the link broke: trying once more");
-                attempt(dialler, replica, &options, started).await
-            }
-            other => other,
+        let before = replica.scopes();
+        let report = try_twice(dialler, replica, &options, started).await?;
+        if replica.scopes() == before || options.only.is_some() {
+            return Ok(report);
         }
+        if replica.scopes().is_empty() {
+            return Err(NetError::Rules(NO_POST.to_owned()));
+        }
+        // The centre has changed what this replica holds: what is new is fetched now.
+        let after = try_twice(dialler, replica, &options, started).await?;
+        Ok(report.followed_by(after))
     };
     match tokio::time::timeout(timeout, attempts).await {
         Ok(report) => report,
         Err(_) => Err(NetError::TimedOut { seconds: timeout.as_secs() }),
+    }
+}
+
+async fn try_twice(
+    dialler: &Dialler,
+    replica: &Arc<Replica>,
+    options: &SyncOptions<'_>,
+    started: Instant,
+) -> Result<SyncReport, NetError> {
+    match attempt(dialler, replica, options, started).await {
+        // What has arrived is kept, so a second attempt is cheap. It mends what the first cannot: an
+        // address that changed before the handshake was confirmed.
+        Err(NetError::Broken { reason }) => {
+            tracing::info!(reason, "the link broke: trying once more");
+            attempt(dialler, replica, options, started).await
+        }
+        other => other,
     }
 }
 

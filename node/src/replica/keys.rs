@@ -8,6 +8,8 @@ use wangge_model::transaction::ScopeSecret;
 
 /// Who this replica is.
 pub(crate) const PROFILE: &[u8] = b"mprofile";
+/// Scopes that were taken away and whose records are being destroyed.
+pub(crate) const LEAVING: &[u8] = b"mleaving";
 
 fn scoped(tag: u8, scope: &Scope) -> Vec<u8> {
     let mut key = vec![tag];
@@ -208,6 +210,11 @@ pub(crate) fn natural(scope: &Scope, secret: &ScopeSecret, kind: Kind, number: &
     key.push(kind.0);
     key.extend_from_slice(&hasher.finalize().as_bytes()[..16]);
     key
+}
+
+/// All records of a scope, by their beginnings.
+pub(crate) fn all_of(scope: &Scope) -> Vec<Vec<u8>> {
+    b"TLASKXEVOBbDWYyN".iter().map(|tag| scoped(*tag, scope)).collect()
 }
 
 /// What a peer has of a scope.

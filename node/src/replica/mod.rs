@@ -12,6 +12,7 @@ mod crossing;
 mod erase;
 mod intake;
 pub mod keys;
+pub(crate) mod leaving;
 mod lookup;
 mod machine;
 mod outgoing;
@@ -167,6 +168,21 @@ pub enum ReplicaError {
         /// The scope.
         scope: Scope,
     },
+    /// The centre had it destroyed.
+    #[error(
+        "此设备已被社管中心注销,{} 里的数据已清除。原因:{reason}\n\
+         the centre has revoked this device and what {} held is destroyed; reason: {reason}",
+        dir.display(), dir.display()
+    )]
+    Wiped {
+        /// Where.
+        dir: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// An order that is not for this replica.
+    #[error(transparent)]
+    Order(wangge_model::wipe::WipeError),
     /// The centre would not let it count.
     #[error("not saved: {} ({scope})", refusal.reason)]
     MayNot {
@@ -264,6 +280,7 @@ impl Replica {
     /// [`ReplicaError::NoReplica`] if there is none; [`ReplicaError::Newer`].
     pub fn open(dir: &Path, machine: impl Into<Machine>) -> Result<Self, ReplicaError> {
         let Machine { world, options, access } = machine.into();
+        leaving::check_wiped(dir)?;
         if !Store::exists(dir, &options) {
             return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
         }
@@ -340,6 +357,7 @@ impl Replica {
             let key = key?;
             lock(&replica.state).erased.extend(key.get(1..).and_then(DocId::from_slice));
         }
+        replica.leave()?;
         replica.load_scopes()?;
         replica.renew_views()?;
         Ok(replica)
@@ -431,6 +449,11 @@ impl Replica {
         let mut batch = Batch::new();
         batch.put(keys::PROFILE, encode(&profile));
         self.store.commit(batch)?;
+        self.keep_profile(profile)
+    }
+
+    /// Goes on with a profile that is stored.
+    fn keep_profile(&self, profile: Profile) -> Result<(), ReplicaError> {
         *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile.prepared();
         self.load_scopes()
     }

@@ -32,6 +32,11 @@ impl Recent {
         (entry.stored == stored).then_some(entry.document)
     }
 
+    /// Lets go of all.
+    pub(super) fn clear(&self) {
+        lock(&self.0).clear();
+    }
+
     /// Keeps a document open that has been stored.
     pub(super) fn put(&self, key: Vec<u8>, stored: Vec<u8>, document: Document) {
         let mut entries = lock(&self.0);

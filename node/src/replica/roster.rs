@@ -40,6 +40,12 @@ impl Rosters {
         }
     }
 
+    /// Lets go of what is known.
+    pub(super) fn forget(&self) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = None;
+        lock(&self.changed).clear();
+    }
+
     fn current(&self) -> Option<Arc<RosterView>> {
         self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -277,6 +277,14 @@ impl Lock {
     }
 }
 
+/// Overwrites and removes all key files of a directory.
+pub(super) fn shred(dir: &Path) -> io::Result<()> {
+    for name in [KEY_FILE, OLD_FILE, NEW_FILE] {
+        discard(&dir.join(name))?;
+    }
+    File::open(dir)?.sync_all()
+}
+
 /// Overwrites a file and removes it, if it is there.
 pub(super) fn discard(path: &PathBuf) -> io::Result<()> {
     let mut file = match OpenOptions::new().write(true).open(path) {

@@ -365,6 +365,16 @@ impl Vault {
         self.renew_in(&turn)
     }
 
+    /// Destroys all keys of this store for good: the key files are overwritten and removed. Nothing opens
+    /// once this process has ended.
+    ///
+    /// # Errors
+    /// [`VaultError`] if a file cannot be overwritten.
+    pub fn shred(&self) -> Result<(), VaultError> {
+        let _turn = lock(&self.turn);
+        keyfile::shred(&self.dir).map_err(|source| VaultError::File { path: key_file(&self.dir), source })
+    }
+
     /// Whether a document has a key.
     ///
     /// # Errors

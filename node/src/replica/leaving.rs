@@ -1,0 +1,173 @@
+//! Giving up what is held no longer: a scope that the centre took away, or everything, by its order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+use wangge_model::clock::Clock;
+use wangge_model::enrolment::Grant;
+use wangge_model::identity::{DocId, Scope};
+use wangge_model::wipe::{SignedOrder, SignedReceipt, WipeError};
+use wangge_store::Batch;
+
+use super::{Replica, ReplicaError, encode, keys, lock};
+
+/// Records that are deleted in one batch.
+const DELETED_MAX: usize = 4_096;
+
+/// Says in the directory of a replica that it was destroyed, and why.
+const WIPED: &str = "WIPED";
+
+impl Replica {
+    /// Takes up a changed enrolment. Scopes that it takes away are destroyed here, once the centre has all
+    /// that was written in them: `peer_has` is what it holds. `None` if it lacks something, and nothing
+    /// has changed; else the scopes that are gone.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn take_grant(
+        &self,
+        grant: Grant,
+        peer_has: &BTreeMap<Scope, Clock>,
+    ) -> Result<Option<Vec<Scope>>, ReplicaError> {
+        let _turn = lock(&self.documents);
+        let mut profile = self.profile();
+        let Ok(enrolment) = grant.enrolment.open(&profile.centre()) else { return Ok(None) };
+        let lost: Vec<Scope> =
+            self.scopes().into_iter().filter(|scope| !enrolment.scopes.contains(scope)).collect();
+        {
+            let state = lock(&self.state);
+            for scope in &lost {
+                let Some(scoped) = state.scopes.get(scope) else { continue };
+                let nothing = Clock::default();
+                let there = peer_has.get(scope).unwrap_or(&nothing);
+                if scoped.tips.iter().any(|(log, tip)| there.len_of(log) < tip.len) {
+                    return Ok(None);
+                }
+            }
+        }
+        profile.set_grant(grant);
+        let mut batch = Batch::new();
+        batch.put(keys::PROFILE, encode(&profile));
+        if !lost.is_empty() {
+            batch.put(keys::LEAVING, encode(&lost));
+        }
+        self.store.commit(batch)?;
+        self.keep_profile(profile)?;
+        self.leave()?;
+        Ok(Some(lost))
+    }
+
+    /// Destroys what is left of scopes that were taken away.
+    pub(super) fn leave(&self) -> Result<(), ReplicaError> {
+        let Some(bytes) = self.store.get(keys::LEAVING)? else { return Ok(()) };
+        let damaged = || ReplicaError::Damaged { what: "leaving".to_owned(), dir: self.dir.clone() };
+        let lost: Vec<Scope> = postcard::from_bytes(&bytes).map_err(|_| damaged())?;
+        for scope in &lost {
+            if self.store.get(&keys::tip(scope, &self.own_log(scope)))?.is_some() {
+                // If it is given back some day, no position may be issued twice.
+                self.open_epoch()?;
+            }
+            self.drop_scope(scope)?;
+            tracing::warn!(%scope, "this replica holds it no longer: its data is destroyed here");
+        }
+        let mut batch = Batch::new();
+        batch.delete(keys::LEAVING);
+        Ok(self.store.commit(batch)?)
+    }
+
+    /// Destroys all that is held of a scope: its records, then the keys of its documents.
+    ///
+    /// # Errors
+    /// If the store fails; it can be repeated then.
+    pub fn drop_scope(&self, scope: &Scope) -> Result<(), ReplicaError> {
+        lock(&self.state).scopes.remove(scope);
+        let mut documents: BTreeSet<DocId> = BTreeSet::new();
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        for prefix in keys::all_of(scope) {
+            for key in self.store.scan_keys(&prefix) {
+                found.push(key?);
+            }
+        }
+        for keys in found.chunks(DELETED_MAX) {
+            let mut batch = Batch::new();
+            for key in keys {
+                if key.starts_with(&keys::documents(scope))
+                    && let Some(cursor) = keys::cursor_of(key)
+                {
+                    documents.insert(cursor.doc);
+                }
+                batch.delete(key.clone());
+            }
+            self.store.commit(batch)?;
+        }
+        self.recent.clear();
+        if *scope == Scope::Street {
+            self.rosters.forget();
+        }
+        let documents: Vec<DocId> = documents.into_iter().collect();
+        Ok(self.store.destroy_keys(&documents)?)
+    }
+
+    /// Destroys what this replica holds, by an order of the centre. Returns the receipt
+    /// and the centre's reason.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Order`] if the centre did not give it to this replica.
+    pub fn wipe(&self, order: &SignedOrder) -> Result<(SignedReceipt, String), ReplicaError> {
+        let mut profile = self.profile();
+        let opened = order.open(&profile.centre(), &profile.replica()).map_err(ReplicaError::Order)?;
+        if self.is_centre() {
+            return Err(ReplicaError::Order(WipeError::Other));
+        }
+        let receipt = order.receipt(&profile.signing_key(), self.now_ms());
+        let _turn = lock(&self.documents);
+        mark(&self.dir, &opened.reason)?;
+        {
+            let mut state = lock(&self.state);
+            state.scopes.clear();
+            state.failed = Some("wiped".to_owned());
+        }
+        self.rosters.forget();
+        self.recent.clear();
+        self.store.shred()?;
+        profile.grant = None;
+        *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile;
+        tracing::warn!("the centre has revoked this device: what it held is destroyed");
+        Ok((receipt, opened.reason))
+    }
+}
+
+/// Leaves the word in the directory before anything is destroyed, so that a crash in between leaves no
+/// riddle.
+fn mark(dir: &Path, reason: &str) -> Result<(), ReplicaError> {
+    let write = || {
+        let mut file = File::create(dir.join(WIPED))?;
+        file.write_all(reason.as_bytes())?;
+        file.sync_all()?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(|error| ReplicaError::Damaged { what: format!("{WIPED} ({error})"), dir: dir.to_owned() })
+}
+
+/// Lets a directory whose replica was destroyed be used again.
+pub(crate) fn begin_anew(dir: &Path) -> Result<(), ReplicaError> {
+    std::fs::remove_file(dir.join(WIPED))
+        .map_err(|error| ReplicaError::Damaged { what: format!("{WIPED} ({error})"), dir: dir.to_owned() })
+}
+
+/// Whether the replica in `dir` was destroyed by the centre's order. What is left of its files goes.
+pub(super) fn check_wiped(dir: &Path) -> Result<(), ReplicaError> {
+    let Ok(reason) = std::fs::read_to_string(dir.join(WIPED)) else { return Ok(()) };
+    let left: Vec<PathBuf> = std::fs::read_dir(dir)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    for path in left.iter().filter(|path| path.file_name().is_some_and(|name| name != WIPED)) {
+        // What cannot be removed is unreadable: its keys are gone.
+        let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    }
+    let reason = reason.chars().take(200).collect();
+    Err(ReplicaError::Wiped { dir: dir.to_owned(), reason })
+}
