@@ -5,6 +5,8 @@
 //! one over. Every step can be repeated: ids follow from the record and its unit, and what was carried is
 //! noted beside the request.
 //!
+//! Records that are merged into one that moves go with it: the relay asks for them itself.
+//!
 //! A value that the new record cannot take without overwriting somebody else's goes into a record of its
 //! own that is merged into the new one by link, so both values show until somebody settles it.
 
@@ -15,6 +17,7 @@ use serde_json::{Value, json};
 use wangge_model::clock::Clock;
 use wangge_model::document::{DocumentView, Op, Register, Scalar, Target};
 use wangge_model::identity::{DocId, Scope};
+use wangge_model::registers::merge::merged_into;
 use wangge_model::schema::{CLOSED, GENERATION, Kind, MERGED_INTO, MOVED_FROM, MOVED_TO, kinds};
 use wangge_node::replica::{Edit, Replica, ReplicaError, keys};
 use wangge_store::Batch;
@@ -169,6 +172,10 @@ impl Move<'_> {
 
     fn carry_whole(&self) -> Result<(), ReplicaError> {
         let (doc, generation, into) = self.place()?;
+        let into = match into {
+            None => self.winner_there()?.filter(|winner| *winner != doc),
+            there => there,
+        };
         let kind = self.old.kind;
         let there = self.replica.get(&self.to, kind, &doc)?;
         let is_there = there.is_some_and(|view| view.text(MOVED_FROM) == self.origin());
@@ -244,6 +251,76 @@ impl Move<'_> {
         let ops = vec![field(MOVED_TO, result), field(CLOSED, Scalar::Bool(true))];
         self.replica.commit(self.from, vec![Edit { doc: self.old.id, kind, ops }], None)?;
         tracing::info!(from = %self.from, to = %self.to, record = %self.old.id, new = %doc, "a record was moved");
+        self.bring_members(doc)
+    }
+
+    /// Where a record of the old unit is now, if it moved where this one does.
+    fn moved(&self, view: &DocumentView) -> Option<DocId> {
+        let moved = view.text(MOVED_TO);
+        let (scope, id) = moved.rsplit_once('/')?;
+        (scope == self.to.to_string()).then(|| id.parse().ok()).flatten()
+    }
+
+    /// The record in the new unit that stands for what this one is merged into.
+    fn winner_there(&self) -> Result<Option<DocId>, ReplicaError> {
+        let Some(winner) = merged_into(&self.old) else { return Ok(None) };
+        let winner = self.replica.get(self.from, self.old.kind, &winner)?;
+        Ok(winner.and_then(|winner| self.moved(&winner)))
+    }
+
+    /// Records that are merged into the one that moved, to `doc`, follow it; those that went before it are
+    /// linked to it there.
+    fn bring_members(&self, doc: DocId) -> Result<(), ReplicaError> {
+        let kind = self.old.kind;
+        let links = self.old.sets.get("links").into_iter().flat_map(|links| links.keys());
+        for member in links.filter_map(|key| key.strip_prefix(MERGED)?.parse::<DocId>().ok()) {
+            let Some(view) = self.replica.get(self.from, kind, &member)? else { continue };
+            if merged_into(&view) != Some(self.old.id) {
+                continue;
+            }
+            match self.moved(&view) {
+                Some(there) => self.link(there, doc)?,
+                None if !view.is_closed() => self.ask_for(&view)?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn link(&self, member: DocId, winner: DocId) -> Result<(), ReplicaError> {
+        let kind = self.old.kind;
+        let Some(view) = self.replica.get(&self.to, kind, &member)? else { return Ok(()) };
+        if member == winner || merged_into(&view).is_some() {
+            return Ok(());
+        }
+        let back = entry("links", &format!("{MERGED}{member}"), Some(Scalar::Bool(true)));
+        let edits = vec![
+            Edit { doc: winner, kind, ops: vec![back] },
+            Edit { doc: member, kind, ops: vec![field(MERGED_INTO, winner.to_string())] },
+        ];
+        self.replica.commit(&self.to, edits, None)?;
+        Ok(())
+    }
+
+    /// Asks for another record as a worker would, with the same id, so that nobody asks twice.
+    fn ask_for(&self, view: &DocumentView) -> Result<(), ReplicaError> {
+        let secret = self
+            .replica
+            .secret(self.from)
+            .ok_or_else(|| ReplicaError::NotHeld { scope: self.from.clone() })?;
+        let doc = secret.natural_id(Kind::MOVE, &format!("{}|{}", view.id, self.to), 0);
+        let asked = self.replica.get(self.from, Kind::MOVE, &doc)?;
+        if asked.is_some_and(|asked| asked.text("status") == "asked") {
+            return Ok(());
+        }
+        let ops = vec![
+            field("record", view.id.to_string()),
+            field("kind", view.kind.to_string()),
+            field("scope", self.to.to_string()),
+            field("reason", self.request.text("reason")),
+            field("status", "asked"),
+        ];
+        self.replica.commit(self.from, vec![Edit { doc, kind: Kind::MOVE, ops }], None)?;
         Ok(())
     }
 
@@ -259,6 +336,8 @@ impl Move<'_> {
             carried.and_then(|carried| carried.get(key)).map(|register| register.shown.value.to_text())
         };
         let Some(new) = self.replica.get(&self.to, kind, &doc)? else { return Ok(()) };
+        // Somebody who did not know that it moved may have merged another record into it.
+        self.bring_members(doc)?;
         let (mut main, mut beside, mut noted) = (Vec::new(), Vec::new(), Vec::new());
         for (name, register) in self.travelling() {
             let now = self.digest_of(register)?;

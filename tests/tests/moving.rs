@@ -170,3 +170,48 @@ async fn a_grid_is_split_and_its_records_find_their_new_grid() {
     assert_eq!(tree["areas"][0]["scope"], area().to_string());
     relay.stop().await;
 }
+
+/// Two records stand for her; both go, and an edit of either that comes late follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_were_merged_move_together() {
+    let dir = TempDir::new().expect("a directory");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = join(&relay, &dir, "张三", Role::GridWorker, &grid(0)).await;
+    let ben = join(&relay, &dir, "李四", Role::GridWorker, &grid(0)).await;
+    let cai = join(&relay, &dir, "王五", Role::GridWorker, &grid(1)).await;
+    for worker in [&ana, &ben, &cai] {
+        worker.sync().await;
+    }
+    let add = |worker: &Worker, fields: [&str; 2]| {
+        let words = [["person", "add", "--no-id", "--anyway", "name=王小明"].as_slice(), &fields].concat();
+        run(worker, &words)["id"].as_str().expect("an id").to_owned()
+    };
+    let stays = add(&ana, ["phone=13800000001", "birth_date=1980-01-01"]);
+    let goes = add(&ben, ["phone=13800000001", "employer=砖厂"]);
+    ana.sync().await;
+    ben.sync().await;
+    ana.sync().await;
+    run(&ana, &["person", "merge", &goes, "--into", &stays]);
+    // Without a network.
+    run(&ben, &["person", "set", &goes, "occupation=厨师"]);
+    run(&ana, &["person", "move", &stays, "--to", &grid(1).to_string(), "--reason", "搬家"]);
+    ana.sync().await;
+    let sole = |worker: &Worker| {
+        let found = run(worker, &["person", "find", "王小明"]);
+        let found = found.as_array().expect("a list");
+        (found.len() == 1).then(|| found[0]["id"].as_str().expect("an id").to_owned())
+    };
+    let shows = |cai: &Worker, field: &str, what: &str| {
+        sole(cai).is_some_and(|id| value(&run(cai, &["person", "show", &id]), field) == what)
+    };
+    until(&cai, "what the other record says arrives", |cai| shows(cai, "employer", "砖厂")).await;
+    ben.sync().await;
+    until(&cai, "a late edit of the other record arrives", |cai| shows(cai, "occupation", "厨师")).await;
+    until(&ana, "nobody is left behind", |ana| {
+        run(ana, &["person", "find", "王小明"]).as_array().is_some_and(Vec::is_empty)
+    })
+    .await;
+    ben.sync().await;
+    assert_equal(&relay, &[&ana, &ben, &cai]);
+    relay.stop().await;
+}

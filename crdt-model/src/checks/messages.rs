@@ -178,12 +178,10 @@ impl From<PhoneError> for CheckError {
             }
             PhoneError::Format { masked, digits } => Self::new(
                 code,
-                format!(
-                    "联系电话 {masked} 共{digits}位数字，不是11位手机号或固定电话，已照原样保留，请核对。"
-                ),
+                format!("联系电话 {masked} 共{digits}位数字，不是11位手机号或固定电话，请核对。"),
                 format!(
                     "Phone {masked} has {digits} digits and is neither a mobile nor a landline; \
-                     kept as typed, please check it."
+                     check it."
                 ),
             ),
         }

@@ -90,7 +90,10 @@ impl<'a> Row<'a> {
         Ok(Some(match Phone::parse(&found) {
             Ok(phone) => phone.into(),
             Err(error) => {
-                self.warn(error);
+                let mut finding = CheckError::from(error);
+                finding.message_zh += "已照原样保留。";
+                finding.message_en += " It was kept as typed.";
+                self.warn(finding);
                 found
             }
         }))

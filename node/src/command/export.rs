@@ -318,7 +318,8 @@ fn case_rows(
         let mut row = register_row(units, scope, view, Sight::Masked);
         let events = view.histories.get("events").map(Vec::as_slice).unwrap_or_default();
         let reporter = events.first().map(|event| workers.name(&event.worker)).unwrap_or_default();
-        let told: Vec<String> = events.iter().map(|event| shown::event_text(workers, event)).collect();
+        let told: Vec<String> =
+            events.iter().map(|event| shown::event_text(view.kind, workers, event)).collect();
         let course: String = told.join("\n").chars().take(CELL_CHARS_MAX).collect();
         let seen = cases::CaseSeen::of(replica, scope.clone(), view.clone(), &book)?;
         let total = seen.timers.iter().rfind(|timer| timer.name == TimerName::Total);

@@ -9,7 +9,7 @@ use wangge_model::registers::merge::{merged_into, union, winner};
 use crate::replica::{Replica, ReplicaError};
 
 /// Begins the keys in a winner's `links` that name what was merged into it.
-const MERGED: &str = "merged:";
+pub(super) const MERGED: &str = "merged:";
 /// Records that one is made of at most; more is no merge but a mistake.
 const MEMBERS_MAX: usize = 64;
 

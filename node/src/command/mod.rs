@@ -50,8 +50,8 @@ pub use error::{CommandError, exit};
 pub use export::{ExportArgs, ExportKind};
 pub use import::{ImportArgs, ImportKind};
 pub use org::{
-    AreaArgs, BoundaryCommand, LocateArgs, OrgCommand, OrgRecordCommand, RecordArgs, RecordKeyArgs,
-    RehomeArgs, SetBoundaryArgs, SetRecordArgs, ShowBoundaryArgs, SplitArgs, StaffingArgs,
+    AreaArgs, BoundaryCommand, ListBoundariesArgs, LocateArgs, OrgCommand, OrgRecordCommand, RecordArgs,
+    RecordKeyArgs, RehomeArgs, SetBoundaryArgs, SetRecordArgs, ShowBoundaryArgs, SplitArgs, StaffingArgs,
 };
 pub use register::{
     AddArgs, CloseArgs, FindArgs, LinkArgs, ListArgs, MergeArgs, MoveArgs, RegisterCommand, SetArgs,

@@ -12,6 +12,7 @@ use wangge_model::schema::{Form, Kind};
 use super::CommandError;
 use super::edits::resident_kind;
 use super::instant;
+use super::merged::MERGED;
 use super::units::Units;
 use super::workers::Workers;
 use crate::replica::{Delivery, Replica};
@@ -161,7 +162,7 @@ pub(super) fn why(why: Why) -> &'static str {
 pub(super) fn headline(units: &Units, scope: &Scope, view: &DocumentView) -> String {
     let mut parts = vec![short_id(&view.id), title(view)];
     let fields: &[&str] = match view.kind {
-        Kind::PERSON => &["id_number", "phone", "current_address"],
+        Kind::PERSON => &["foreign_name", "id_number", "document_number", "phone", "current_address"],
         Kind::PLACE => &["credit_code", "category", "address", "phone"],
         Kind::ENTERPRISE => &["credit_code", "address", "phone"],
         Kind::HOUSEHOLD | Kind::HOUSE => &["address", "phone"],
@@ -317,11 +318,12 @@ pub(super) fn document_text(
             lines.push(format!("    ! {}", claim_text(workers, view.kind, name, claim, sight)));
         }
     }
-    for (key, register) in view.sets.values().flatten() {
+    // What was merged into this record is named by who shows it.
+    for (key, register) in view.sets.values().flatten().filter(|(key, _)| !key.starts_with(MERGED)) {
         lines.push(format!("  {key}:{}", value(view.kind, key, &register.shown.value, sight)));
     }
     for event in view.histories.values().flatten() {
-        lines.push(format!("  - {}", event_line(&event_json_as(workers, event, sight), event)));
+        lines.push(format!("  - {}", event_line(view.kind, &event_json_as(workers, event, sight), event)));
     }
     lines.join("\n")
 }
@@ -336,16 +338,21 @@ pub(super) fn claim_text(workers: &Workers, kind: Kind, field: &str, claim: &Cla
 }
 
 /// 11月22日 10:05 李四 上报:….
-pub(super) fn event_text(workers: &Workers, event: &EventView) -> String {
-    event_line(&event_json(workers, event), event)
+pub(super) fn event_text(kind: Kind, workers: &Workers, event: &EventView) -> String {
+    event_line(kind, &event_json(workers, event), event)
 }
 
-fn event_line(json: &Value, event: &EventView) -> String {
-    let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let kind = text("kind");
-    let kind = match Word::of_event(&kind) {
-        Some(word) => word.zh().to_owned(),
-        None => wangge_model::case::EventKind::named(&kind).map_or(kind, |kind| kind.label().to_owned()),
-    };
-    format!("{} {} {kind}:{}", instant::short(event.wall_ms), text("worker"), text("text"))
+fn event_line(kind: Kind, json: &Value, event: &EventView) -> String {
+    let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default();
+    let name = text("kind");
+    let known = kind.spec().and_then(|spec| spec.access.event(name)).map(|event| event.label);
+    let label = Word::of_event(name)
+        .map(Word::zh)
+        .or(known)
+        .or_else(|| wangge_model::case::EventKind::named(name).map(wangge_model::case::EventKind::label))
+        .unwrap_or(name);
+    // The record that the event names, as lists name it.
+    let told = text("text");
+    let told = told.parse().map_or_else(|_| told.to_owned(), |doc| short_id(&doc));
+    format!("{} {} {label}:{told}", instant::short(event.wall_ms), text("worker"))
 }

@@ -34,7 +34,7 @@ pub enum BoundaryCommand {
     /// Shows one.
     Show(ShowBoundaryArgs),
     /// Lists all versions.
-    List,
+    List(ListBoundariesArgs),
 }
 
 /// What to set.
@@ -63,6 +63,13 @@ pub struct ShowBoundaryArgs {
     /// Which version; by default the one that holds.
     #[arg(long)]
     pub version: Option<i64>,
+}
+
+/// What to list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct ListBoundariesArgs {
+    /// The grid; by default all.
+    pub grid: Option<String>,
 }
 
 /// A position.
@@ -140,7 +147,7 @@ pub(super) fn execute(replica: &Replica, command: &BoundaryCommand) -> Result<An
     match command {
         BoundaryCommand::Set(args) => set(replica, args),
         BoundaryCommand::Show(args) => show(replica, args),
-        BoundaryCommand::List => list(replica),
+        BoundaryCommand::List(args) => list(replica, args),
     }
 }
 
@@ -252,8 +259,12 @@ fn show(replica: &Replica, args: &ShowBoundaryArgs) -> Result<Answer, CommandErr
     Ok(Answer { json, text })
 }
 
-fn list(replica: &Replica) -> Result<Answer, CommandError> {
-    let found = versions(replica)?;
+fn list(replica: &Replica, args: &ListBoundariesArgs) -> Result<Answer, CommandError> {
+    let mut found = versions(replica)?;
+    if let Some(grid) = &args.grid {
+        let scope = unit(replica, grid)?;
+        found.retain(|version| version.scope == scope);
+    }
     let lines: Vec<String> = found
         .iter()
         .map(|v| format!("{}  v{}  {}  {}", v.scope, v.version, v.effective_on, v.view.text("datum")))

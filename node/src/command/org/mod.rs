@@ -13,7 +13,7 @@ use wangge_model::schema::Kind;
 use super::{Answer, CommandError};
 use crate::replica::Replica;
 
-pub use boundary::{BoundaryCommand, LocateArgs, SetBoundaryArgs, ShowBoundaryArgs};
+pub use boundary::{BoundaryCommand, ListBoundariesArgs, LocateArgs, SetBoundaryArgs, ShowBoundaryArgs};
 pub use records::{OrgRecordCommand, RecordArgs, RecordKeyArgs, SetRecordArgs};
 pub use rehome::{RehomeArgs, SplitArgs};
 pub use staffing::StaffingArgs;

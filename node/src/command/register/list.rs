@@ -25,9 +25,12 @@ const LIST_LINES: usize = 50;
 const FOUND_MAX: usize = 200;
 
 /// Fields that a list's entry shows to programs.
-const ENTRY_FIELDS: [&str; 10] = [
+const ENTRY_FIELDS: [&str; 13] = [
     "name",
+    "foreign_name",
+    "country",
     "id_number",
+    "document_number",
     "credit_code",
     "household_number",
     "house_number",
@@ -81,7 +84,8 @@ pub(super) fn find(replica: &Replica, kind: Kind, args: &FindArgs) -> Result<Ans
     for (rank, scope, doc) in hits.into_iter().take(args.limit.unwrap_or(FOUND_MAX)) {
         let Some(view) = replica.get(&scope, kind, &doc)? else { continue };
         let (scope, view) = merged::standing(replica, &view)?.unwrap_or((scope, view));
-        if seen.insert(view.id) {
+        // What it was merged into may have moved away or been closed meanwhile.
+        if !view.is_closed() && seen.insert(view.id) {
             found.push((rank, scope, view));
         } else {
             total -= 1;
