@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::Value;
 
 use wangge_model::identity::{IdentityError, Role, Scope};
-use wangge_node::command::{CommandError, RosterCommand};
+use wangge_node::command::{self, CommandError, RosterCommand};
 use wangge_node::net::Limits;
 use wangge_node::replica::{Replica, System, World};
 use wangge_store::Options;
@@ -171,6 +171,18 @@ enum Command {
         /// 数据目录 / Data directory
         #[arg(long)]
         dir: PathBuf,
+    },
+    /// 检查数据是否完好 / Check that all that is stored is whole
+    Doctor {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 修复能修复的 / Mend what can be mended
+        #[arg(long)]
+        repair: bool,
+        /// 只输出 JSON / JSON only
+        #[arg(long)]
+        json: bool,
     },
     /// 审计 / The audit
     Audit {
@@ -527,6 +539,7 @@ fn run(command: Command) -> Result<(), RelayError> {
             });
             Ok(())
         }
+        Command::Doctor { dir, repair, json } => doctor(&dir, repair, json),
         Command::Audit { command } => audit(command),
         Command::Reports { command } => reports(command),
         Command::SealKey { command: SealKeyCommand::Renew { dir } } => {
@@ -641,6 +654,22 @@ fn audit(command: AuditCommand) -> Result<(), RelayError> {
             }
         }
     }
+}
+
+fn doctor(dir: &Path, repair: bool, json: bool) -> Result<(), RelayError> {
+    let answer = match ask(dir, &Request::Doctor(repair), || roster(dir)) {
+        Err(RelayError::Replica(error)) if command::doctor::is_damage(&error) => {
+            let answer = command::doctor::cannot_open(dir, &error);
+            serde_json::json!({ "json": answer.json, "text": answer.text })
+        }
+        other => other?,
+    };
+    if json {
+        say(&answer["json"].to_string());
+    } else {
+        say(text(&answer, "text"));
+    }
+    if command::doctor::is_healthy(&answer["json"]) { Ok(()) } else { Err(RelayError::Unhealthy) }
 }
 
 /// Reads a time from the command line, milliseconds since 1970 (UTC).

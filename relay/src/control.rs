@@ -49,6 +49,8 @@ pub(crate) enum Request {
     Backup(PathBuf, PathBuf),
     /// The backups that were made.
     Backups,
+    /// Examines all that is stored; mends it if true.
+    Doctor(bool),
     /// Serves and decides again after a restore, because a person says so.
     Resume,
 }
@@ -110,6 +112,11 @@ fn execute(roster: &Roster, request: &Request) -> Result<Value, RelayError> {
         }
         Request::Backups => backup::list(roster.replica())?,
         Request::Resume => backup::resume(roster, "a person at the relay said so")?.into(),
+        Request::Doctor(repair) => {
+            let answer =
+                command::doctor::execute(roster.replica(), &command::DoctorArgs { repair: *repair })?;
+            json!({ "json": answer.json, "text": answer.text })
+        }
         Request::RenewSealKey => roster.renew_seal_key()?.number.into(),
         Request::Roster(command) => {
             let answer = command::roster::execute(roster.replica(), command)?;

@@ -106,6 +106,9 @@ pub enum RelayError {
     /// A backup.
     #[error(transparent)]
     Backup(#[from] crate::backup::BackupError),
+    /// An examination found damage.
+    #[error("数据有损坏,见上\nsome of what is stored is damaged, see above")]
+    Unhealthy,
     /// The control socket.
     #[error("{0}")]
     Control(String),

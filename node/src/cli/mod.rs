@@ -176,6 +176,9 @@ fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
             }
             let answer = outcome?;
             let unfinished = matches!(command, Command::Sync(_)) && !command::is_in_sync(&answer.json);
+            if matches!(command, Command::Doctor(_)) && !command::doctor::is_healthy(&answer.json) {
+                return Ok((answer, exit::FAILED));
+            }
             Ok((answer, if unfinished { exit::NOT_IN_SYNC } else { exit::DONE }))
         }
     }
@@ -241,6 +244,9 @@ fn perform(dir: &Path, command: &Command, progress: &dyn Progress) -> Result<Ans
             Ok(replica) => return directly(&Arc::new(replica), command, progress),
             Err(ReplicaError::Store(StoreError::Locked { .. })) if Instant::now() < deadline => {
                 std::thread::sleep(LOCKED_POLL);
+            }
+            Err(error) if matches!(command, Command::Doctor(_)) && command::doctor::is_damage(&error) => {
+                return Ok(command::doctor::cannot_open(dir, &error));
             }
             Err(error) => return Err(error.into()),
         }

@@ -6,6 +6,7 @@ mod case;
 mod centre;
 mod codes;
 mod conflicts;
+pub mod doctor;
 mod dossier;
 mod edits;
 mod erase;
@@ -44,6 +45,7 @@ pub use case::{
 pub use centre::{AnalyseArgs, AssessCommand, SummaryArgs, SuperviseCommand};
 pub use codes::{CodesCommand, SetTableArgs, ShowTableArgs};
 pub use conflicts::{ConflictsCommand, ListConflictsArgs, SettleArgs};
+pub use doctor::DoctorArgs;
 pub use dossier::DossierArgs;
 pub use erase::{EraseArgs, EraseCommand};
 pub use error::{CommandError, exit};
@@ -120,6 +122,8 @@ pub enum Command {
     Roster(RosterCommand),
     /// Erases what is held on a resident, everywhere.
     Erase(EraseArgs),
+    /// Whether all that is stored is whole.
+    Doctor(DoctorArgs),
     /// One session with the relay.
     Sync(SyncArgs),
     /// The daily summary.
@@ -169,6 +173,10 @@ pub fn execute(
     command: &Command,
     progress: &dyn Progress,
 ) -> Result<Answer, CommandError> {
+    if let Command::Doctor(args) = command {
+        // What is damaged may not take effect.
+        return doctor::execute(replica, args);
+    }
     replica.apply()?;
     match command {
         Command::Digest => status::digest(replica),
@@ -196,6 +204,7 @@ pub fn execute(
         Command::Assess(command) => centre::assess(replica, command),
         Command::Work(command) => work::execute(replica, command),
         Command::ReportSealed(args) => sealed::execute(replica, args),
+        Command::Doctor(args) => doctor::execute(replica, args),
         Command::Sync(_) => Err(sync::needs_network()),
     }
 }

@@ -6,6 +6,7 @@ mod roster;
 pub(super) mod work;
 
 use super::Message;
+use crate::replica::{Outcome, Trouble};
 
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
@@ -162,6 +163,39 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::Unsent { unsent: 0 } => "all sent".to_owned(),
         Message::Unsent { unsent } => format!("{unsent} unsent"),
         Message::OpenConflicts { conflicts } => format!("{conflicts} open conflicts"),
+        Message::Healthy { transactions, documents } => {
+            format!("all is well: {transactions} transactions and {documents} documents checked")
+        }
+        Message::Unhealthy { found, repaired, asked, lost } => format!(
+            "{found} findings: {repaired} repaired, {asked} to come with the next sync, {lost} that nothing here \
+             brings back; the others were left alone (--repair mends)"
+        ),
+        Message::Damage { what, outcome, place, reason } => {
+            let what = match what {
+                Trouble::Store => "the store's files",
+                Trouble::Profile => "the profile",
+                Trouble::Transaction => "transaction",
+                Trouble::LogEnd => "end of log",
+                Trouble::Clock => "clock",
+                Trouble::Document => "document",
+                Trouble::View => "view",
+                Trouble::Audit => "audit",
+                Trouble::Key => "key",
+                Trouble::Record => "record",
+            };
+            let outcome = match outcome {
+                Outcome::Found => "damaged",
+                Outcome::Repaired => "repaired",
+                Outcome::Asked => "comes back with the next sync",
+                Outcome::Lost => "nothing here brings it back",
+            };
+            format!("{what} {place}: {outcome} ({reason})")
+        }
+        Message::CannotOpen { dir } => format!(
+            "{dir} cannot be opened. Keep a copy of the whole directory; then join again with an empty one \
+             (wangge join): all that the centre has comes back. A relay is restored from its last backup \
+             (wangge-relay restore), and the devices bring what came after"
+        ),
         Message::ScopeLine { scope, documents, transactions, complete } => {
             let partial = if complete { "" } else { ", not complete" };
             format!("{scope}: {documents} documents, {transactions} transactions{partial}")
@@ -209,6 +243,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("join", "join a street with an invitation"),
     ("run", "run the daemon: stay in sync with the centre"),
     ("digest", "a hash over each scope's documents"),
+    ("doctor", "check that the data on this device are whole"),
+    ("doctor:repair", "mend what can be mended; the next sync brings the rest"),
     ("status", "this replica, and what is unsent"),
     ("sync", "sync once with the centre"),
     ("report-sealed", "report something that only the centre reads, author included"),

@@ -15,7 +15,7 @@ use wangge_model::identity::Role;
 use wangge_model::right::Refusal;
 use wangge_model::verdict::VoidReason;
 
-use crate::replica::Delivery;
+use crate::replica::{Delivery, Outcome, Trouble};
 
 pub use case::{CaseText, LedgerText, Refused};
 pub(crate) use help::help;
@@ -242,6 +242,25 @@ pub enum Message<'a> {
     },
     OpenConflicts {
         conflicts: u64,
+    },
+    Healthy {
+        transactions: u64,
+        documents: u64,
+    },
+    Unhealthy {
+        found: usize,
+        repaired: usize,
+        asked: usize,
+        lost: usize,
+    },
+    Damage {
+        what: Trouble,
+        outcome: Outcome,
+        place: &'a str,
+        reason: &'a str,
+    },
+    CannotOpen {
+        dir: &'a str,
     },
     ScopeLine {
         scope: &'a str,

@@ -9,6 +9,7 @@ use wangge_model::schema::Kind;
 use wangge_model::verdict::VoidReason;
 
 use super::{Message, Word, role_zh};
+use crate::replica::{Outcome, Trouble};
 
 pub(super) fn word(word: Word) -> &'static str {
     match word {
@@ -223,6 +224,37 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::OpenConflicts { conflicts } => {
             format!("有 {conflicts} 处冲突待裁定 (wangge conflicts list)")
         }
+        Message::Healthy { transactions, documents } => {
+            format!("数据完好:核对了 {transactions} 笔操作、{documents} 份记录")
+        }
+        Message::Unhealthy { found, repaired, asked, lost } => format!(
+            "发现 {found} 处损坏:已修复 {repaired} 处,下次同步补回 {asked} 处,无法补回 {lost} 处,其余未处理 (加 --repair 修复)"
+        ),
+        Message::Damage { what, outcome, place, reason } => {
+            let what = match what {
+                Trouble::Store => "存储文件",
+                Trouble::Profile => "本机身份",
+                Trouble::Transaction => "操作日志",
+                Trouble::LogEnd => "日志末尾",
+                Trouble::Clock => "日志进度",
+                Trouble::Document => "记录",
+                Trouble::View => "列表数据",
+                Trouble::Audit => "审计",
+                Trouble::Key => "密钥",
+                Trouble::Record => "其他数据",
+            };
+            let outcome = match outcome {
+                Outcome::Found => "损坏",
+                Outcome::Repaired => "已修复",
+                Outcome::Asked => "下次同步时补回",
+                Outcome::Lost => "本机无法补回",
+            };
+            format!("  {what} {place}:{outcome} ({reason})")
+        }
+        Message::CannotOpen { dir } => format!(
+            "{dir} 打不开。请先保留整个目录的副本,不要删除;再用新的邀请码加入一个空目录 (wangge join),中心已有的数据会全部取回。\
+             中心则从最近的备份恢复 (wangge-relay restore),各设备会把之后的数据补交上来"
+        ),
         Message::ScopeLine { scope, documents, transactions, complete } => {
             let partial = if complete { "" } else { "  未收全" };
             format!("  {scope}  {documents} 份记录  {transactions} 笔{partial}")
@@ -270,6 +302,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("join", "用邀请码加入街道"),
     ("run", "在后台运行:保持与中心同步"),
     ("digest", "各范围记录的摘要"),
+    ("doctor", "检查本机数据是否完好"),
+    ("doctor:repair", "修复能修复的,其余下次同步时补回"),
     ("status", "本机状态和未上传条数"),
     ("sync", "与中心同步一次"),
     ("report-sealed", "密封举报:只有社管中心能看到内容和举报人"),

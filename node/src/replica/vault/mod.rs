@@ -383,6 +383,34 @@ impl Vault {
         Ok(self.store.get(&wrap_key(doc))?.is_some())
     }
 
+    /// Where keys of documents lie that do not open: nothing sealed under them can be read any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn broken_keys(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut broken = Vec::new();
+        for entry in self.store.scan(&[WRAPS]) {
+            let (place, wrap) = entry?;
+            if unwrap(&self.ring(), &place, &wrap).is_none() {
+                broken.push(place);
+            }
+        }
+        Ok(broken)
+    }
+
+    /// Makes room for new keys where [`Vault::broken_keys`] lie: what comes again is sealed under those.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn drop_broken_keys(&self) -> Result<(), StoreError> {
+        let _turn = lock(&self.turn);
+        let mut batch = Batch::new();
+        for place in self.broken_keys()? {
+            batch.delete(place);
+        }
+        self.store.commit(batch)
+    }
+
     /// Draws a new store key, wraps all keys anew and overwrites the old one.
     ///
     /// # Errors

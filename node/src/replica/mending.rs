@@ -1,0 +1,389 @@
+//! Mending what an examination found: views and indexes from documents, documents from transactions and
+//! from the checkpoint that the replica began from, transactions from whoever has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wangge_model::checkpoint::Checkpoint;
+use wangge_model::clock::Clock;
+use wangge_model::document::Document;
+use wangge_model::identity::{DocId, LogId, Scope};
+use wangge_model::log::{EMPTY_HEAD, Tip};
+use wangge_model::wire::{CheckpointStart, decode_page};
+use wangge_store::Batch;
+
+use super::apply::put_all;
+use super::doctor::{Checkup, Finding, Outcome, Trouble};
+use super::pages::Page;
+use super::scope::{ScopeState, extent_of};
+use super::vault::decode_record;
+use super::{Replica, ReplicaError, encode, keys, lock};
+
+/// The position before the first whose transaction is held under this log's name.
+pub(super) fn base_of(tip: &Tip) -> u64 {
+    tip.identity.branch.as_ref().map_or(0, |branch| branch.base).max(tip.floor)
+}
+
+/// Whether a record of the store is examined as what it is, not only for whether it opens.
+pub(super) fn is_examined(key: &[u8]) -> bool {
+    matches!(key.first(), Some(b'D' | b'W' | b'L' | b'T' | b'k')) || key == b"g"
+}
+
+impl Replica {
+    /// Examines all that is stored and mends what can be mended. What a peer has is asked for in the next
+    /// session. Each finding says what became of it.
+    ///
+    /// # Errors
+    /// If the store takes no more writes.
+    pub fn mend(&self) -> Result<Checkup, ReplicaError> {
+        let mut checkup = self.examine()?;
+        if checkup.is_healthy() {
+            return Ok(checkup);
+        }
+        self.store.drop_broken_keys()?;
+        let mut by_scope: BTreeMap<Option<Scope>, Vec<&mut Finding>> = BTreeMap::new();
+        for finding in &mut checkup.findings {
+            by_scope.entry(finding.scope.clone()).or_default().push(finding);
+        }
+        let mut cut_own = false;
+        for (scope, mut findings) in by_scope {
+            match scope {
+                Some(scope) => {
+                    cut_own |= self.mend_logs(&scope, &mut findings)?;
+                    self.mend_documents(&scope, &mut findings)?;
+                    self.mend_views(&scope, &mut findings)?;
+                }
+                None => self.mend_rest(&mut findings)?,
+            }
+        }
+        if cut_own {
+            // Positions of the old epoch were issued after what is left of it here.
+            self.open_epoch()?;
+        }
+        if let Err(error) = self.apply() {
+            // What is still damaged waits for what the next session brings.
+            tracing::warn!(%error, "not all can take effect yet");
+        }
+        Ok(checkup)
+    }
+
+    /// Cuts damaged logs back to where they are whole, if a peer has the rest. Returns whether the log that
+    /// this replica writes is among them.
+    fn mend_logs(&self, scope: &Scope, findings: &mut [&mut Finding]) -> Result<bool, ReplicaError> {
+        let logs = [Trouble::Transaction, Trouble::LogEnd, Trouble::Clock];
+        let own = self.own_log(scope);
+        let mut cut_own = false;
+        for finding in findings.iter_mut().filter(|finding| logs.contains(&finding.what)) {
+            let (Some(log), Some(seq)) = (finding.log, finding.seq) else { continue };
+            finding.outcome = self.cut(scope, &log, seq)?;
+            cut_own |= log == own && finding.outcome == Outcome::Asked;
+        }
+        Ok(cut_own)
+    }
+
+    fn cut(&self, scope: &Scope, log: &LogId, seq: u64) -> Result<Outcome, ReplicaError> {
+        let _turn = lock(&self.documents);
+        self.store.commit(Batch::new())?;
+        let holders = self.holders(scope)?;
+        let mut state = lock(&self.state);
+        let quiet = |scoped: &ScopeState| {
+            scoped.tips.iter().all(|(log, tip)| scoped.durable.0.get(log) == Some(&extent_of(tip)))
+        };
+        if !state.scopes.values().all(quiet) {
+            // Something is on its way to the disk: the next examination finds it quiet.
+            return Ok(Outcome::Found);
+        }
+        let Some(tip) = state.scopes.get(scope).and_then(|scoped| scoped.tips.get(log)).cloned() else {
+            return Ok(Outcome::Repaired);
+        };
+        let mut batch = Batch::new();
+        let mut outcome = Outcome::Asked;
+        if seq > tip.len {
+            // The transactions are whole: only the end is to be written again.
+            let last = self.signed_until(scope, log, tip.len, &tip)?;
+            match last {
+                Some(end) if end.len == tip.len => {
+                    batch.put(keys::tip(scope, log), encode(&end));
+                    outcome = Outcome::Repaired;
+                }
+                _ => return Ok(Outcome::Lost),
+            }
+        } else if holders.iter().any(|clock| clock.len_of(log) >= tip.len) {
+            let Some(end) = self.signed_until(scope, log, seq - 1, &tip)? else { return Ok(Outcome::Lost) };
+            for seq in end.len + 1..=tip.len {
+                batch.delete(keys::record(scope, log, seq));
+            }
+            match end.len {
+                0 => batch.delete(keys::tip(scope, log)),
+                _ => batch.put(keys::tip(scope, log), encode(&end)),
+            }
+            tracing::warn!(%scope, %log, from = tip.len, to = end.len, "a damaged log is cut back; a peer has the rest");
+        } else {
+            return Ok(Outcome::Lost);
+        }
+        self.store.commit(batch)?;
+        self.load_anew(&mut state.scopes, scope)?;
+        Ok(outcome)
+    }
+
+    fn load_anew(&self, scopes: &mut BTreeMap<Scope, ScopeState>, scope: &Scope) -> Result<(), ReplicaError> {
+        if let Some(scoped) = scopes.get_mut(scope) {
+            *scoped = ScopeState::load(&self.store, &self.dir, scope, scoped.secret.clone())?;
+        }
+        Ok(())
+    }
+
+    /// The end of a log as it was at its last signed position up to `upto`.
+    fn signed_until(
+        &self,
+        scope: &Scope,
+        log: &LogId,
+        upto: u64,
+        tip: &Tip,
+    ) -> Result<Option<Tip>, ReplicaError> {
+        let base = base_of(tip);
+        for seq in (base + 1..=upto).rev() {
+            let record = self.store.get(&keys::record(scope, log, seq)).ok().flatten();
+            if let Some(record) = record.and_then(|bytes| decode_record(&bytes))
+                && record.signature.is_some()
+            {
+                let (head, lamport) = (record.head, record.transaction.lamport);
+                return Ok(Some(Tip { len: seq, head, lamport, ..tip.clone() }));
+            }
+        }
+        if base == 0 {
+            return Ok(Some(Tip { len: 0, head: EMPTY_HEAD, lamport: 0, ..tip.clone() }));
+        }
+        let began = self.kept_checkpoint(scope).and_then(|checkpoint| {
+            checkpoint.logs.into_iter().find(|entry| entry.log == *log && entry.tip.len == base)
+        });
+        Ok(began.map(|entry| Tip { floor: tip.floor, identity: tip.identity.clone(), ..entry.tip }))
+    }
+
+    /// What peers had of a scope when last heard of.
+    fn holders(&self, scope: &Scope) -> Result<Vec<Clock>, ReplicaError> {
+        let mut clocks = Vec::new();
+        for key in self.store.scan_keys(keys::REMEMBERED) {
+            let key = key?;
+            if key.get(33..).is_some_and(|name| name == scope.to_string().as_bytes())
+                && let Ok(Some(value)) = self.store.get(&key)
+                && let Ok(clock) = postcard::from_bytes::<Clock>(&value)
+            {
+                clocks.push(clock);
+            }
+        }
+        Ok(clocks)
+    }
+
+    /// Makes damaged documents anew: first what the kept pages have of them, then all transactions take
+    /// effect again. What a document holds already stays as it is.
+    fn mend_documents(&self, scope: &Scope, findings: &mut [&mut Finding]) -> Result<(), ReplicaError> {
+        let damaged: BTreeSet<DocId> =
+            findings.iter().filter(|f| f.what == Trouble::Document).filter_map(|f| f.document).collect();
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        let logs_hold = !findings.iter().any(|f| f.what == Trouble::Transaction);
+        let outcome = self.make_anew(scope, &damaged, logs_hold)?;
+        for finding in findings.iter_mut().filter(|f| f.what == Trouble::Document) {
+            finding.outcome = outcome;
+        }
+        Ok(())
+    }
+
+    fn make_anew(
+        &self,
+        scope: &Scope,
+        damaged: &BTreeSet<DocId>,
+        logs_hold: bool,
+    ) -> Result<Outcome, ReplicaError> {
+        let turn = lock(&self.documents);
+        self.store.commit(Batch::new())?;
+        let Some((tips, secret)) =
+            lock(&self.state).scopes.get(scope).map(|scoped| (scoped.tips.clone(), scoped.secret.clone()))
+        else {
+            return Ok(Outcome::Lost);
+        };
+        if !logs_hold {
+            // The transactions come first: once they are back, the next examination makes the documents.
+            return Ok(Outcome::Asked);
+        }
+        let in_pages = tips.values().any(|tip| tip.floor > 0);
+        let Some(applied) = self.beginning(scope, &tips) else { return Ok(Outcome::Lost) };
+        let mut found = Vec::new();
+        if in_pages && !self.kept_documents(scope, &secret, damaged, &mut found) {
+            return Ok(Outcome::Lost);
+        }
+        let mut batch = Batch::new();
+        for key in self.store.scan_keys(&keys::documents(scope)) {
+            let key = key?;
+            if let Some(cursor) = keys::cursor_of(&key)
+                && damaged.contains(&cursor.doc)
+                && self
+                    .store
+                    .get(&key)
+                    .ok()
+                    .flatten()
+                    .is_none_or(|b| Document::decode(cursor.doc, &b).is_err())
+            {
+                batch.delete(key);
+                // Sealed under the same key.
+                for spec in wangge_model::schema::kinds() {
+                    batch.delete(keys::view(scope, spec.kind, &cursor.doc));
+                }
+            }
+        }
+        for document in found {
+            put_all(self.writes_of(scope, &document), &mut batch);
+        }
+        batch.put(keys::applied(scope), encode(&applied));
+        self.store.commit(batch)?;
+        if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+            scoped.applied = applied;
+        }
+        match self.apply_all(&turn) {
+            Ok(_) => Ok(Outcome::Repaired),
+            Err(error) => {
+                // Another scope's damage is in the way: the next examination finds what is left.
+                tracing::warn!(%scope, %error, "documents are not made anew yet");
+                Ok(Outcome::Found)
+            }
+        }
+    }
+
+    /// The signed start of the checkpoint that a scope began from.
+    pub(super) fn kept_checkpoint(&self, scope: &Scope) -> Option<Checkpoint> {
+        let start = self.store.get(&keys::kept_start(scope)).ok()??;
+        let start: CheckpointStart = postcard::from_bytes(&start).ok()?;
+        postcard::from_bytes(&start.bytes).ok()
+    }
+
+    /// What the kept pages have of some documents. Whether all pages could be read.
+    fn kept_documents(
+        &self,
+        scope: &Scope,
+        secret: &wangge_model::transaction::ScopeSecret,
+        wanted: &BTreeSet<DocId>,
+        found: &mut Vec<Document>,
+    ) -> bool {
+        let mut last = false;
+        for entry in self.store.scan(&keys::kept_pages(scope)) {
+            let Ok((_, value)) = entry else { return false };
+            let Ok(page) = postcard::from_bytes::<Page>(&value) else { return false };
+            last |= page.end.is_none();
+            let Ok(documents) = decode_page(&page.packed, secret) else { return false };
+            for page in documents.iter().filter(|page| wanted.contains(&page.id)) {
+                match Document::of_page(page) {
+                    Ok(document) => found.push(document),
+                    Err(_) => return false,
+                }
+            }
+        }
+        last
+    }
+
+    /// Writes views and indexes anew from their documents.
+    fn mend_views(&self, scope: &Scope, findings: &mut [&mut Finding]) -> Result<(), ReplicaError> {
+        let _turn = lock(&self.documents);
+        let mut wanted: BTreeSet<DocId> = BTreeSet::new();
+        wanted.extend(findings.iter().filter(|f| f.what == Trouble::View).filter_map(|f| f.document));
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        for spec in wangge_model::schema::kinds() {
+            for doc in &wanted {
+                match self.store.get(&keys::document(scope, spec.kind, doc)) {
+                    Ok(Some(bytes)) => {
+                        if let Ok(document) = Document::decode(*doc, &bytes)
+                            && document.kind() == spec.kind
+                        {
+                            put_all(self.writes_of(scope, &document), &mut batch);
+                        }
+                    }
+                    Ok(None) => batch.delete(keys::view(scope, spec.kind, doc)),
+                    Err(_) => {}
+                }
+            }
+        }
+        self.store.commit(batch)?;
+        for finding in findings.iter_mut().filter(|f| f.what == Trouble::View) {
+            finding.outcome = Outcome::Repaired;
+        }
+        Ok(())
+    }
+
+    /// Records that belong to no scope's logs or documents.
+    fn mend_rest(&self, findings: &mut [&mut Finding]) -> Result<(), ReplicaError> {
+        let mut batch = Batch::new();
+        let mut unreadable = BTreeMap::new();
+        for key in self.store.scan_keys(&[]) {
+            let Ok(key) = key else { break };
+            if !is_examined(&key) && self.store.get(&key).is_err() {
+                unreadable.insert(key.escape_ascii().to_string(), key);
+            }
+        }
+        let mut replayed = BTreeSet::new();
+        for finding in findings.iter_mut() {
+            finding.outcome = match finding.what {
+                Trouble::Profile => {
+                    batch.put(keys::PROFILE, encode(&self.profile()));
+                    Outcome::Repaired
+                }
+                Trouble::Key => Outcome::Repaired,
+                Trouble::Record => {
+                    let key = finding.reason.split_once(": ").and_then(|(name, _)| unreadable.get(name));
+                    match key {
+                        Some(key) => self.mend_record(key, &mut batch, &mut replayed),
+                        None => Outcome::Lost,
+                    }
+                }
+                _ => Outcome::Lost,
+            };
+        }
+        self.store.commit(batch)?;
+        for scope in replayed {
+            self.make_anew(&scope, &BTreeSet::new(), true)?;
+            self.index_anew(&scope)?;
+        }
+        Ok(())
+    }
+
+    /// What to do about a record that does not open.
+    fn mend_record(&self, key: &[u8], batch: &mut Batch, replayed: &mut BTreeSet<Scope>) -> Outcome {
+        let scope = || {
+            let name = key.get(1..)?.split(|byte| *byte == 0).next()?;
+            std::str::from_utf8(name).ok()?.parse::<Scope>().ok()
+        };
+        match (key.first(), scope()) {
+            // Peers tell again what they have.
+            (Some(b'P'), _) => {
+                batch.delete(key);
+                Outcome::Repaired
+            }
+            // Follows from the relay's verdicts in its own log, and from documents.
+            (Some(b'O' | b'X' | b'V' | b'N'), Some(scope)) => {
+                batch.delete(key);
+                replayed.insert(scope);
+                Outcome::Repaired
+            }
+            _ => Outcome::Lost,
+        }
+    }
+
+    /// Writes what finds documents by natural keys anew.
+    fn index_anew(&self, scope: &Scope) -> Result<(), ReplicaError> {
+        let _turn = lock(&self.documents);
+        let mut batch = Batch::new();
+        for key in self.store.scan_keys(&keys::documents(scope)) {
+            let key = key?;
+            let Some(cursor) = keys::cursor_of(&key) else { continue };
+            if let Ok(Some(bytes)) = self.store.get(&key)
+                && let Ok(document) = Document::decode(cursor.doc, &bytes)
+                && !document.view().is_closed()
+            {
+                put_all(self.writes_of(scope, &document), &mut batch);
+            }
+        }
+        Ok(self.store.commit(batch)?)
+    }
+}
