@@ -2,5 +2,7 @@
 //! tests share.
 
 pub mod hostile;
+pub mod kills;
+pub mod power;
 pub mod process;
 pub mod street;

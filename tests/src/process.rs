@@ -1,10 +1,27 @@
 //! The two programs as processes: what a user starts, what a test kills.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 
 use serde_json::Value;
+
+/// Runs what the arguments ask for, if they name a program: `wangge …`, `wangge-relay …`, or what the power
+/// cuts record. So a test's own program can start all of them as processes.
+pub fn as_program(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    match args.first()?.to_str()? {
+        "wangge" => Some(wangge_node::cli::main(args)),
+        "wangge-relay" => Some(wangge_relay::cli::main(args)),
+        "commit-run" => {
+            let count = args.get(2)?.to_str()?.parse().ok()?;
+            crate::power::run_commits(Path::new(args.get(1)?), count);
+            Some(ExitCode::SUCCESS)
+        }
+        _ => None,
+    }
+}
 
 /// The program that holds both command lines. Tests pass `env!("CARGO_BIN_EXE_under-test")`.
 #[derive(Clone, Debug)]
@@ -19,6 +36,14 @@ pub struct RelayProcess {
 }
 
 impl Programs {
+    /// The program that runs now, which begins with [`as_program`].
+    ///
+    /// # Panics
+    /// If the operating system does not tell which it is.
+    pub fn this() -> Self {
+        Self(std::env::current_exe().expect("a program"))
+    }
+
     /// One of the two programs with arguments.
     pub fn command<'a>(&self, program: &str, args: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(&self.0);
@@ -116,6 +141,11 @@ impl RelayProcess {
         }
         let status = child.wait().expect("ends");
         panic!("the relay ended before it listened: {status}");
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The most memory that it has held at once, in bytes (`VmHWM`, proc(5)).

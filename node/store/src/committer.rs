@@ -163,7 +163,8 @@ impl Queue {
 
 /// Serves a queue until it is closed and empty.
 pub(crate) fn serve(queue: &Queue, committer: &Mutex<Committer>) {
-    let mut patience = None;
+    // What an earlier process left in the journal goes to sled in its time, too.
+    let mut patience = committer.lock().unwrap_or_else(PoisonError::into_inner).patience();
     loop {
         let turn = queue.next_turn(patience);
         let mut committer = committer.lock().unwrap_or_else(PoisonError::into_inner);

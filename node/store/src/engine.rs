@@ -2,6 +2,8 @@
 
 use std::any::Any;
 use std::convert::Infallible;
+use std::fs;
+use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -56,6 +58,7 @@ impl Engine {
             .use_compression(false)
             .cache_capacity(cache_bytes)
             .flush_every_ms(None);
+        remove_unfinished_snapshots(&directory)?;
         let deadline = Instant::now() + SLED_LOCK_WAIT_MAX;
         let db = loop {
             match catch_unwind(AssertUnwindSafe(|| config.open())) {
@@ -410,6 +413,30 @@ impl Entries<'_> {
         self.from = Bound::Excluded(step.0.clone());
         Ok(Some(step))
     }
+}
+
+/// Removes snapshots that a process or the power left half written.
+///
+/// sled writes one while it opens, as `snap.….generating`, and renames it when it is durable. When it looks
+/// for the newest it passes over `.in___motion`, a name that it no longer uses, and takes the unfinished one
+/// for damaged: a process killed at that moment would leave a store that never opens again.
+fn remove_unfinished_snapshots(directory: &Directory) -> Result<(), StoreError> {
+    let dir = directory.sled_dir();
+    let fail = |e| StoreError::from_io("list the directory", &dir, 0, e);
+    let entries = match fs::read_dir(&dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(fail)?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(fail)?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with("snap.") && name.to_string_lossy().ends_with(".generating") {
+            tracing::warn!(file = %entry.path().display(), "an unfinished snapshot is removed");
+            fs::remove_file(entry.path())
+                .map_err(|e| StoreError::from_io("remove the file", &entry.path(), 0, e))?;
+        }
+    }
+    Ok(())
 }
 
 fn is_lock_error(error: &sled::Error) -> bool {
