@@ -201,7 +201,10 @@ fn no_mutant_of_a_frame_upsets_a_session() {
                     due: true,
                 }),
                 Output::Load { scope, log, .. } => Some(Input::Loaded { scope, log, runs: Vec::new() }),
-                Output::Ingest(scope, _) => Some(Input::Ingested(scope)),
+                Output::Ingest(scope, runs) => {
+                    let held = runs.iter().map(|run| (run.log, None)).collect();
+                    Some(Input::Ingested { scope, held })
+                }
                 Output::LoadSealed => Some(Input::SealedLoaded(Vec::new())),
                 _ => None,
             };

@@ -1,6 +1,7 @@
 //! Transactions and acknowledgements: what the peer lacks goes out, what it sent is paid for once durable.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 
 use super::{LOGS_MAX, Output, Session, SessionError};
 use crate::clock::Extent;
@@ -26,10 +27,30 @@ impl Session {
                 *sent = (*sent).max(last.seq);
             }
         }
+        for log in runs.iter().map(|run| run.log).collect::<BTreeSet<_>>() {
+            *session.unchecked.entry(log).or_default() += 1;
+        }
         session.restrict();
         self.traffic.documents_received += documents.len() as u64;
         self.out.push_back(Output::Ingest(scope, runs));
         Ok(())
+    }
+
+    pub(super) fn handle_ingested(&mut self, scope: &Scope, held: Vec<(LogId, Option<Extent>)>) {
+        let Some(session) = self.scopes.get_mut(scope) else { return };
+        for (log, extent) in held {
+            if let Entry::Occupied(mut unchecked) = session.unchecked.entry(log) {
+                *unchecked.get_mut() -= 1;
+                if *unchecked.get() == 0 {
+                    unchecked.remove();
+                }
+            }
+            match extent {
+                Some(extent) => session.mine.0.insert(log, extent),
+                None => session.mine.0.remove(&log),
+            };
+        }
+        self.acknowledge(scope);
     }
 
     pub(super) fn acknowledge(&mut self, scope: &Scope) {

@@ -80,7 +80,13 @@ pub enum Input<'a> {
     },
     /// The answer to [`Output::Ingest`]: the runs were checked, and all news of durable data until then
     /// has gone in. What was held already is acknowledged now, the rest when it is durable.
-    Ingested(Scope),
+    Ingested {
+        /// The scope.
+        scope: Scope,
+        /// What is durable of each log of the runs, each once: less than before, or nothing yet, where a fork was
+        /// found and another branch takes the log's name.
+        held: Vec<(LogId, Option<Extent>)>,
+    },
     /// The answer to [`Output::Load`]; no run means that there is nothing to send.
     Loaded {
         /// The scope.
@@ -526,7 +532,7 @@ impl Session {
                     self.push(&scope);
                 }
             }
-            Input::Ingested(scope) => self.acknowledge(&scope),
+            Input::Ingested { scope, held } => self.handle_ingested(&scope, held),
             Input::Loaded { scope, log, runs } => self.handle_loaded(&scope, log, &runs),
             Input::Misfit { scope, log, held } => self.handle_misfit(scope, log, held),
             Input::CheckpointLoaded { start, clock, documents } => {

@@ -34,6 +34,9 @@ pub(super) struct ScopeSession {
     pub(super) loading: BTreeSet<LogId>,
     /// Per log: up to where the peer has sent, awaiting an acknowledgement.
     pub(super) owed: BTreeMap<LogId, u64>,
+    /// Per log: batches with transactions of it that came and are not checked yet. Until then its end here may
+    /// be that of another branch.
+    pub(super) unchecked: BTreeMap<LogId, u32>,
     /// Pages are being sent to the peer, up to this clock at least.
     pub(super) serving: Option<Clock>,
     /// Pages are on their way here.
@@ -55,6 +58,7 @@ impl ScopeSession {
             rewound: BTreeSet::new(),
             loading: BTreeSet::new(),
             owed: BTreeMap::new(),
+            unchecked: BTreeMap::new(),
             serving: None,
             taking: false,
             taken: None,
@@ -165,6 +169,7 @@ impl ScopeSession {
         let due: Vec<(LogId, Extent)> = self
             .owed
             .iter()
+            .filter(|(log, _)| !self.unchecked.contains_key(log))
             .filter_map(|(log, upto)| {
                 let extent = mine.0.get(log)?;
                 (extent.len >= *upto).then_some((*log, *extent))

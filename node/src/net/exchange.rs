@@ -9,7 +9,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use wangge_model::clock::Clock;
 use wangge_model::enrolment::SignedEnrolment;
-use wangge_model::identity::{ReplicaId, Scope};
+use wangge_model::identity::{LogId, ReplicaId, Scope};
 use wangge_model::log::Run;
 use wangge_model::sealed::Series;
 use wangge_model::session::{
@@ -465,31 +465,35 @@ impl Exchange {
                     return Err(NetError::Rules(FULL.to_owned()));
                 }
             }
-            Output::Ingest(scope, runs) => match self.replica.ingest(&scope, runs) {
-                Ok(misfits) => {
-                    for misfit in misfits {
-                        let (log, held) = (misfit.log, misfit.held);
-                        self.misfits += 1;
-                        if self.misfits > MISFITS_MAX {
-                            let next = held.len + 1;
-                            return Err(NetError::Rules(format!(
-                                "a gap: transactions of log {log} that do not follow position {next}, \
+            Output::Ingest(scope, runs) => {
+                let logs: BTreeSet<LogId> = runs.iter().map(|run| run.log).collect();
+                match self.replica.ingest(&scope, runs) {
+                    Ok(misfits) => {
+                        for misfit in misfits {
+                            let (log, held) = (misfit.log, misfit.held);
+                            self.misfits += 1;
+                            if self.misfits > MISFITS_MAX {
+                                let next = held.len + 1;
+                                return Err(NetError::Rules(format!(
+                                    "a gap: transactions of log {log} that do not follow position {next}, \
                                  {MISFITS_MAX} times"
-                            )));
+                                )));
+                            }
+                            self.session.handle(Input::Misfit { scope: scope.clone(), log, held })?;
                         }
-                        self.session.handle(Input::Misfit { scope: scope.clone(), log, held })?;
+                        self.hear()?;
+                        let held = self.replica.durable_ends(&scope, &logs);
+                        self.session.handle(Input::Ingested { scope, held })?;
                     }
-                    self.hear()?;
-                    self.session.handle(Input::Ingested(scope))?;
+                    Err(IntakeError::Replica(error)) => return Err(error.into()),
+                    Err(broken) if self.room_len_bytes.is_some() && !self.told => {
+                        // Whatever its log looks like, it is to hear that it is revoked.
+                        self.refused(&broken.to_string());
+                        self.say_what_is_due();
+                    }
+                    Err(broken) => return Err(NetError::Rules(broken.to_string())),
                 }
-                Err(IntakeError::Replica(error)) => return Err(error.into()),
-                Err(broken) if self.room_len_bytes.is_some() && !self.told => {
-                    // Whatever its log looks like, it is to hear that it is revoked.
-                    self.refused(&broken.to_string());
-                    self.say_what_is_due();
-                }
-                Err(broken) => return Err(NetError::Rules(broken.to_string())),
-            },
+            }
             Output::StartPages(checkpoint, start) => self.replica.start_pages(checkpoint, &start)?,
             Output::StorePage { scope, end, packed, signature } => {
                 let (count, whole) = self.replica.store_page(&scope, end, &packed, &signature)?;

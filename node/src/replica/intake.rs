@@ -131,6 +131,7 @@ impl Replica {
         let mut news = Vec::new();
         let mut took_back = false;
         let mut forked = Vec::new();
+        let mut renamed = BTreeSet::new();
         let mut result = Ok(Vec::new());
         {
             let mut state = lock(&self.state);
@@ -180,6 +181,7 @@ impl Replica {
                             break;
                         }
                         forked.push(log);
+                        renamed.insert(log);
                         took_back |= log == own;
                         tracing::warn!(%scope, %log, base, branch = %to, "a log forked: both branches are kept");
                         self.rename(scope, scoped, log, base, to, &mut batch, &mut news)?;
@@ -199,6 +201,9 @@ impl Replica {
                     Ok(()) => {
                         tracing::trace!(%scope, "transactions of a peer are durable");
                         for (log, extent) in news {
+                            if renamed.contains(&log) {
+                                replica.forget_durable(&scope, &log);
+                            }
                             replica.note_durable(&scope, log, extent);
                         }
                     }

@@ -487,6 +487,13 @@ impl Replica {
             .collect()
     }
 
+    /// What is durable of some logs of a scope.
+    pub fn durable_ends(&self, scope: &Scope, logs: &BTreeSet<LogId>) -> Vec<(LogId, Option<Extent>)> {
+        let state = lock(&self.state);
+        let durable = state.scopes.get(scope).map(|scoped| &scoped.durable.0);
+        logs.iter().map(|log| (*log, durable.and_then(|ends| ends.get(log)).copied())).collect()
+    }
+
     /// News of durable data, from now on.
     pub fn subscribe(&self) -> tokio::sync::mpsc::UnboundedReceiver<Durable> {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
@@ -495,6 +502,13 @@ impl Replica {
     }
 
     /// Notes that a log is durable and tells whoever listens.
+    /// Another branch takes the name of a log: what was durable under it says nothing any more.
+    fn forget_durable(&self, scope: &Scope, log: &LogId) {
+        if let Some(state) = lock(&self.state).scopes.get_mut(scope) {
+            state.durable.0.remove(log);
+        }
+    }
+
     fn note_durable(&self, scope: &Scope, log: LogId, extent: Extent) {
         if let Some(state) = lock(&self.state).scopes.get_mut(scope) {
             let held = state.durable.0.entry(log).or_insert(extent);
