@@ -191,3 +191,29 @@ fn a_reader_that_goes_away_is_no_error() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_command_line_that_cannot_be_understood_names_what_is_wrong() {
+    let ana = Station::of_grid("张三", 1).close();
+    for (words, names) in [
+        (&["case", "report", "--category", "安全生产"][..], "--text"),
+        (&["case", "register"], "<KEY>"),
+        (&["hazard", "add", "--colour", "red"], "--colour"),
+        (&["case", "registr"], "“registr”"),
+        (&["case", "list", "--limit", "许多"], "“许多”"),
+    ] {
+        let stderr = fails(&wangge(ana.path(), words), 2);
+        let first = stderr.lines().next().unwrap_or_default();
+        assert!(first.contains(names), "{words:?}: {first}");
+    }
+}
+
+#[test]
+fn a_record_takes_the_words_that_people_know_from_another() {
+    let ana = Station::of_grid("张三", 1).close();
+    let dispute = ["dispute", "add", "--kind", "02", "--text", "争吵", "--parties", "甲、乙", "--json"];
+    let dispute = json(&wangge(ana.path(), &dispute));
+    assert_eq!(dispute["fields"]["category"]["value"], "02");
+    let hazard = ["hazard", "add", "--category", "消防", "--text", "堵塞", "--json"];
+    assert_eq!(json(&wangge(ana.path(), &hazard))["fields"]["kind"]["value"], "02");
+}

@@ -115,9 +115,39 @@ fn usage(error: &clap::Error) -> i32 {
     let shows_help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     // What was typed may hold an ID number.
     let english = scrub(&error.render().to_string());
-    let text = if shows_help { english } else { format!("{}\n{english}", Message::BadUsage.zh()) };
+    let text = if shows_help { english } else { format!("{}\n{english}", usage_zh(error)) };
     eprint!("{text}");
     exit::USAGE
+}
+
+/// What is wrong with the command line, in Chinese, naming the option.
+fn usage_zh(error: &clap::Error) -> String {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let said = |kind: ContextKind| match error.get(kind) {
+        Some(ContextValue::String(text)) => scrub(text),
+        Some(ContextValue::Strings(texts)) => scrub(&texts.join("、")),
+        _ => String::new(),
+    };
+    let argument = said(ContextKind::InvalidArg);
+    match error.kind() {
+        ErrorKind::MissingRequiredArgument if !argument.is_empty() => {
+            Message::UsageMissing { arguments: &argument }.zh()
+        }
+        ErrorKind::UnknownArgument if !argument.is_empty() => {
+            let meant = said(ContextKind::SuggestedArg);
+            Message::UsageUnknown { argument: &argument, meant: &meant }.zh()
+        }
+        ErrorKind::InvalidSubcommand => {
+            let (typed, meant) =
+                (said(ContextKind::InvalidSubcommand), said(ContextKind::SuggestedSubcommand));
+            Message::UsageUnknown { argument: &typed, meant: &meant }.zh()
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation if !argument.is_empty() => {
+            let typed = said(ContextKind::InvalidValue);
+            Message::UsageValue { argument: &argument, typed: &typed }.zh()
+        }
+        _ => Message::BadUsage.zh(),
+    }
 }
 
 fn run(arguments: Arguments) -> i32 {

@@ -51,6 +51,9 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::Running { dir } => format!("running on {dir}"),
 
         Message::DirMissing => "give the data directory with --dir or in WANGGE_DIR".to_owned(),
+        Message::UsageMissing { arguments } => format!("{arguments} is missing; see --help"),
+        Message::UsageUnknown { argument, .. } => format!("there is no {argument:?}; see --help"),
+        Message::UsageValue { argument, typed } => format!("{argument}: {typed:?} will not do; see --help"),
         Message::BadUsage => "the command line cannot be understood; see wangge --help".to_owned(),
         Message::Output { reason } => format!("the result cannot be written ({reason})"),
         Message::FieldUnknown { typed, fields } => {
@@ -71,7 +74,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::TextTooLong { len, max } => format!("the text has {len} characters; the limit is {max}"),
         Message::TextMissing => "the text is empty".to_owned(),
         Message::TimeUnreadable { typed } => {
-            format!("{typed:?} is no time; write it like 2025-11-22 10:05")
+            format!("{typed:?} is no time, or no such day exists; write it like 2025-11-22 10:05")
         }
         Message::TimeAhead { typed } => format!("{typed:?} is in the future"),
         Message::ReasonMissing => "showing numbers in full needs a reason".to_owned(),

@@ -76,6 +76,25 @@ pub enum Message<'a> {
     // ---- the command line
     DirMissing,
     BadUsage,
+    /// Options or arguments that have to be given.
+    UsageMissing {
+        /// As they are typed.
+        arguments: &'a str,
+    },
+    /// An option, argument or command that there is none of.
+    UsageUnknown {
+        /// As it was typed.
+        argument: &'a str,
+        /// What was perhaps meant, or nothing.
+        meant: &'a str,
+    },
+    /// A value that an option does not take.
+    UsageValue {
+        /// The option.
+        argument: &'a str,
+        /// As it was typed.
+        typed: &'a str,
+    },
     Output {
         reason: &'a str,
     },

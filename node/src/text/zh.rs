@@ -129,6 +129,14 @@ pub(super) fn say(message: &Message<'_>) -> String {
 
         Message::DirMissing => "请用 --dir 指定数据目录,或设置环境变量 WANGGE_DIR".to_owned(),
         Message::BadUsage => "命令用法有误,请看 wangge --help".to_owned(),
+        Message::UsageMissing { arguments } => format!("缺少 {arguments},没有保存。用法可加 --help 查看"),
+        Message::UsageUnknown { argument, meant } => {
+            let meant = if meant.is_empty() { String::new() } else { format!("是否想用“{meant}”?") };
+            format!("没有“{argument}”这个命令或选项,没有保存。{meant}用法可加 --help 查看")
+        }
+        Message::UsageValue { argument, typed } => {
+            format!("{argument} 的内容“{typed}”不正确,没有保存。用法可加 --help 查看")
+        }
         Message::Output { reason } => format!("结果无法输出({reason})"),
         Message::FieldUnknown { typed, fields } => format!("没有“{typed}”这一项。可用的项:{fields}"),
         Message::FieldTwice { field } => format!("“{field}”写了两次"),
@@ -146,7 +154,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::TextTooLong { len, max } => format!("内容有 {len} 个字,上限 {max} 个,请缩短"),
         Message::TextMissing => "内容为空,请填写".to_owned(),
         Message::TimeUnreadable { typed } => {
-            format!("时间“{typed}”无法识别,请按 2025-11-22 10:05 的格式填写")
+            format!("时间“{typed}”无法识别或日期不存在,请按 2025-11-22 10:05 的格式填写")
         }
         Message::TimeAhead { typed } => format!("时间“{typed}”在将来,请核对"),
         Message::ReasonMissing => "显示完整号码需要写明原因".to_owned(),

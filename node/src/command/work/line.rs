@@ -74,6 +74,18 @@ fn long(name: &'static str) -> &'static str {
     }
 }
 
+/// What an option may be called as well, where no other has that name: people who know one record try
+/// the same words on the next.
+fn also(name: &str, names: &[&str]) -> Option<&'static str> {
+    let also = match name {
+        "assignee" => "to",
+        "category" => "kind",
+        "kind" => "category",
+        _ => return None,
+    };
+    (!names.contains(&also)).then_some(also)
+}
+
 impl Opt {
     fn of(input: &Input) -> Self {
         match input.rule {
@@ -185,7 +197,12 @@ fn subcommand(record: &'static str) -> Command {
         if key {
             sub = sub.arg(Arg::new("key").required(true).value_name("KEY"));
         }
-        command = command.subcommand(sub.args(options.into_iter().map(Opt::arg)));
+        let names: Vec<&str> = options.iter().map(|option| option.name()).collect();
+        let args = options.iter().map(|option| match also(option.name(), &names) {
+            Some(also) => option.arg().visible_alias(also),
+            None => option.arg(),
+        });
+        command = command.subcommand(sub.args(args));
     }
     command
 }
