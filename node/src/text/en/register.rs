@@ -158,6 +158,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("org boundary show:grid", "the grid"),
     ("org boundary show:version", "which version; by default the one that holds"),
     ("org boundary list", "all versions"),
+    ("org boundary list:grid", "of which grid; by default all"),
     (":datum", "coordinate system: WGS-84 or CGCS2000"),
     ("org locate", "the grid that a position lies in"),
     ("org locate:longitude", "degrees east"),

@@ -149,6 +149,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("org boundary show:version", "第几版;默认现行的"),
     ("org boundary list", "所有版本"),
     ("org boundary list:grid", "哪个网格;默认全部"),
+    ("org boundary list:grid", "哪个网格;默认全部"),
     (":datum", "坐标系:WGS-84 或 CGCS2000"),
     ("org locate", "某个位置属于哪个网格"),
     ("org locate:longitude", "经度"),
