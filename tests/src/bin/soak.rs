@@ -211,7 +211,10 @@ async fn soak(arguments: &Arguments) -> Result<(), String> {
         let pause = rng.next_u64() % (2 * arguments.pause_ms.max(1));
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
-    agree(&programs, &centre, &devices).await?;
+    if let Err(apart) = agree(&programs, &centre, &devices).await {
+        // What they hold is the evidence.
+        return Err(format!("{apart}\nkept: {}", scratch.keep().display()));
+    }
     let checked = check_saved(&programs, &devices)?;
     println!(
         "{} devices, {:.1} minutes, seed {}: {} saves ({} refused), {} devices and {} relays killed, {} cuts of the link",
@@ -279,7 +282,10 @@ async fn agree(programs: &Programs, centre: &Centre, devices: &[Device]) -> Resu
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(format!("they do not agree after {AGREE_S_MAX} s:\n{}", apart.join("\n")));
+            let (apart, centre) = (apart.join("\n"), at_centre.join("\n"));
+            return Err(format!(
+                "they do not agree after {AGREE_S_MAX} s:\n{apart}\nthe centre has\n{centre}"
+            ));
         }
         eprintln!("{} scopes differ yet", apart.len());
         tokio::time::sleep(Duration::from_secs(2)).await;
