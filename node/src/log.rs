@@ -10,5 +10,8 @@ pub fn start(default: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written (standard error is closed, its disk is full) is lost: to complain
+        // about it on standard error would end the thread that does the work.
+        .log_internal_errors(false)
         .try_init();
 }
