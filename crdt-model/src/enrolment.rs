@@ -115,4 +115,7 @@ pub struct Grant {
     pub street_name: String,
     /// The worker's name.
     pub worker_name: String,
+    /// Public half (X25519) of the centre's recovery key, to which a device seals what helps with a
+    /// forgotten PIN; all zero if the centre has none.
+    pub recovery: [u8; 32],
 }

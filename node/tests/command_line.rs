@@ -65,7 +65,7 @@ async fn commands_go_through_a_daemon_that_holds_the_store() {
     let dir = ana.dir().to_owned();
     let control = Control::bind(&dir).expect("binds");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(serve(Arc::clone(&ana.replica), control, async {
+    let serving = tokio::spawn(serve(Arc::clone(&ana.replica), control, None, async {
         // The other end goes when the test is over.
         let _ = stopped.await;
     }));

@@ -97,6 +97,14 @@ enum Command {
         #[arg(long)]
         qr: bool,
     },
+    /// 帮助忘记 PIN 的设备 / Help a device whose PIN is forgotten
+    Recover {
+        /// 数据目录 / Data directory
+        #[arg(long)]
+        dir: PathBuf,
+        /// 设备给出的一行 WGR1-… / The line that the device printed
+        request: String,
+    },
     /// 各范围的摘要 / Digests of all scopes
     Digest {
         /// 数据目录 / Data directory
@@ -357,6 +365,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     wangge_node::log::start("info");
+    wangge_node::forbid_core_dumps();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -455,6 +464,19 @@ fn run(command: Command) -> Result<(), RelayError> {
             if qr {
                 show_qr(line)?;
             }
+            Ok(())
+        }
+        Command::Recover { dir, request } => {
+            let answer = ask(&dir, &Request::Recover(request), || roster(&dir))?;
+            say(answer["answer"].as_str().unwrap_or_default());
+            let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+            eprintln!(
+                "请先核实本人:{} 的设备 {}\nmake sure who asks: the device {} of {}",
+                text("worker"),
+                text("device"),
+                text("device"),
+                text("worker"),
+            );
             Ok(())
         }
         Command::Digest { dir } => {

@@ -21,6 +21,8 @@ use crate::roster::{Invite, RelayError, Roster};
 pub(crate) enum Request {
     /// Write an invitation.
     Invite(Invite),
+    /// Answer a device whose PIN is forgotten.
+    Recover(String),
     /// Digests of all scopes.
     Digest,
     /// Add a unit: scope, name, area.
@@ -92,6 +94,7 @@ fn execute(roster: &Roster, request: &Request) -> Result<Value, RelayError> {
             roster.replica().audit(Entry::new(What::INVITATION).within(&invite.unit).detail(&detail))?;
             Value::String(invitation.to_line())
         }
+        Request::Recover(line) => crate::recovery::answer(roster, line)?,
         Request::Digest => {
             let digests = roster.replica().digests()?;
             digests.iter().map(ToString::to_string).collect()

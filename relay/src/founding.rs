@@ -7,11 +7,13 @@ use wangge_model::enrolment::{Enrolment, Grant};
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
-use wangge_node::replica::{Edit, Machine, Profile, Replica, ReplicaError};
+use wangge_node::replica::vault::Pair;
+use wangge_node::replica::{Edit, Machine, Profile, Replica, ReplicaError, keys};
 
-use wangge_store::Store;
+use wangge_store::{Batch, Store};
 
 use crate::divisions::{Division, areas};
+use crate::recovery::RECOVERY;
 use crate::roster::RelayError;
 
 /// What a street is founded from.
@@ -77,14 +79,19 @@ pub fn found_on(machine: &Machine, dir: &Path, founding: &Founding) -> Result<Re
         scopes: scopes.clone(),
         lease_until_ms: FOR_EVER_MS,
     };
+    let recovery = Pair::draw(&*machine.world)?;
     profile.set_grant(Grant {
         enrolment: enrolment.sign(&profile.signing_key()),
         secrets,
         street_code: code.clone(),
         street_name: founding.street_name.clone(),
         worker_name: "社管中心".to_owned(),
+        recovery: recovery.public(),
     });
     let replica = Replica::create(dir, profile, machine.clone())?;
+    let mut batch = Batch::new();
+    batch.put(keys::relay_only(RECOVERY), recovery.secret().as_slice());
+    replica.store().commit(batch)?;
     replica.declare_whole(&scopes)?;
     let mut edits = vec![
         unit(&replica, &Scope::Street, &founding.street_name, "", code)?,

@@ -10,6 +10,7 @@ mod founding;
 mod gate;
 mod moves;
 mod quarantine;
+mod recovery;
 mod restore;
 mod roster;
 mod sealed;

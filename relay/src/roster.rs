@@ -439,6 +439,7 @@ impl Roster {
             street_code: own.street_code.clone(),
             street_name: own.street_name.clone(),
             worker_name: enrolled.worker_name.clone(),
+            recovery: own.recovery,
         })
     }
 

@@ -2,6 +2,8 @@
 
 mod bars;
 mod network;
+mod pins;
+mod recovery;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -13,14 +15,14 @@ use std::time::{Duration, Instant};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use wangge_store::{Options, StoreError};
+use wangge_store::StoreError;
 
 use crate::command::{
-    self, Answer, CaseCommand, CodesCommand, Command, CommandError, DossierArgs, Progress, RegisterCommand,
-    RulesCommand, Unwatched, exit,
+    self, Answer, CaseCommand, CodesCommand, Command, CommandError, DossierArgs, PinCommand, Progress,
+    RegisterCommand, RulesCommand, Unwatched, exit,
 };
 use crate::control;
-use crate::replica::{Replica, ReplicaError};
+use crate::replica::{Machine, Replica, ReplicaError};
 use crate::text::{self, Message, scrub};
 
 use bars::Bars;
@@ -40,6 +42,8 @@ struct Arguments {
     dir: Option<PathBuf>,
     #[arg(long, global = true)]
     json: bool,
+    #[arg(long, global = true, value_name = "FILE")]
+    pin_file: Option<PathBuf>,
     #[command(subcommand)]
     action: Action,
 }
@@ -48,10 +52,14 @@ struct Arguments {
 enum Action {
     Join {
         invitation: String,
+        #[arg(long)]
+        pin: bool,
     },
     Run {
         #[arg(long, value_name = "ADDR")]
         listen: Option<SocketAddr>,
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        idle_lock: Option<u64>,
     },
     #[command(flatten)]
     Command(Command),
@@ -60,6 +68,7 @@ enum Action {
 /// Runs the command line. Errors go to standard error, in Chinese and English.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     crate::log::start("warn");
+    crate::forbid_core_dumps();
     let code = match parse(args) {
         Ok(arguments) => run(arguments),
         Err(error) => usage(&error),
@@ -190,17 +199,32 @@ fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
         .dir
         .or_else(|| std::env::var_os(DIR_VARIABLE).filter(|dir| !dir.is_empty()).map(PathBuf::from))
         .ok_or_else(|| CommandError::usage("dir-missing", &Message::DirMissing))?;
+    let pin_file = arguments.pin_file.as_deref();
     let bars = io::stderr().is_terminal().then(Bars::default);
     let progress: &dyn Progress = match &bars {
         Some(bars) => bars,
         None => &Unwatched,
     };
     match arguments.action {
-        Action::Join { invitation } => Ok((network::join(&dir, &invitation)?, exit::DONE)),
-        Action::Run { listen } => Ok((network::run(&dir, listen)?, exit::DONE)),
+        Action::Join { invitation, pin } => {
+            let asked = match pins::given(pin_file)? {
+                None if pin => Some(pins::typed(&Message::NewPinAsked)?),
+                given => given,
+            };
+            Ok((network::join(&dir, &invitation, pins::access(asked.as_deref())?)?, exit::DONE))
+        }
+        Action::Run { listen, idle_lock } => {
+            let access = pins::for_opening(&dir, pin_file)?;
+            let idle_lock = idle_lock.map(Duration::from_secs);
+            Ok((network::run(&dir, listen, idle_lock, access)?, exit::DONE))
+        }
+        Action::Command(Command::Pin(PinCommand::Recover(args))) => {
+            Ok((recovery::recover(&dir, &args)?, exit::DONE))
+        }
         Action::Command(mut command) => {
             make_absolute(&mut command);
-            let outcome = perform(&dir, &command, progress);
+            pins::fill(&dir, pin_file, &mut command)?;
+            let outcome = perform(&dir, pin_file, &command, progress);
             if let Some(bars) = &bars {
                 bars.clear();
             }
@@ -258,19 +282,37 @@ fn make_absolute(command: &mut Command) {
 
 /// Lets the daemon do it if there is one, else opens the replica. Another command that has it open is
 /// waited for.
-fn perform(dir: &Path, command: &Command, progress: &dyn Progress) -> Result<Answer, CommandError> {
+fn perform(
+    dir: &Path,
+    pin_file: Option<&Path>,
+    command: &Command,
+    progress: &dyn Progress,
+) -> Result<Answer, CommandError> {
     let deadline = Instant::now() + LOCKED_WAIT;
+    let mut unlocked = false;
     loop {
         let asked = control::ask(dir, command, |label, done, total| progress.step(label, done, total));
         match asked {
-            Ok(Some(line)) => return command::outcome_of(line),
+            Ok(Some(line)) => match command::outcome_of(line) {
+                Err(error) if error.code == "locked" && !unlocked => {
+                    unlocked = true;
+                    let Some(unlock) = pins::unlock(pin_file)? else { return Err(error) };
+                    let answered = control::ask(dir, &unlock, |_, _, _| ());
+                    if let Ok(Some(line)) = answered {
+                        command::outcome_of(line)?;
+                    }
+                    continue;
+                }
+                outcome => return outcome,
+            },
             Ok(None) => {}
             Err(error) => {
                 let reason = error.to_string();
                 return Err(CommandError::failed("daemon-gone", &Message::DaemonGone { reason: &reason }));
             }
         }
-        match Replica::open(dir, Options::default()) {
+        let access = pins::for_opening(dir, pin_file)?;
+        match Replica::open(dir, Machine { access, ..Machine::default() }) {
             Ok(replica) => return directly(&Arc::new(replica), command, progress),
             Err(ReplicaError::Store(StoreError::Locked { .. })) if Instant::now() < deadline => {
                 std::thread::sleep(LOCKED_POLL);

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -11,7 +12,8 @@ use wangge_model::schema::Kind;
 use crate::command::{self, Answer, CommandError, Progress, SyncArgs};
 use crate::control::Control;
 use crate::net::{self, NetError, RunOptions};
-use crate::replica::Replica;
+use crate::replica::vault::Access;
+use crate::replica::{Machine, Replica};
 use crate::text::{Message, role_zh};
 
 fn runtime() -> Result<Runtime, CommandError> {
@@ -21,9 +23,13 @@ fn runtime() -> Result<Runtime, CommandError> {
     })
 }
 
+fn machine(access: Access) -> Machine {
+    Machine { access, ..Machine::default() }
+}
+
 /// Joins a street.
-pub(super) fn join(dir: &Path, line: &str) -> Result<Answer, CommandError> {
-    let joined = runtime()?.block_on(net::join(dir, line))?;
+pub(super) fn join(dir: &Path, line: &str, access: Access) -> Result<Answer, CommandError> {
+    let joined = runtime()?.block_on(net::join_on(&machine(access), dir, line))?;
     let text = Message::Joined {
         street: &joined.street_name,
         worker: &joined.worker_name,
@@ -46,10 +52,15 @@ pub(super) fn sync(
 }
 
 /// The daemon, until it is told to stop.
-pub(super) fn run(dir: &Path, listen: Option<SocketAddr>) -> Result<Answer, CommandError> {
+pub(super) fn run(
+    dir: &Path,
+    listen: Option<SocketAddr>,
+    idle_lock: Option<Duration>,
+    access: Access,
+) -> Result<Answer, CommandError> {
     runtime()?.block_on(async {
         let stop = crate::stop_signal().map_err(NetError::Control)?;
-        net::run(dir, RunOptions { listen }, stop, async |replica, mut stopped| {
+        net::run(dir, machine(access), RunOptions { listen }, stop, async |replica, mut stopped| {
             let control = Control::bind(dir).map_err(NetError::Control)?;
             if replica.profile().enrolment().is_some_and(|enrolment| enrolment.role.is_centre()) {
                 // A register of the whole street takes a second to read: before anybody asks.
@@ -63,7 +74,7 @@ pub(super) fn run(dir: &Path, listen: Option<SocketAddr>) -> Result<Answer, Comm
             eprintln!("{}", Message::Running { dir: &dir.display().to_string() }.both());
             // An error means that whoever could stop it is gone: stop.
             let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
-            command::serve(replica, control, stop).await;
+            command::serve(replica, control, idle_lock, stop).await;
             Ok(())
         })
         .await

@@ -17,6 +17,7 @@ pub mod instant;
 mod key;
 mod merged;
 mod org;
+mod pin;
 mod place;
 mod register;
 pub mod roster;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use wangge_model::schema::Kind;
 
 use crate::replica::Replica;
+use crate::text::Message;
 
 pub use case::{
     ActArgs, AskArgs, CaseCommand, CheckArgs, DueArgs, EvaluateArgs, ExtendArgs, ListCasesArgs,
@@ -55,6 +57,7 @@ pub use org::{
     AreaArgs, BoundaryCommand, ListBoundariesArgs, LocateArgs, OrgCommand, OrgRecordCommand, RecordArgs,
     RecordKeyArgs, RehomeArgs, SetBoundaryArgs, SetRecordArgs, ShowBoundaryArgs, SplitArgs, StaffingArgs,
 };
+pub use pin::{Hidden, NewPinArgs, OldPinArgs, PinCommand, RecoverArgs};
 pub use register::{
     AddArgs, CloseArgs, FindArgs, LinkArgs, ListArgs, MergeArgs, MoveArgs, RegisterCommand, SetArgs,
     ShowArgs, UnlinkArgs, UnmergeArgs,
@@ -124,6 +127,13 @@ pub enum Command {
     Erase(EraseArgs),
     /// Whether all that is stored is whole.
     Doctor(DoctorArgs),
+    /// The PIN of this device.
+    #[command(subcommand)]
+    Pin(PinCommand),
+    /// Lets the daemon do nothing before the PIN is given again.
+    Lock,
+    /// Gives the daemon the PIN.
+    Unlock(OldPinArgs),
     /// One session with the relay.
     Sync(SyncArgs),
     /// The daily summary.
@@ -197,6 +207,9 @@ pub fn execute(
         Command::Import(args) => import::execute(replica, args, progress),
         Command::Export(args) => export::execute(replica, args, progress),
         Command::Roster(command) => roster::execute(replica, command),
+        Command::Pin(command) => pin::execute(replica, command),
+        // Only a daemon has something to lock.
+        Command::Lock | Command::Unlock(_) => Err(CommandError::failed("no-daemon", &Message::NoDaemon)),
         Command::Erase(args) => erase::execute(replica, args),
         Command::Summary(args) => centre::summary(replica, args),
         Command::Analyse(args) => centre::analyse(replica, args),

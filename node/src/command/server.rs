@@ -2,10 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::pin::Lock;
 use super::{Answer, Command, CommandError, Progress, execute, sync};
 use crate::control::{self, Control, Line, Lines};
 use crate::replica::Replica;
@@ -17,13 +19,21 @@ impl Progress for Lines {
     }
 }
 
-/// Does the commands that come over a control socket until `stop` resolves.
-pub async fn serve(replica: Arc<Replica>, control: Control, stop: impl Future<Output = ()>) {
+/// Does the commands that come over a control socket until `stop` resolves. Where there is a PIN, it is
+/// asked for again after `idle_lock` without a command.
+pub async fn serve(
+    replica: Arc<Replica>,
+    control: Control,
+    idle_lock: Option<Duration>,
+    stop: impl Future<Output = ()>,
+) {
+    let lock = Lock::new(idle_lock);
     let runtime = Handle::current();
     let handle = move |command: Command, lines: Lines| {
-        let result = match &command {
-            Command::Sync(args) => runtime.block_on(sync::sync(&replica, args, &lines)),
-            command => execute(&replica, command, &lines),
+        let result = match (lock.attend(&replica, &command), &command) {
+            (Some(answer), _) => answer,
+            (None, Command::Sync(args)) => runtime.block_on(sync::sync(&replica, args, &lines)),
+            (None, command) => execute(&replica, command, &lines),
         };
         lines.send(&line_of(result));
     };

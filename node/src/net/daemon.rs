@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use wangge_store::Options;
-
 use super::drive::drive;
 use super::endpoint::{Dialler, peer_of};
 use super::exchange::Purpose;
 use super::listen::{Listener, NeighbourGate};
 use super::{NetError, blocking};
-use crate::replica::{Replica, ReplicaError, World};
+use crate::replica::{Machine, Replica, ReplicaError, World};
 
 /// First wait after a break.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
@@ -35,11 +33,12 @@ pub struct RunOptions {
 /// [`NetError`] if it cannot start.
 pub async fn run(
     dir: &Path,
+    machine: impl Into<Machine>,
     options: RunOptions,
     stop: impl Future<Output = ()>,
     serve_control: impl AsyncFnOnce(Arc<Replica>, watch::Receiver<bool>) -> Result<(), NetError>,
 ) -> Result<(), NetError> {
-    let replica = Arc::new(Replica::open(dir, Options::default())?);
+    let replica = Arc::new(Replica::open(dir, machine)?);
     if replica.profile().grant().is_none() {
         return Err(ReplicaError::NoReplica { dir: dir.to_owned() }.into());
     }

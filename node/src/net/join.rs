@@ -40,7 +40,15 @@ fn unusable(zh: &str, en: &str) -> NetError {
 /// # Errors
 /// [`NetError`]; the directory is left so that the same or another invitation can be tried.
 pub async fn join(dir: &Path, line: &str) -> Result<Joined, NetError> {
-    let joining = Joining::begin(&Machine::default(), dir, line)?;
+    join_on(&Machine::default(), dir, line).await
+}
+
+/// The same on a given machine: with a PIN, say.
+///
+/// # Errors
+/// [`NetError`].
+pub async fn join_on(machine: &Machine, dir: &Path, line: &str) -> Result<Joined, NetError> {
+    let joining = Joining::begin(machine, dir, line)?;
     let Some(join) = joining.question() else { return finish(&joining.replica).await };
     let key = joining.replica.signing_key();
     let dialler = Dialler::with_protocol(&key, Some(joining.invitation.relay), tls::ALPN_JOIN)?;

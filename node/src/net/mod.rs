@@ -23,7 +23,7 @@ pub use drive::Ended;
 use drive::blocking;
 pub use endpoint::{Dialler, Line, listen, peer_of};
 pub use exchange::{Exchange, Purpose, farewell};
-pub use join::{Joined, Joining, join};
+pub use join::{Joined, Joining, join, join_on};
 pub use listen::{Gate, Listener, NeighbourGate, record_refusal};
 pub use sync::{NO_POST, SyncOptions, SyncReport, sync, sync_with};
 

@@ -274,7 +274,9 @@ impl Replica {
         let mut batch = Batch::new();
         batch.put(keys::PROFILE, encode(&profile));
         vault.commit(batch)?;
-        Self::start(dir, world, vault, profile)
+        let replica = Self::start(dir, world, vault, profile)?;
+        replica.note_recovery(&replica.profile())?;
+        Ok(replica)
     }
 
     /// Opens the replica in `dir`.
@@ -457,8 +459,17 @@ impl Replica {
 
     /// Goes on with a profile that is stored.
     fn keep_profile(&self, profile: Profile) -> Result<(), ReplicaError> {
+        self.note_recovery(&profile)?;
         *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile.prepared();
         self.load_scopes()
+    }
+
+    /// Lets the centre that granted help with a forgotten PIN.
+    fn note_recovery(&self, profile: &Profile) -> Result<(), ReplicaError> {
+        match profile.grant() {
+            Some(grant) if grant.recovery != [0; 32] => Ok(self.store.set_recovery(grant.recovery)?),
+            _ => Ok(()),
+        }
     }
 
     /// The key that signs this replica's heads.

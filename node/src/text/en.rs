@@ -112,6 +112,23 @@ pub(super) fn say(message: &Message<'_>) -> String {
                  or a case number, or look with find"
             )
         }
+        Message::PinIsSet => "a PIN is set already; wangge pin change sets another".to_owned(),
+        Message::PinSet => {
+            "the PIN is set; the centre helps if it is forgotten: wangge pin recover".to_owned()
+        }
+        Message::PinRemoved => "the PIN is gone: whoever reads the directory can open it".to_owned(),
+        Message::PinAsked => "PIN:".to_owned(),
+        Message::NewPinAsked => "new PIN:".to_owned(),
+        Message::PinFile { file, reason } => format!("cannot read the PIN file {file}: {reason}"),
+        Message::Locked => "locked".to_owned(),
+        Message::Unlocked => "unlocked".to_owned(),
+        Message::IsLocked => "locked: give the PIN with wangge unlock".to_owned(),
+        Message::NoDaemon => "no daemon is running: there is nothing to lock or unlock".to_owned(),
+        Message::RecoveryAsk => {
+            "give this line to the centre; it makes sure who you are and answers with a line for \
+             wangge pin recover ANSWER"
+                .to_owned()
+        }
         Message::EraseReasonMissing => "an erasure needs a reason: --reason".to_owned(),
         Message::EraseReasonTells => {
             "the reason goes to every device and stays: it must hold no name, number or phone".to_owned()
@@ -269,6 +286,18 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("place dossier", "for persons only"),
     ("place dossier:out", "the file to write"),
     ("place dossier:reason", "why"),
+    ("pin", "the PIN of this device"),
+    ("pin set", "set a PIN"),
+    ("pin change", "set another PIN"),
+    ("pin remove", "take the PIN away"),
+    ("pin recover", "forgotten: ask the centre, set a new PIN with its answer"),
+    ("pin recover:answer", "the centre's answer, WGA1-…; without it a request is printed"),
+    (":new_pin_file", "a file with the new PIN; or WANGGE_NEW_PIN, or at the terminal"),
+    (":pin_file", "a file with the PIN; or WANGGE_PIN, or at the terminal"),
+    ("join:pin", "set a PIN on joining, typed at the terminal"),
+    ("run:idle_lock", "ask for the PIN again after so many seconds without a command"),
+    ("lock", "let the daemon do nothing before the PIN is given again"),
+    ("unlock", "give the daemon the PIN"),
     ("erase", "erase all that is held on a person (centre)"),
     ("erase:person", "the person: id (at least 6 digits) or ID number"),
     ("erase:reason", "why; no personal data"),

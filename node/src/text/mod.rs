@@ -173,6 +173,20 @@ pub enum Message<'a> {
     NotFound {
         key: &'a str,
     },
+    PinIsSet,
+    PinSet,
+    PinRemoved,
+    PinAsked,
+    NewPinAsked,
+    PinFile {
+        file: &'a str,
+        reason: &'a str,
+    },
+    Locked,
+    Unlocked,
+    IsLocked,
+    NoDaemon,
+    RecoveryAsk,
     EraseReasonMissing,
     EraseReasonTells,
     EraseOrdered {

@@ -177,6 +177,19 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::NotFound { key } => {
             format!("本机没有“{key}”。可用标识(至少前 6 位)、身份号码、信用代码或编号;也可用 find 查找")
         }
+        Message::PinIsSet => "已经设置过 PIN;要换新的,用 wangge pin change".to_owned(),
+        Message::PinSet => "PIN 已设置。忘记了可请中心恢复:wangge pin recover".to_owned(),
+        Message::PinRemoved => "PIN 已取消:能读到数据目录的人都能打开".to_owned(),
+        Message::PinAsked => "PIN:".to_owned(),
+        Message::NewPinAsked => "新 PIN:".to_owned(),
+        Message::PinFile { file, reason } => format!("读不了 PIN 文件 {file}:{reason}"),
+        Message::Locked => "已锁定".to_owned(),
+        Message::Unlocked => "已解锁".to_owned(),
+        Message::IsLocked => "本机已锁定,请输入 PIN:wangge unlock".to_owned(),
+        Message::NoDaemon => "没有后台程序在运行,无需锁定或解锁".to_owned(),
+        Message::RecoveryAsk => {
+            "请把下面一行交给社管中心,中心核实本人后会给一行答复,再运行 wangge pin recover 答复".to_owned()
+        }
         Message::EraseReasonMissing => "清除个人信息要写明理由:--reason".to_owned(),
         Message::EraseReasonTells => "理由会发到所有设备并长期保存,不能写姓名、号码、电话,请改写".to_owned(),
         Message::EraseOrdered { document } => {
@@ -333,6 +346,18 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("place dossier", "仅用于人员"),
     ("place dossier:out", "写入的文件"),
     ("place dossier:reason", "理由"),
+    ("pin", "本机的 PIN"),
+    ("pin set", "设置 PIN"),
+    ("pin change", "更换 PIN"),
+    ("pin remove", "取消 PIN"),
+    ("pin recover", "忘记 PIN:向中心求助,用答复设新 PIN"),
+    ("pin recover:answer", "中心的答复,WGA1-…;不写则生成请求"),
+    (":new_pin_file", "写有新 PIN 的文件;也可用 WANGGE_NEW_PIN 或在终端输入"),
+    (":pin_file", "写有 PIN 的文件;也可用 WANGGE_PIN 或在终端输入"),
+    ("join:pin", "加入时设置 PIN,在终端输入"),
+    ("run:idle_lock", "多少秒无操作后要求重新输入 PIN"),
+    ("lock", "锁定后台程序,直到重新输入 PIN"),
+    ("unlock", "输入 PIN 解锁后台程序"),
     ("erase", "清除一人的全部信息(中心)"),
     ("erase:person", "人员:编号(至少 6 位)或公民身份号码"),
     ("erase:reason", "理由,不能含个人信息"),

@@ -127,6 +127,7 @@ impl Station {
             street_code: "330881121".to_owned(),
             street_name: "贺村镇".to_owned(),
             worker_name: worker.to_owned(),
+            recovery: [0; 32],
         });
         let replica = Replica::create(dir.path(), profile, Options::default()).expect("a replica");
         replica.declare_whole(&scopes).expect("declares");

@@ -115,6 +115,7 @@ fn grant() -> Grant {
         street_code: "330881121".into(),
         street_name: "贺村镇".into(),
         worker_name: "安娜".into(),
+        recovery: [9; 32],
     }
 }
 

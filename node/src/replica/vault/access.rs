@@ -42,7 +42,10 @@ pub enum VaultError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No PIN was given.
-    #[error("本机已用 PIN 锁定,请输入 PIN\nthis directory is locked with a PIN: give it")]
+    #[error(
+        "本机已用 PIN 锁定,请输入 PIN (环境变量 WANGGE_PIN 或 --pin-file FILE)\n\
+         this directory is locked with a PIN: give it (WANGGE_PIN in the environment or --pin-file FILE)"
+    )]
     PinNeeded,
     /// The PIN is wrong.
     #[error(
@@ -238,6 +241,7 @@ impl Vault {
                 (given_keys(&store, &given)?, Opened { file: None, given: Some(given), pair: None })
             }
             None => {
+                KeyFile::tidy(dir)?;
                 let Some(mut file) = KeyFile::read(dir)? else {
                     return Err(match store.get(GENERAL)? {
                         Some(_) => VaultError::Missing { dir: dir.to_owned() },

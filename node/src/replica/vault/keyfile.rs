@@ -145,9 +145,16 @@ impl KeyFile {
         if !sound {
             return Err(damaged());
         }
-        // A crash may have come between the new file and the end of the old one.
-        discard(&dir.join(OLD_FILE)).and_then(|()| discard(&dir.join(NEW_FILE))).map_err(failed)?;
         Ok(Some(file))
+    }
+
+    /// Ends what a crash left between a new file and the end of the old one. The caller holds the store, so
+    /// nobody else is writing.
+    pub(super) fn tidy(dir: &Path) -> Result<(), VaultError> {
+        [OLD_FILE, NEW_FILE].iter().try_for_each(|name| {
+            let path = dir.join(name);
+            discard(&path).map_err(|source| VaultError::File { path, source })
+        })
     }
 
     /// Puts this file in the place of the one that is there, durably, and overwrites that one.

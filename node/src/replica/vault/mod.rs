@@ -497,6 +497,14 @@ fn is_clear(store: &Store) -> Result<bool, StoreError> {
     Ok(store.get(super::keys::PROFILE)?.is_some() && store.get(GENERAL)?.is_none())
 }
 
+/// Whether the replica in `dir` is locked with a PIN.
+///
+/// # Errors
+/// If its key file cannot be read.
+pub fn is_locked(dir: &Path) -> Result<bool, VaultError> {
+    Ok(keyfile::KeyFile::read(dir)?.is_some_and(|file| file.needs_pin()))
+}
+
 /// Where the key file of a replica lies.
 pub fn key_file(dir: &Path) -> PathBuf {
     dir.join(KEY_FILE)

@@ -1,0 +1,190 @@
+//! The PIN of a device, and the lock of a daemon whose worker went away.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use wangge_model::audit::{Entry, What};
+
+use super::{Answer, Command, CommandError};
+use crate::replica::vault::{Pin, PinCost, VaultError};
+use crate::replica::{Replica, ReplicaError};
+use crate::text::Message;
+
+/// What was typed and nobody else is to see.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Hidden(pub Option<String>);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden(..)")
+    }
+}
+
+impl Hidden {
+    fn pin(&self) -> Result<Pin, CommandError> {
+        let typed = self.0.as_deref().ok_or(VaultError::PinNeeded).map_err(|e| CommandError::from(&e))?;
+        Pin::new(typed).map_err(|e| CommandError::from(&e))
+    }
+}
+
+/// What can be done about the PIN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Subcommand)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinCommand {
+    /// Sets one where there was none.
+    Set(NewPinArgs),
+    /// Sets another one.
+    Change(NewPinArgs),
+    /// Takes it away: whoever reads the directory can open it.
+    Remove(OldPinArgs),
+    /// Sets a new one with the centre's help.
+    Recover(RecoverArgs),
+}
+
+/// A new PIN.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct NewPinArgs {
+    /// A file that holds the new PIN.
+    #[arg(long, value_name = "FILE")]
+    pub new_pin_file: Option<PathBuf>,
+    /// The present one.
+    #[arg(skip)]
+    pub old: Hidden,
+    /// The new one.
+    #[arg(skip)]
+    pub new: Hidden,
+}
+
+/// The present PIN.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct OldPinArgs {
+    /// The present one.
+    #[arg(skip)]
+    pub old: Hidden,
+}
+
+/// How far a recovery is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct RecoverArgs {
+    /// The centre's answer; without it a request is printed.
+    pub answer: Option<String>,
+    /// A file that holds the new PIN.
+    #[arg(long, value_name = "FILE")]
+    pub new_pin_file: Option<PathBuf>,
+}
+
+pub(super) fn execute(replica: &Replica, command: &PinCommand) -> Result<Answer, CommandError> {
+    let vault = replica.store();
+    let vault_error = |error: VaultError| match error {
+        VaultError::Store(error) => CommandError::from(ReplicaError::Store(error)),
+        error => CommandError::from(&error),
+    };
+    let (done, message) = match command {
+        PinCommand::Set(args) => {
+            if vault.is_locked_with_pin() {
+                return Err(CommandError::failed("pin-set", &Message::PinIsSet));
+            }
+            (vault.set_pin(None, &args.new.pin()?, PinCost::default()), Message::PinSet)
+        }
+        PinCommand::Change(args) => {
+            if !vault.is_locked_with_pin() {
+                return Err(CommandError::from(&VaultError::NoPin));
+            }
+            (vault.set_pin(Some(&args.old.pin()?), &args.new.pin()?, PinCost::default()), Message::PinSet)
+        }
+        PinCommand::Remove(args) => {
+            if !vault.is_locked_with_pin() {
+                return Err(CommandError::from(&VaultError::NoPin));
+            }
+            (vault.remove_pin(&args.old.pin()?), Message::PinRemoved)
+        }
+        // The command line does this one without opening the replica.
+        PinCommand::Recover(_) => (Err(VaultError::PinNeeded), Message::PinSet),
+    };
+    if let Err(error) = done {
+        if matches!(error, VaultError::PinWrong { .. } | VaultError::PinWait { .. }) {
+            note(replica, What::SIGN_IN_FAILED);
+        }
+        return Err(vault_error(error));
+    }
+    note(replica, What::PIN);
+    Ok(Answer { json: json!({ "pin": vault.is_locked_with_pin() }), text: message.both() })
+}
+
+fn note(replica: &Replica, what: What) {
+    if let Err(error) = replica.audit(Entry::new(what)) {
+        tracing::error!(%error, "it could not be recorded");
+    }
+}
+
+/// Whether a daemon does what is asked, or waits for the PIN first.
+#[derive(Debug)]
+pub(super) struct Lock {
+    idle: Option<Duration>,
+    state: Mutex<LockState>,
+}
+
+#[derive(Debug)]
+struct LockState {
+    locked: bool,
+    last: Instant,
+}
+
+impl Lock {
+    pub(super) fn new(idle: Option<Duration>) -> Self {
+        Self { idle, state: Mutex::new(LockState { locked: false, last: Instant::now() }) }
+    }
+
+    /// Locks, unlocks, or lets a command pass. `None` if the command is to be done.
+    pub(super) fn attend(
+        &self,
+        replica: &Replica,
+        command: &Command,
+    ) -> Option<Result<Answer, CommandError>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !replica.store().is_locked_with_pin() {
+            return match command {
+                Command::Lock | Command::Unlock(_) => Some(Err(CommandError::from(&VaultError::NoPin))),
+                _ => None,
+            };
+        }
+        let now = Instant::now();
+        state.locked |= self.idle.is_some_and(|idle| now.duration_since(state.last) >= idle);
+        let said = |locked: bool, message: Message<'_>| {
+            Some(Ok(Answer { json: json!({ "locked": locked }), text: message.both() }))
+        };
+        match command {
+            Command::Lock => {
+                state.locked = true;
+                said(true, Message::Locked)
+            }
+            Command::Unlock(args) => {
+                let right = args.old.pin().and_then(|pin| {
+                    replica.store().check_pin(&pin).map_err(|error| {
+                        note(replica, What::SIGN_IN_FAILED);
+                        CommandError::from(&error)
+                    })
+                });
+                match right {
+                    Ok(()) => {
+                        state.locked = false;
+                        state.last = now;
+                        note(replica, What::SIGN_IN);
+                        said(false, Message::Unlocked)
+                    }
+                    Err(error) => Some(Err(error)),
+                }
+            }
+            _ if state.locked => Some(Err(CommandError::failed("locked", &Message::IsLocked))),
+            _ => {
+                state.last = now;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A device with a PIN: joining, working, a daemon that locks itself, a PIN forgotten, and nothing in clear.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use wangge_tests::process::{Programs, text};
+
+const DIVISIONS: &str = "code,name,area\n330881121200,溪淤村委会,东片\n";
+const NUMBER: &str = "990101199001010019";
+
+fn programs() -> Programs {
+    Programs(PathBuf::from(env!("CARGO_BIN_EXE_under-test")))
+}
+
+/// `wangge` with a PIN in the environment, and a new one if it is to be set.
+fn with(pins: [&str; 2], args: &[&str]) -> Command {
+    let mut command = programs().command("wangge", args.iter().copied());
+    command.env("WANGGE_PIN", pins[0]).env("WANGGE_NEW_PIN", pins[1]);
+    command
+}
+
+fn done(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn refused(output: &Output, word: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "it was not refused");
+    assert!(stderr.contains(word) && !stderr.contains("panicked"), "{stderr}");
+}
+
+fn holds(dir: &Path, needle: &[u8]) -> bool {
+    std::fs::read_dir(dir).expect("lists").any(|entry| {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            return holds(&path, needle);
+        }
+        std::fs::read(&path).is_ok_and(|bytes| bytes.windows(needle.len()).any(|part| part == needle))
+    })
+}
+
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_device_with_a_pin() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| dir.path().join(name);
+    let (relay_at, phone_at, pin_at) = (at("relay"), at("phone"), at("pin"));
+    let (relay_dir, phone, pin_file) = (text(&relay_at), text(&phone_at), text(&pin_at));
+    let programs = programs();
+    programs.found(&relay_at, DIVISIONS);
+    let relay = programs.serve(&relay_at, "127.0.0.1:0");
+    let line = programs.invite(&relay_at, "张三", "grid-worker", "grid:330881121200");
+
+    refused(&with(["123", ""], &["join", "--dir", phone, &line]).output().expect("runs"), "4");
+    done(&with(["2468", ""], &["join", "--dir", phone, &line]).output().expect("runs"));
+    let add = ["person", "add", "--dir", phone, "name=慕容云海", &format!("id_number={NUMBER}")];
+    refused(&with(["", ""], &add).output().expect("runs"), "WANGGE_PIN");
+    refused(&with(["1111", ""], &add).output().expect("runs"), "PIN");
+    done(&with(["2468", ""], &add).output().expect("runs"));
+    std::fs::write(&pin_at, "2468\n").expect("writes");
+    let find = ["person", "find", "云海", "--dir", phone, "--json"];
+    let found =
+        done(&with(["", ""], &[&find[..], &["--pin-file", pin_file]].concat()).output().expect("runs"));
+    assert!(found.contains("慕容云海"), "{found}");
+
+    // Another one, and the old one is worth nothing.
+    done(&with(["2468", "13579"], &["pin", "change", "--dir", phone]).output().expect("runs"));
+    refused(&with(["2468", ""], &find).output().expect("runs"), "PIN");
+    done(&with(["13579", ""], &find).output().expect("runs"));
+
+    // Forgotten, with work that nobody else has: the centre helps.
+    let request =
+        done(&with(["", ""], &["pin", "recover", "--dir", phone, "--json"]).output().expect("runs"));
+    let request: serde_json::Value = serde_json::from_str(&request).expect("json");
+    let request = request["request"].as_str().expect("a line");
+    programs.fails("wangge-relay", ["recover", "--dir", relay_dir, &request[..request.len() - 2]]);
+    let answer = programs.run("wangge-relay", ["recover", "--dir", relay_dir, request]);
+    let recover = ["pin", "recover", "--dir", phone, answer.lines().next().expect("a line")];
+    done(&with(["", "8642"], &recover).output().expect("runs"));
+    let found = done(&with(["8642", ""], &find).output().expect("runs"));
+    assert!(found.contains("慕容云海"), "unsent work is lost: {found}");
+
+    // A daemon is unlocked at its start and locks itself.
+    let mut run = with(["8642", ""], &["run", "--dir", phone, "--idle-lock", "1"]);
+    let mut daemon = Daemon(run.stderr(Stdio::piped()).spawn().expect("starts"));
+    // It says that it runs once it holds the store.
+    let stderr = daemon.0.stderr.take().expect("piped");
+    // Nobody reads on from here: a daemon that cannot write its log does its work all the same.
+    let said = BufReader::new(stderr).lines().next();
+    assert!(matches!(said, Some(Ok(_))), "the daemon ended");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    // The wait makes the daemon idle for longer than it allows.
+    loop {
+        let said = refusal(&with(["", ""], &find).output().expect("runs"));
+        if said.contains("wangge unlock") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the daemon does not lock itself: {said}");
+        std::thread::sleep(Duration::from_millis(1_300));
+    }
+    refused(&with(["1111", ""], &["unlock", "--dir", phone]).output().expect("runs"), "PIN");
+    done(&with(["8642", ""], &["unlock", "--dir", phone]).output().expect("runs"));
+    done(&with(["8642", ""], &["lock", "--dir", phone]).output().expect("runs"));
+    // With the PIN at hand the command line unlocks by itself.
+    done(&with(["8642", ""], &find).output().expect("runs"));
+    #[cfg(target_os = "linux")]
+    {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.0.id())).expect("reads");
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+        assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    }
+    drop(daemon);
+    done(&with(["8642", ""], &["sync", "--dir", phone]).output().expect("runs"));
+    relay.kill();
+
+    for dir in [&relay_at, &phone_at] {
+        for secret in ["慕容云海", NUMBER, "8642", "13579"] {
+            let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            // Short digits are in any file by chance; the PIN's hash is not the PIN.
+            if secret.len() > 5 {
+                assert!(!holds(dir, secret.as_bytes()), "{} shows {secret}", dir.display());
+                assert!(!holds(dir, &wide), "{} shows {secret} in UTF-16", dir.display());
+            }
+        }
+    }
+    // Whoever wants none any more.
+    done(&with(["8642", ""], &["pin", "remove", "--dir", phone]).output().expect("runs"));
+    done(&with(["", ""], &find).output().expect("runs"));
+}
+
+fn refusal(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
