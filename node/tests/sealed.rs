@@ -193,7 +193,7 @@ fn no_file_shows_a_resident() {
     ]);
     let id = added["id"].as_str().expect("an id").to_owned();
     station.run(&["person", "set", &id, "phone=13812345671"]);
-    station.run(&["case", "report", "--category", "噪声扰民", "--text", text]);
+    station.run(&["case", "report", "--category", "综合执法", "--text", text]);
     let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     let check = |dir: &Path, when: &str| {
         for secret in [name, number, phone, "13812345671", place, text] {
