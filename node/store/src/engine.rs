@@ -386,11 +386,17 @@ impl Entries<'_> {
             self.clearings = clearings;
             self.peeked = None;
         }
-        if self.peeked.is_none()
+        while self.peeked.is_none()
             && let Some(heads) = &mut self.heads
             && let Some((key, head)) = self.engine.guarded("scan", 0, |_db| heads.next().transpose())?
         {
-            self.peeked = Some((chunk::logical_key(&key).to_vec(), head));
+            let key = chunk::logical_key(&key).to_vec();
+            // What the overlay showed already may have come to sled since `heads` began.
+            let is_due = match from {
+                Bound::Excluded(last) => *key > *last,
+                Bound::Included(_) | Bound::Unbounded => true,
+            };
+            self.peeked = is_due.then_some((key, head));
         }
         let step = match (write, self.peeked.take()) {
             (Some((key, value)), Some((other, head))) if key <= other => {
