@@ -120,6 +120,9 @@ pub enum VoidReason {
     QuarantineFull,
     /// It writes a document under an id that stands for a document of another unit.
     OtherUnit,
+    /// It does not fit what is here, as far as this replica knows: of two branches of one author, the relay may
+    /// have taken the other one first. Never in a verdict.
+    Unfit,
 }
 
 impl VoidReason {
@@ -147,6 +150,7 @@ impl std::fmt::Display for VoidReason {
             Self::PastGrace => "it came after the days of grace; it waits in quarantine",
             Self::Discarded => "the centre discarded it from quarantine",
             Self::QuarantineFull => "the device is revoked and its quarantine is full",
+            Self::Unfit => "it does not fit what is here",
             Self::OtherUnit => "a document of that id belongs to another unit",
         })
     }

@@ -10,6 +10,7 @@ mod packed;
 mod restoring;
 mod view;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
 use automerge::{
@@ -107,6 +108,8 @@ impl std::fmt::Debug for Document {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what each field is")]
 pub enum FormError {
+    #[error("another change to document {doc} has this author and sequence number: two branches of one log")]
+    Twice { doc: DocId },
     #[error("a change to document {doc} has {count} operations; 1 to {max} are allowed")]
     OpCount { doc: DocId, count: usize, max: usize },
     #[error("a change to document {doc} builds on {count} changes; at most {max} are allowed")]
@@ -380,8 +383,12 @@ impl Document {
     /// # Errors
     /// [`FormError`]; the document is unchanged then.
     pub fn apply(&mut self, change: &Change, origin: &Origin) -> Result<(), FormError> {
-        if self.held(origin).is_some() {
-            return Ok(());
+        if let Some(held) = self.held(origin) {
+            let deps = held.deps.iter().map(|at| Dep::of(&ChangeHash(self.applied[*at as usize].hash)));
+            let is_same = held.base == change.base
+                && held.ops == change.ops
+                && deps.collect::<BTreeSet<_>>() == change.deps.iter().copied().collect();
+            return if is_same { Ok(()) } else { Err(FormError::Twice { doc: self.id }) };
         }
         self.check(change)?;
         if change.base > self.level() {

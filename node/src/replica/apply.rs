@@ -177,6 +177,11 @@ impl Replica {
                             Some(VoidReason::Form)
                         }
                     };
+                    // Two branches of one author may exclude each other: which came first, the relay says.
+                    let void = match void {
+                        Some(VoidReason::Form) if !bench.says_form(log, seq) => Some(VoidReason::Unfit),
+                        void => void,
+                    };
                     if let Some(reason) = void
                         && decisions.voids.insert((*log, seq), reason).is_none()
                     {
@@ -238,7 +243,7 @@ impl Replica {
         let mut told: BTreeMap<(LogId, String), (u64, u64)> = BTreeMap::new();
         for (log, void) in voids {
             let reason = match (void.reason, ended.get(log)) {
-                (VoidReason::Form, Some(error)) => error.clone(),
+                (VoidReason::Form | VoidReason::Unfit, Some(error)) => error.clone(),
                 (reason, _) => reason.to_string(),
             };
             let (_, count) = told.entry((*log, reason)).or_insert((void.seq, 0));

@@ -52,6 +52,11 @@ impl Bench {
         self.centre
     }
 
+    /// Whether it is the relay that finds a position against the rules of form.
+    pub(super) fn says_form(&self, log: &LogId, seq: u64) -> bool {
+        self.is_centre || self.foreseen.get(&(*log, seq)) == Some(&VoidReason::Form)
+    }
+
     /// Why a position does not count, if it does not.
     pub(super) fn judge(
         &self,
@@ -205,6 +210,7 @@ impl Replica {
     ) -> Result<(), ReplicaError> {
         let scope = documents.scope;
         let Decisions { decided, voids, backed } = decisions;
+        let (mut entering, mut withdrawn) = (Vec::new(), false);
         for verdict in verdicts {
             let log = verdict.log;
             if documents.is_of_centre(&log) {
@@ -218,6 +224,7 @@ impl Replica {
             decided.insert(log, upto);
             batch.put(keys::decided(scope, &log), encode(&upto));
             batch.put(keys::observed(scope, &log, verdict.upto), encode(&verdict.observed_ms));
+            entering.push((verdict, before, upto));
             for void in &verdict.voids {
                 let known = voids.insert((log, void.seq), void.reason);
                 if known != Some(void.reason) {
@@ -225,8 +232,13 @@ impl Replica {
                 }
                 if known.is_none() && applied.len_of(&log) >= void.seq {
                     self.withdraw(documents, open, &log, void.seq)?;
+                    withdrawn = true;
                 }
             }
+        }
+        // What one verdict takes out may make room for what another lets in.
+        for (verdict, before, upto) in entering {
+            let log = verdict.log;
             // What was doubtful here and counts after all.
             let doubted: Vec<u64> = voids
                 .range((log, before.saturating_add(1).min(upto))..=(log, upto))
@@ -239,14 +251,24 @@ impl Replica {
                 .collect();
             let accepted = verdict.settled.iter().filter(|settled| settled.accepted).map(|s| s.seq);
             for seq in doubted.into_iter().chain(accepted) {
-                if voids.remove(&(log, seq)).is_some() {
-                    batch.delete(keys::void(scope, &log, seq));
-                    self.enter(documents, open, applied, &log, seq)?;
+                if voids.contains_key(&(log, seq)) {
+                    self.let_in(documents, open, applied, (log, seq), voids, batch)?;
                 }
             }
             for Settled { seq, .. } in verdict.settled.iter().filter(|settled| !settled.accepted) {
                 voids.insert((log, *seq), VoidReason::Discarded);
                 batch.put(keys::void(scope, &log, *seq), encode(&VoidReason::Discarded));
+            }
+        }
+        if withdrawn {
+            let is_decided = |log: &LogId, seq: u64| seq <= decided.get(log).copied().unwrap_or(0);
+            let unfit: Vec<(LogId, u64)> = voids
+                .iter()
+                .filter(|((log, seq), reason)| **reason == VoidReason::Unfit && is_decided(log, *seq))
+                .map(|(at, _)| *at)
+                .collect();
+            for at in unfit {
+                self.let_in(documents, open, applied, at, voids, batch)?;
             }
         }
         Ok(())
@@ -282,7 +304,28 @@ impl Replica {
         Ok(Some(decisions))
     }
 
-    /// Lets a position that did not count take effect after all.
+    /// Lets a position that the relay accepts take effect, or notes that it does not fit yet.
+    fn let_in(
+        &self,
+        documents: &StoredDocuments<'_>,
+        open: &mut Open,
+        applied: &Applied,
+        (log, seq): (LogId, u64),
+        voids: &mut Voids,
+        batch: &mut Batch,
+    ) -> Result<(), ReplicaError> {
+        let key = keys::void(documents.scope, &log, seq);
+        if self.enter(documents, open, applied, &log, seq)? {
+            voids.remove(&(log, seq));
+            batch.delete(key);
+        } else {
+            voids.insert((log, seq), VoidReason::Unfit);
+            batch.put(key, encode(&VoidReason::Unfit));
+        }
+        Ok(())
+    }
+
+    /// Lets a position that did not count take effect after all. Whether it could.
     fn enter(
         &self,
         documents: &StoredDocuments<'_>,
@@ -290,17 +333,17 @@ impl Replica {
         applied: &Applied,
         log: &LogId,
         seq: u64,
-    ) -> Result<(), ReplicaError> {
+    ) -> Result<bool, ReplicaError> {
         if applied.len_of(log) < seq {
-            return Ok(());
+            return Ok(true);
         }
-        let Some(record) = documents.held.record(log, seq) else { return Ok(()) };
+        let Some(record) = documents.held.record(log, seq) else { return Ok(true) };
         let actor = Applied::at(documents.held, log, seq).actor;
         match enter(documents, open, log, &record.transaction, actor)? {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(error) => {
-                tracing::error!(scope = %documents.scope, %log, seq, %error, "what was accepted cannot enter");
-                Ok(())
+                tracing::warn!(scope = %documents.scope, %log, seq, %error, "what was accepted cannot enter yet");
+                Ok(false)
             }
         }
     }
@@ -341,7 +384,8 @@ impl Replica {
         let doubted: Vec<(LogId, u64)> = voids
             .iter()
             .filter(|((log, seq), reason)| {
-                **reason != VoidReason::Form && *seq > decided.get(log).copied().unwrap_or(0)
+                !matches!(reason, VoidReason::Form | VoidReason::Unfit)
+                    && *seq > decided.get(log).copied().unwrap_or(0)
             })
             .map(|(at, _)| *at)
             .collect();
@@ -360,7 +404,7 @@ impl Replica {
                 batch.delete(keys::void(scope, &log, seq));
                 let documents =
                     StoredDocuments { replica: self, scope, held: &held, voids: &voids, bench: &bench };
-                self.enter(&documents, &mut open, &applied, &log, seq)?;
+                let _fits = self.enter(&documents, &mut open, &applied, &log, seq)?;
             }
         }
         if batch.is_empty() {

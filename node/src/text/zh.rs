@@ -72,6 +72,7 @@ pub(super) fn reason(reason: VoidReason) -> &'static str {
         VoidReason::PastGrace => "过了宽限期才送到,内容在隔离区等待处理",
         VoidReason::Discarded => "社管中心已从隔离区剔除",
         VoidReason::QuarantineFull => "这台设备已被注销,隔离区已满",
+        VoidReason::Unfit => "内容与本机已有的对不上,以社管中心的认定为准",
         VoidReason::OtherUnit => "这个标识是其他单位的记录",
         _ => "新版本的规定",
     }
