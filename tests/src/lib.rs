@@ -5,4 +5,5 @@ pub mod hostile;
 pub mod kills;
 pub mod power;
 pub mod process;
+pub mod sim;
 pub mod street;

@@ -78,6 +78,11 @@ impl Joining {
         Ok(Self { replica, invitation })
     }
 
+    /// The replica that is to take part.
+    pub fn replica(&self) -> &Arc<Replica> {
+        &self.replica
+    }
+
     /// What to ask the centre; nothing if it has answered already.
     pub fn question(&self) -> Option<Join> {
         let profile = self.replica.profile();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wangge_model::clock::Clock;
-use wangge_model::document::{DocumentView, stored_heads, stored_origins};
+use wangge_model::document::{DocumentView, Origin, stored_heads, stored_origins};
 use wangge_model::identity::{DocId, Hash, LogId, ReplicaId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
@@ -161,6 +161,17 @@ impl Replica {
     /// The Lamport number of what would be written now.
     pub fn next_lamport(&self, scope: &Scope) -> u64 {
         lock(&self.state).scopes.get(scope).map_or(1, |scoped| scoped.applied.next_lamport())
+    }
+
+    /// Where each change of a document came from; none if it is not here.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn origins(&self, scope: &Scope, kind: Kind, doc: &DocId) -> Result<Vec<Origin>, ReplicaError> {
+        match self.store.get(&keys::document(scope, kind, doc))? {
+            Some(bytes) => Ok(stored_origins(*doc, &bytes)?),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// A document by its id, in whatever scope.

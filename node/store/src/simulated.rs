@@ -91,6 +91,18 @@ impl Disk {
         Image(self.lock().written.clone())
     }
 
+    /// A copy of what would survive a loss of power.
+    #[must_use]
+    pub fn durable_image(&self) -> Image {
+        Image(self.lock().synced.clone())
+    }
+
+    /// All keys and values that are written.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.lock().written.iter().map(|(key, stored)| (key.to_vec(), stored.value.to_vec())).collect()
+    }
+
     // ---- work
 
     /// Whether batches wait to be written or synced.
@@ -157,6 +169,12 @@ impl Disk {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.lock().is_open
+    }
+
+    /// Whether a write failed, so that no more are taken until it is opened again.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.lock().poisoned_by.is_some()
     }
 
     /// From now on there is room for so many bytes of keys and values, or for all there may be.

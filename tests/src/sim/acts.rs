@@ -1,0 +1,711 @@
+//! What each action of the alphabet does, through the commands that a worker has.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clap::Parser;
+
+use wangge_model::identity::{DocId, LogId, Role, Scope};
+use wangge_model::schema::Kind;
+use wangge_node::command::{Command, Unwatched, execute};
+use wangge_node::net::Joining;
+use wangge_node::replica::{Edit, Replica};
+use wangge_relay::{Division, Founding, Invite, decide_now, found_on};
+use wangge_store::Disk;
+
+use super::Wrong;
+use super::action::{Action, Who};
+use super::device::{Device, Post};
+use super::dice::Dice;
+use super::model::{Draft, Mark, Place, mark};
+use super::town::{Event, Town};
+use super::world::SimulatedWorld;
+use crate::street::{GRIDS, grid, number, put};
+
+/// Devices of one street.
+const DEVICES_MAX: usize = 11;
+/// Backups of one device.
+const BACKUPS_MAX: usize = 4;
+/// Documents of one transaction of an import.
+const IMPORT_TRANSACTION: usize = 24;
+/// Fields that people argue about.
+const FIELDS: [&str; 3] = ["note", "employer", "current_address"];
+
+/// A command as a worker types it.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct Typed {
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Town {
+    /// Founds the street and lets the first devices join; then the plan begins.
+    pub(super) fn found(&mut self) {
+        let disk = Disk::new();
+        let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100));
+        let divisions = (0..self.plan.grids)
+            .map(|at| Division {
+                code: GRIDS[at].to_owned(),
+                name: format!("村{at}"),
+                area: "330881121".to_owned(),
+            })
+            .collect();
+        let founding =
+            Founding { street_code: "330881121".to_owned(), street_name: "贺村镇".to_owned(), divisions };
+        let mut relay = Device::new("relay".to_owned(), Post::Relay, disk.clone(), world.clone());
+        let replica = match found_on(&world.machine(&disk), Path::new("relay"), &founding) {
+            Ok(replica) => replica,
+            Err(error) => return self.fail(Wrong::Error, format!("founding: {error}")),
+        };
+        if let Err(error) = relay.run(replica.into()) {
+            return self.fail(Wrong::Error, format!("taking office: {error}"));
+        }
+        self.devices.push(relay);
+        let mut posts = vec![(Role::AreaClerk, area()); self.plan.points];
+        for at in 0..self.plan.workers {
+            let role = if at == 1 { Role::GridLeader } else { Role::GridWorker };
+            posts.push((role, grid(at % self.plan.grids)));
+        }
+        posts.extend(vec![(Role::CentreClerk, Scope::Centre); self.plan.clerks]);
+        for (role, unit) in posts {
+            self.enrol(role, &unit);
+        }
+        let mut at_ms = 0;
+        for step in 0..self.plan.steps.len() {
+            at_ms += self.plan.steps[step].after_ms;
+            self.at(at_ms, Event::Act(step));
+        }
+        self.calm();
+    }
+
+    /// The device that a number of the plan means.
+    fn whom(&self, who: Who) -> Option<Who> {
+        match who {
+            0 => Some(0),
+            _ if self.devices.len() < 2 => None,
+            who => Some((who - 1) % (self.devices.len() - 1) + 1),
+        }
+    }
+
+    pub(super) fn act(&mut self, step: usize) {
+        let action = self.plan.steps[step].action.clone();
+        self.say(|_| format!("# {step}: {action:?}"));
+        if self.perform(&action).is_none() {
+            self.say(|_| "  nothing".to_owned());
+        }
+    }
+
+    /// Does what it can of an action; `None` if it is not possible now.
+    fn perform(&mut self, action: &Action) -> Option<()> {
+        match *action {
+            Action::Register { who, person } => self.register(self.whom(who)?, person),
+            Action::Edit { who, person, field } => self.edit(self.whom(who)?, person, field, false),
+            Action::Clear { who, person, field } => self.edit(self.whom(who)?, person, field, true),
+            Action::Settle { who, nth } => self.settle_conflict(self.whom(who)?, nth),
+            Action::Pair { who, persons, field } => self.pair(self.whom(who)?, persons, field),
+            Action::Import { who, first, count } => self.import(self.whom(who)?, first, count),
+            Action::Report { who } => self.report(self.whom(who)?),
+            Action::Note { who, case } => self.note(self.whom(who)?, case),
+            Action::Look { who } => {
+                let who = self.whom(who)?;
+                self.look(who);
+                Some(())
+            }
+            Action::Unplug { who } => {
+                let who = self.whom(who)?;
+                self.devices[who].plugged = false;
+                self.devices[who].daemon = false;
+                self.cut_links(|_, dialler, listener| dialler == who || listener == who);
+                Some(())
+            }
+            Action::PlugIn { who } => {
+                let who = self.whom(who)?;
+                self.devices[who].plugged = true;
+                self.devices[who].daemon = true;
+                self.dial_later(who);
+                Some(())
+            }
+            Action::Fetch { who } => {
+                let who = self.whom(who)?;
+                self.devices[who].plugged = true;
+                self.connect(who, 0, true);
+                Some(())
+            }
+            Action::Meet { who, point } => {
+                let who = self.whom(who)?;
+                let points: Vec<Who> = (0..self.devices.len())
+                    .filter(|at| self.devices[*at].post == Post::AreaPoint && *at != who)
+                    .collect();
+                let to = *points.get(point as usize % points.len().max(1))?;
+                // Nearby, without the network that the relay is on.
+                let plugged = (self.devices[who].plugged, self.devices[to].plugged);
+                (self.devices[who].plugged, self.devices[to].plugged) = (true, true);
+                self.connect(who, to, true);
+                (self.devices[who].plugged, self.devices[to].plugged) = plugged;
+                Some(())
+            }
+            Action::Crash { who, down_ms } => self.end_process(who, down_ms, wangge_store::Disk::crash),
+            Action::PowerLoss { who, keep, down_ms } => {
+                self.end_process(who, down_ms, |disk| disk.lose_power(keep))
+            }
+            Action::PowerLossDuring { who, sync, keep, .. } => {
+                let who = self.whom(who)?;
+                self.devices[who].process.as_ref()?;
+                self.devices[who].disk.lose_power_at(sync, keep);
+                Some(())
+            }
+            Action::FailSync { who, down_ms } => {
+                let who = self.whom(who)?;
+                self.devices[who].process.as_ref()?;
+                self.devices[who].disk.fail_next_sync();
+                self.at(1_000 + down_ms, Event::Restart(who));
+                Some(())
+            }
+            Action::Fill { who, room_bytes, for_ms } => {
+                let who = self.whom(who)?;
+                self.devices[who].disk.set_room(Some(room_bytes));
+                self.at(for_ms, Event::Free(who));
+                Some(())
+            }
+            Action::Backup { who } => {
+                let device = {
+                    let who = self.whom(who)?;
+                    &mut self.devices[who]
+                };
+                if device.gone || device.backups.len() >= BACKUPS_MAX {
+                    return None;
+                }
+                device.backups.push(device.disk.image());
+                Some(())
+            }
+            Action::Restore { who, nth } => self.restore(self.whom(who)?, nth),
+            Action::Clone { who } => self.clone_device(self.whom(who)?),
+            Action::Destroy { who } => self.destroy(self.whom(who)?),
+            Action::SetClock { who, off_ms } => {
+                let who = self.whom(who)?;
+                self.devices[who].world.set_clock(off_ms);
+                Some(())
+            }
+            Action::Enrol { post, grid: at } => {
+                let (role, unit) = match post {
+                    6 => (Role::AreaClerk, area()),
+                    7 => (Role::CentreClerk, Scope::Centre),
+                    5 => (Role::GridLeader, grid(at as usize % self.plan.grids)),
+                    _ => (Role::GridWorker, grid(at as usize % self.plan.grids)),
+                };
+                self.enrol(role, &unit)
+            }
+            Action::AddUnit { nth } => {
+                let roster = self.devices[0].process.as_ref()?.roster.clone()?;
+                let unit = match nth {
+                    0 => Scope::Grid("330881121209".to_owned()),
+                    _ => Scope::Team("road".to_owned()),
+                };
+                let added = roster.add_unit(&unit, "新设", if nth == 0 { "330881121" } else { "" });
+                self.disturb(0);
+                added.ok()
+            }
+            Action::Break { nth } => {
+                let nth = (nth as usize).checked_rem(self.link_count())?;
+                self.cut_links(|at, _, _| at == nth);
+                Some(())
+            }
+            Action::MoveAddress { who } => {
+                let who = self.whom(who)?;
+                self.cut_links(|_, dialler, listener| dialler == who || listener == who);
+                Some(())
+            }
+            Action::Slow { who, latency_ms } => {
+                let who = self.whom(who)?;
+                self.devices[who].latency_ms = latency_ms;
+                Some(())
+            }
+            Action::Partition { for_ms } => {
+                self.partition_until_ms = self.time.now_ms() + for_ms;
+                self.cut_links(|_, _, listener| listener == 0);
+                Some(())
+            }
+            Action::Replay { nth } => {
+                self.replay(nth as usize);
+                Some(())
+            }
+        }
+    }
+
+    // ---- writing
+
+    /// The grid that a device writes to.
+    fn home(&mut self, who: Who) -> Option<Scope> {
+        let held = self.devices[who].replica()?.scopes();
+        let mut grids = held.into_iter().filter(|scope| matches!(scope, Scope::Grid(_)));
+        let first = grids.next()?;
+        // Those who hold several are not always in the same one.
+        Some(if self.dice.percent(70) { first } else { grids.next().unwrap_or(first) })
+    }
+
+    fn person(&self, who: Who, scope: &Scope, person: u32) -> Option<(String, Place)> {
+        let number = number(person);
+        let (doc, _) = self.devices[who].replica()?.natural_id(scope, Kind::PERSON, &number).ok()?;
+        Some((number, (scope.clone(), Kind::PERSON, doc)))
+    }
+
+    fn register(&mut self, who: Who, person: u32) -> Option<()> {
+        let scope = self.home(who)?;
+        let (number, place) = self.person(who, &scope, person)?;
+        let (name, note) = (self.model.text(&scope), self.model.text(&scope));
+        let fields = vec![(Some("name"), Some(name.clone())), (Some("note"), Some(note.clone()))];
+        let typed = ["person", "add", "--merge", "--anyway", "--unit"].map(str::to_owned).into_iter();
+        let typed = typed
+            .chain([scope.to_string(), format!("id_number={number}")])
+            .chain([format!("name={name}"), format!("note={note}")]);
+        self.write(who, vec![(place, fields)], typed_command(typed.collect()))
+    }
+
+    fn edit(&mut self, who: Who, person: u32, field: u8, clears: bool) -> Option<()> {
+        let scope = self.home(who)?;
+        let (number, place) = self.person(who, &scope, person)?;
+        let known = self.devices[who].replica()?.get(&place.0, place.1, &place.2).ok()?;
+        if known.is_none_or(|view| view.text("name").is_empty()) {
+            return self.register(who, person);
+        }
+        let field = FIELDS[field as usize % FIELDS.len()];
+        let value = (!clears).then(|| self.model.text(&scope));
+        let typed = format!("{field}={}", value.as_deref().unwrap_or_default());
+        let typed =
+            ["person".to_owned(), "set".to_owned(), number, "--unit".to_owned(), scope.to_string(), typed];
+        self.write(who, vec![(place, vec![(Some(field), value)])], typed_command(typed.to_vec()))
+    }
+
+    fn settle_conflict(&mut self, who: Who, nth: u32) -> Option<()> {
+        let scope = self.home(who)?;
+        let replica = self.devices[who].replica()?.clone();
+        let mut open = Vec::new();
+        for place in self.model.places_of(&scope, Kind::PERSON) {
+            if let Ok(Some(view)) = replica.get(&place.0, place.1, &place.2) {
+                open.extend(view.conflicts().map(|(field, _)| (place.clone(), field.to_owned())));
+            }
+        }
+        let (place, field) = open.get(nth as usize % open.len().max(1))?.clone();
+        let field: &'static str = FIELDS.into_iter().chain(["name"]).find(|known| *known == field)?;
+        let value = self.model.text(&scope);
+        let typed = [
+            "conflicts".to_owned(),
+            "settle".to_owned(),
+            place.2.to_string(),
+            field.to_owned(),
+            "--value".to_owned(),
+            value.clone(),
+        ];
+        self.write(who, vec![(place, vec![(Some(field), Some(value))])], typed_command(typed.to_vec()))
+    }
+
+    fn pair(&mut self, who: Who, persons: (u32, u32), field: u8) -> Option<()> {
+        if persons.0 == persons.1 {
+            return None;
+        }
+        let scope = self.home(who)?;
+        let field = FIELDS[field as usize % FIELDS.len()];
+        let mut writes = Vec::new();
+        let mut edits = Vec::new();
+        for person in [persons.0, persons.1] {
+            let (number, place) = self.person(who, &scope, person)?;
+            let value = self.model.text(&scope);
+            let ops = vec![put("id_number", &number), put(field, &value)];
+            edits.push(Edit { doc: place.2, kind: Kind::PERSON, ops });
+            writes.push((place, vec![(Some(field), Some(value))]));
+        }
+        self.write(who, writes, move |replica| {
+            replica.commit(&scope, edits, None).map(|_| ()).map_err(|error| error.to_string())
+        })
+    }
+
+    fn import(&mut self, who: Who, first: u32, count: u32) -> Option<()> {
+        let scope = self.home(who)?;
+        let mut rows: Vec<u32> = (first..first + count).collect();
+        while !rows.is_empty() {
+            let part: Vec<u32> = rows.drain(..rows.len().min(IMPORT_TRANSACTION)).collect();
+            let mut writes = Vec::new();
+            let mut edits = Vec::new();
+            for person in part {
+                let (number, place) = self.person(who, &scope, person)?;
+                let value = self.model.text(&scope);
+                let ops = vec![put("id_number", &number), put("name", &value)];
+                edits.push(Edit { doc: place.2, kind: Kind::PERSON, ops });
+                writes.push((place, vec![(Some("name"), Some(value))]));
+            }
+            let scope = scope.clone();
+            self.write(who, writes, move |replica| {
+                replica.commit(&scope, edits, None).map(|_| ()).map_err(|error| error.to_string())
+            })?;
+        }
+        Some(())
+    }
+
+    fn report(&mut self, who: Who) -> Option<()> {
+        let scope = self.home(who)?;
+        let text = self.model.text(&scope);
+        // The command draws the document's id: it is found by what was written.
+        let typed = ["case", "report", "--category", "消防", "--text", &text, "--unit", &scope.to_string()]
+            .map(str::to_owned);
+        let before = self.case_ids(who, &scope)?;
+        let place = (scope.clone(), Kind::CASE, DocId([0; 16]));
+        let fields = vec![(Some("text"), Some(text.clone())), (None, Some(text))];
+        self.write_new(who, &before, (place, fields), typed_command(typed.to_vec()))
+    }
+
+    fn note(&mut self, who: Who, case: u32) -> Option<()> {
+        let scope = self.home(who)?;
+        let cases = self.model.places_of(&scope, Kind::CASE);
+        let place = cases.get(case as usize % cases.len().max(1))?.clone();
+        let text = self.model.text(&scope);
+        let typed = ["case", "note", &place.2.to_string(), "--text", &text].map(str::to_owned);
+        self.write(who, vec![(place, vec![(None, Some(text))])], typed_command(typed.to_vec()))
+    }
+
+    fn case_ids(&self, who: Who, scope: &Scope) -> Option<BTreeSet<DocId>> {
+        let replica = self.devices[who].replica()?;
+        replica.apply().ok()?;
+        let mut ids = BTreeSet::new();
+        replica
+            .each(scope, Kind::CASE, |view| {
+                ids.insert(view.id);
+                true
+            })
+            .ok()?;
+        Some(ids)
+    }
+
+    /// A write that makes a document whose id nobody knows before.
+    fn write_new(
+        &mut self,
+        who: Who,
+        before: &BTreeSet<DocId>,
+        (mut place, fields): Write,
+        run: impl FnOnce(&std::sync::Arc<Replica>) -> Result<(), String>,
+    ) -> Option<()> {
+        let replica = self.devices[who].replica()?.clone();
+        let result = run(&replica);
+        let made: Vec<DocId> =
+            self.case_ids(who, &place.0).unwrap_or_default().difference(before).copied().collect();
+        self.disturb(who);
+        match (result, made.as_slice()) {
+            (Ok(()), [doc]) => {
+                place.2 = *doc;
+                let marks = self.marks(&replica, &place);
+                let draft = draft(place, BTreeSet::new(), fields);
+                match marks.first() {
+                    Some(mark) => self.saved(vec![(draft, *mark)]),
+                    None => self.fail(Wrong::Lost, format!("{}: saved, but not there", self.name(who))),
+                }
+            }
+            (Ok(()), _) => {
+                self.fail(Wrong::Lost, format!("{}: a case was saved and is not there", self.name(who)));
+            }
+            // What it left on a disk that failed, if anything, is nobody's promise.
+            (Err(error), _) if self.devices[who].disk.is_poisoned() => self.refused(who, &error),
+            (Err(error), []) => self.refused(who, &error),
+            (Err(error), _) => {
+                self.fail(Wrong::View, format!("{}: refused, but done: {error}", self.name(who)));
+            }
+        }
+        Some(())
+    }
+
+    /// Lets a command write and notes what it saved. What it writes is given per document.
+    fn write(
+        &mut self,
+        who: Who,
+        writes: Vec<Write>,
+        run: impl FnOnce(&std::sync::Arc<Replica>) -> Result<(), String>,
+    ) -> Option<()> {
+        let replica = self.devices[who].replica()?.clone();
+        if let Err(error) = replica.apply() {
+            self.excuse(who, "apply", &error);
+            self.disturb(who);
+            return None;
+        }
+        let drafts: Vec<Draft> = writes
+            .into_iter()
+            .map(|(place, fields)| {
+                let before = self.marks(&replica, &place);
+                draft(place, before, fields)
+            })
+            .collect();
+        let result = run(&replica);
+        self.disturb(who);
+        if !self.devices[who].disk.is_alive() {
+            // Nobody told the worker whether it was saved; the disk will tell.
+            self.devices[who].unsure = drafts;
+            return None;
+        }
+        let mut saved = Vec::new();
+        for draft in &drafts {
+            let now = self.marks(&replica, &draft.place);
+            let new: Vec<Mark> = now.difference(&draft.before).copied().collect();
+            match (&result, new.as_slice()) {
+                (Ok(()), [mark]) => saved.push((draft.clone(), *mark)),
+                // Clearing what is empty changes nothing.
+                (Ok(()), []) if draft.fields.iter().all(|(_, value)| value.is_none()) => {}
+                (Err(_), []) => {}
+                (Err(_), [_]) if self.devices[who].disk.is_poisoned() => {}
+                (result, new) => {
+                    let what = format!("{}: {result:?}, and {} changes are new", self.name(who), new.len());
+                    self.fail(Wrong::Lost, what);
+                }
+            }
+        }
+        self.saved(saved);
+        match result {
+            Ok(()) => Some(()),
+            Err(error) => {
+                // A store that failed is opened again before it tells what it holds.
+                if self.devices[who].disk.is_poisoned() && self.devices[who].unsure.is_empty() {
+                    self.devices[who].unsure = drafts;
+                }
+                self.refused(who, &error);
+                None
+            }
+        }
+    }
+
+    fn saved(&mut self, saved: Vec<(Draft, Mark)>) {
+        if saved.len() > 1 {
+            self.model
+                .together
+                .push(saved.iter().map(|(draft, mark)| (draft.place.clone(), *mark)).collect());
+        }
+        for (draft, mark) in saved {
+            self.model.save(&draft, mark);
+            self.counts.saved += 1;
+        }
+    }
+
+    fn refused(&mut self, who: Who, error: &str) {
+        self.counts.refused += 1;
+        self.say(|town| format!("{}: refused: {}", town.name(who), error.lines().last().unwrap_or_default()));
+    }
+
+    /// The changes that a replica has of a document.
+    pub(super) fn marks(&self, replica: &Replica, (scope, kind, doc): &Place) -> BTreeSet<Mark> {
+        let origins = replica.origins(scope, *kind, doc).unwrap_or_default();
+        origins.iter().map(mark).collect()
+    }
+
+    /// After a start: what was about to be saved when the process died is there, or it is not.
+    pub(super) fn resolve_unsure(&mut self, who: Who) {
+        let drafts = std::mem::take(&mut self.devices[who].unsure);
+        if drafts.is_empty() {
+            return;
+        }
+        let Some(replica) = self.devices[who].replica().cloned() else { return };
+        if let Err(error) = replica.apply() {
+            return self.excuse(who, "apply", &error);
+        }
+        let mut saved: Vec<(Draft, Mark)> = Vec::new();
+        for draft in drafts {
+            let known: BTreeSet<Mark> =
+                self.model.of(&draft.place).map(|(_, writing)| writing.mark).collect();
+            let own: Vec<Mark> = self
+                .marks(&replica, &draft.place)
+                .into_iter()
+                .filter(|mark| !draft.before.contains(mark) && !known.contains(mark))
+                .filter(|mark| mark.0 == own_log(&replica, &draft.place.0))
+                .collect();
+            if let [mark] = own.as_slice() {
+                saved.push((draft, *mark));
+            }
+        }
+        self.saved(saved);
+    }
+
+    // ---- devices
+
+    fn enrol(&mut self, role: Role, unit: &Scope) -> Option<()> {
+        let roster = self.devices[0].process.as_ref()?.roster.clone()?;
+        if self.devices.len() >= DEVICES_MAX {
+            return None;
+        }
+        let at = self.devices.len();
+        let post = match role {
+            Role::AreaClerk => Post::AreaPoint,
+            Role::CentreClerk => Post::Clerk,
+            _ => Post::Worker,
+        };
+        let name = format!(
+            "{}{at}",
+            match post {
+                Post::AreaPoint => "point",
+                Post::Clerk => "clerk",
+                _ => "phone",
+            }
+        );
+        let invite = Invite {
+            worker: format!("人员{at}"),
+            role,
+            unit: unit.clone(),
+            address: Some("127.0.0.1:1".to_owned()),
+            term_s: None,
+        };
+        let disk = Disk::new();
+        let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100 + at as u64));
+        let mut device = Device::new(name, post, disk.clone(), world.clone());
+        let joined = (|| {
+            let line = roster.invite(&invite).map_err(|error| error.to_string())?.to_line();
+            let begin = || Joining::begin(&world.machine(&disk), Path::new(&device.name), &line);
+            let mut joining = begin().map_err(|error| error.to_string())?;
+            let peer = joining.replica().profile().replica();
+            let mut question = joining.question().ok_or("nothing to ask")?;
+            if self.dice.percent(20) {
+                // The answer is lost, and the worker tries again.
+                roster.join(&peer, &question).map_err(|error| error.to_string())?;
+                drop(joining);
+                joining = begin().map_err(|error| error.to_string())?;
+                question = joining.question().ok_or("nothing to ask")?;
+            }
+            let answer = roster.join(&peer, &question).map_err(|error| error.to_string())?;
+            joining.answered(answer).map_err(|error| error.to_string())
+        })();
+        self.disturb(0);
+        match joined {
+            Ok(replica) => {
+                if let Err(error) = device.run(replica) {
+                    self.fail(Wrong::Start, error.to_string());
+                    return None;
+                }
+                self.devices.push(device);
+                self.disturb(at);
+                Some(())
+            }
+            Err(error) => {
+                self.say(|_| format!("nobody joined: {}", error.lines().last().unwrap_or_default()));
+                None
+            }
+        }
+    }
+
+    fn end_process(&mut self, who: Who, down_ms: u64, end: impl FnOnce(&Disk)) -> Option<()> {
+        let who = self.whom(who)?;
+        self.devices[who].process.as_ref()?;
+        end(&self.devices[who].disk);
+        self.counts.crashes += 1;
+        self.die(who);
+        self.at(down_ms, Event::Start(who));
+        Some(())
+    }
+
+    fn restore(&mut self, who: Who, nth: u32) -> Option<()> {
+        let backups = &self.devices[who].backups;
+        let image = backups.get(nth as usize % backups.len().max(1))?.clone();
+        if self.devices[who].gone {
+            return None;
+        }
+        let disk = Disk::of(&image);
+        self.count_losses(who, Some(&disk));
+        self.replace_disk(who, disk);
+        self.start(who);
+        Some(())
+    }
+
+    fn destroy(&mut self, who: Who) -> Option<()> {
+        if self.devices[who].gone {
+            return None;
+        }
+        self.count_losses(who, None);
+        self.replace_disk(who, Disk::new());
+        self.devices[who].gone = true;
+        Some(())
+    }
+
+    fn replace_disk(&mut self, who: Who, disk: Disk) {
+        self.devices[who].disk.crash();
+        self.die(who);
+        self.devices[who].disk = disk;
+        self.devices[who].unsure.clear();
+        self.counts.rollbacks += 1;
+    }
+
+    fn clone_device(&mut self, who: Who) -> Option<()> {
+        if self.devices.len() >= DEVICES_MAX || self.devices[who].gone {
+            return None;
+        }
+        let at = self.devices.len();
+        let disk = Disk::of(&self.devices[who].disk.image());
+        let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100 + at as u64));
+        let name = format!("{}-copy{at}", self.devices[who].name);
+        self.devices.push(Device::new(name, self.devices[who].post, disk, world));
+        self.counts.rollbacks += 1;
+        self.start(at);
+        Some(())
+    }
+
+    /// What only this disk holds is lost with it, unless what takes its place holds it.
+    fn count_losses(&mut self, who: Who, instead: Option<&Disk>) {
+        let own = self.held_by(&self.devices[who].disk);
+        let mut safe = instead.map(|disk| self.held_by(disk)).unwrap_or_default();
+        for (at, device) in self.devices.iter().enumerate() {
+            if at != who && !device.gone {
+                safe.extend(self.held_by(&device.disk));
+            }
+        }
+        for id in own.difference(&safe) {
+            self.model.writings[*id].lost = true;
+            self.counts.lost += 1;
+        }
+    }
+
+    /// The writings that a disk would show after a loss of power now.
+    pub(super) fn held_by(&self, disk: &Disk) -> BTreeSet<usize> {
+        let copy = Disk::of(&disk.durable_image());
+        let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 99));
+        let Ok(replica) = Replica::open(Path::new("copy"), world.machine(&copy)) else {
+            return BTreeSet::new();
+        };
+        if replica.apply().is_err() {
+            return BTreeSet::new();
+        }
+        let mut held = BTreeSet::new();
+        for place in self.model.places() {
+            let marks = self.marks(&replica, place);
+            held.extend(self.model.of(place).filter(|(_, w)| marks.contains(&w.mark)).map(|(id, _)| id));
+        }
+        held
+    }
+
+    /// Lets the relay decide on all that it has.
+    pub(super) fn decide(&mut self) {
+        let Some(roster) = self.devices[0].process.as_ref().and_then(|process| process.roster.clone()) else {
+            return;
+        };
+        if let Err(error) = decide_now(roster.replica()) {
+            self.excuse(0, "decide", &error);
+        }
+        self.disturb(0);
+        self.calm();
+    }
+}
+
+/// A document and the fields that are written there.
+type Write = (Place, Vec<(Option<&'static str>, Option<String>)>);
+
+fn draft(place: Place, before: BTreeSet<Mark>, fields: Vec<(Option<&'static str>, Option<String>)>) -> Draft {
+    let fields = fields.into_iter().map(|(field, value)| (field.map(str::to_owned), value)).collect();
+    Draft { place, before, fields }
+}
+
+fn own_log(replica: &Replica, scope: &Scope) -> LogId {
+    let profile = replica.profile();
+    LogId::derive(scope, &profile.replica(), profile.epoch())
+}
+
+fn area() -> Scope {
+    Scope::Area("330881121".to_owned())
+}
+
+/// Does a command as the command line would.
+fn typed_command(typed: Vec<String>) -> impl FnOnce(&std::sync::Arc<Replica>) -> Result<(), String> {
+    move |replica| {
+        let typed = Typed::try_parse_from(&typed).map_err(|error| error.to_string())?;
+        execute(replica, &typed.command, &Unwatched).map(|_| ()).map_err(|error| error.message)
+    }
+}
