@@ -208,6 +208,7 @@ impl Run {
         }
         let mut records = Vec::with_capacity(self.transactions.len());
         let mut seq = held;
+        let mut out_of_order = None;
         for transaction in self.transactions {
             seq += 1;
             if transaction.seq != seq || transaction.log != named {
@@ -215,11 +216,8 @@ impl Run {
             }
             transaction.check_form()?;
             if transaction.lamport <= lamport {
-                return Err(LogError::Transaction(TransactionError {
-                    log,
-                    seq,
-                    breach: crate::transaction::Breach::Lamport { found: transaction.lamport },
-                }));
+                let breach = crate::transaction::Breach::Lamport { found: transaction.lamport };
+                out_of_order.get_or_insert(TransactionError { log, seq, breach });
             }
             lamport = transaction.lamport;
             head = next_head(&head, &transaction.hash(secret));
@@ -229,6 +227,11 @@ impl Run {
             // With a known beginning, a signature that fails over our chain may be good over another.
             if held > floor { LogError::Fork { log, base: held } } else { error }
         })?;
+        // A number that does not fit breaks a rule only in the chain that its author signed: a run of
+        // another branch is no breach.
+        if let Some(error) = out_of_order {
+            return Err(error.into());
+        }
         if let Some(last) = records.last_mut() {
             last.signature = Some(self.signature);
         }
