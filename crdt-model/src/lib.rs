@@ -20,6 +20,7 @@ pub mod limit;
 pub mod log;
 pub mod materialise;
 pub mod org;
+pub mod planted;
 pub mod registers;
 pub mod right;
 pub mod roster;

@@ -13,6 +13,7 @@ use crate::document::{Document, DocumentError, FormError, Origin};
 use crate::identity::{DocId, LogId, ReplicaId};
 use crate::ingest::Held;
 use crate::log::{LogRecord, Tip};
+use crate::planted::{self, Bug};
 use crate::schema::Kind;
 use crate::transaction::{Breach, Seen, Transaction, TransactionError, actor};
 use crate::verdict::VoidReason;
@@ -237,7 +238,7 @@ impl Applied {
         let mut greatest = Greatest { lamport: own, exact: true, after_ms: 0 };
         for seen in seen {
             let log = self.resolve(held, seen)?;
-            if self.len_of(&log) < seen.len {
+            if self.len_of(&log) < seen.len && !planted::is(Bug::ApplyEarly) {
                 return None;
             }
             // What a log holds from where it broke the rules orders nothing.
@@ -298,7 +299,7 @@ struct Greatest {
 
 impl Greatest {
     fn allows(&self, lamport: u64) -> bool {
-        lamport == self.lamport + 1 || !self.exact && lamport > self.lamport
+        lamport == self.lamport + 1 || !self.exact && lamport > self.lamport || planted::is(Bug::SkipLamport)
     }
 }
 
@@ -384,6 +385,9 @@ fn apply(
         if let Err(fault) = done {
             open.documents.extend(undo);
             return Err(fault);
+        }
+        if planted::is(Bug::HalfTransaction) {
+            break;
         }
     }
     if only_check {

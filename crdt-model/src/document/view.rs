@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Applied, Document, Index, Origin, Scalar};
 use crate::identity::{DocId, LogId};
+use crate::planted::{self, Bug};
 use crate::schema::{Kind, Shape};
 
 /// A value and who claims it.
@@ -207,6 +208,9 @@ fn register(claims: &[(&Scalar, &Origin)]) -> Option<Register> {
         if !distinct.iter().any(|claim| claim.value == **value) {
             distinct.push(Claim { value: (*value).clone(), worker: origin.worker, wall_ms: origin.wall_ms });
         }
+    }
+    if planted::is(Bug::LastWriterWins) {
+        distinct.truncate(1);
     }
     let mut claims = distinct.into_iter();
     Some(Register { shown: claims.next()?, others: claims.collect() })

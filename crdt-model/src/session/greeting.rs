@@ -6,6 +6,7 @@ use super::scope::ScopeSession;
 use super::{Completeness, HELLO_CLOCK_ENTRIES_MAX, Output, Phase, Session, SessionError};
 use crate::clock::Clock;
 use crate::identity::Scope;
+use crate::planted::{self, Bug};
 use crate::wire::{Frame, Hello, PROTOCOL_VERSION, ScopeClock, Summary};
 
 impl Session {
@@ -91,10 +92,12 @@ impl Session {
 
     pub(super) fn say_hello(&mut self) {
         let entries: usize = self.scopes.values().map(|session| session.mine.0.len()).sum();
+        let mut scopes: Vec<Scope> = self.scopes.keys().cloned().collect();
+        if planted::is(Bug::ForgetScope) {
+            scopes.pop();
+        }
         let summary = if entries <= HELLO_CLOCK_ENTRIES_MAX {
-            Summary::Clocks(
-                self.scopes.keys().cloned().collect::<Vec<_>>().iter().map(|s| self.tell(s)).collect(),
-            )
+            Summary::Clocks(scopes.iter().map(|s| self.tell(s)).collect())
         } else {
             // A scope that is not whole is left out, so that the peer tells its clock.
             let whole = self.scopes.iter().filter(|(_, s)| s.completeness == Completeness::Whole);

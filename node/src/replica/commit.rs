@@ -3,8 +3,10 @@
 use wangge_model::clock::{Clock, head_tag};
 use wangge_model::document::{Document, Op};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
+use wangge_model::ingest::Held;
 use wangge_model::log::{EMPTY_HEAD, LogIdentity, LogRecord, Tip, next_head, sign_head};
 use wangge_model::materialise::AppliedLog;
+use wangge_model::planted::{self, Bug};
 use wangge_model::right::NOBODY;
 use wangge_model::schema::Kind;
 use wangge_model::transaction::{LEN_BYTES_MAX, Opening, Seen, Transaction, actor};
@@ -117,7 +119,7 @@ impl Replica {
             let scoped =
                 state.scopes.get(scope).ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
             let own = scoped.tips.get(&log);
-            let (head, seq) = own.map_or((EMPTY_HEAD, 1), |tip| (tip.head, tip.len + 1));
+            let (mut head, mut seq) = own.map_or((EMPTY_HEAD, 1), |tip| (tip.head, tip.len + 1));
             let opening = (seq == 1).then(|| {
                 let earlier = profile.earlier.iter().rev().find_map(|epoch| {
                     scoped.tips.get(&LogId::derive(scope, &profile.replica(), *epoch)).map(|tip| tip.head)
@@ -127,6 +129,10 @@ impl Replica {
             let my_actor = actor(&log, self.actor_nonce);
             let current = scoped.applied.0.get(&log).map(|applied| applied.actor);
             let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+            if planted::is(Bug::ReuseSeq) && seq > 2 && current != Some(my_actor) {
+                seq -= 1;
+                head = held.record(&log, seq - 1).map_or(head, |record| record.head);
+            }
             let (seen, reported) = unreported(&held, &scoped.applied, &scoped.reported, &log);
             let transaction = Transaction {
                 log,
@@ -210,7 +216,11 @@ impl Replica {
         applied.0.insert(log, own);
         batch.put(keys::applied(scope), encode(&applied));
         let decisions = self.own_verdicts(scope, &applied, &transaction.verdicts, &mut batch)?;
-        self.store.commit(batch)?;
+        if planted::is(Bug::SavedBeforeFsync) {
+            self.store.commit_then(batch, |_| ());
+        } else {
+            self.store.commit(batch)?;
+        }
         self.crossing.note(scope, documents.iter().map(|document| (document.kind(), document.id())));
         let extent = extent_of(&tip);
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
@@ -237,8 +247,6 @@ impl Replica {
 
 /// The latest time at which `centre` wrote something that is reported as seen.
 fn written_by(held: &HeldScope<'_>, centre: &ReplicaId, seen: &[Seen]) -> u64 {
-    use wangge_model::ingest::Held;
-
     let centres = |log: &LogId| held.tips.get(log).is_some_and(|tip| tip.identity.replica == *centre);
     let written = seen.iter().filter(|seen| centres(&seen.log));
     let written = written.filter_map(|seen| held.record(&seen.log, seen.len));
@@ -253,8 +261,6 @@ fn unreported(
     reported: &Clock,
     own: &LogId,
 ) -> (Vec<Seen>, Clock) {
-    use wangge_model::ingest::Held;
-
     let mut clock = reported.clone();
     let mut seen = Vec::new();
     for (log, state) in applied.0.iter().filter(|(log, _)| *log != own) {

@@ -10,6 +10,7 @@ use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::{Outcome, ingest};
 use wangge_model::log::{Branch, Checked, LogError, Run};
 use wangge_model::materialise::Applied;
+use wangge_model::planted::{self, Bug};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
 use wangge_store::Batch;
@@ -130,6 +131,7 @@ impl Replica {
         let mut batch = Batch::new();
         let mut news = Vec::new();
         let mut took_back = false;
+        let mut early = Vec::new();
         let mut forked = Vec::new();
         let mut renamed = BTreeSet::new();
         let mut result = Ok(Vec::new());
@@ -197,6 +199,9 @@ impl Replica {
             if !batch.is_empty() {
                 // Queued while the lock is held: the order on the disk is the order in memory.
                 let (replica, scope) = (Arc::clone(self), scope.clone());
+                if planted::is(Bug::AckBeforeFsync) {
+                    early.clone_from(&news);
+                }
                 self.store.commit_then(batch, move |done| match done {
                     Ok(()) => {
                         tracing::trace!(%scope, "transactions of a peer are durable");
@@ -215,6 +220,9 @@ impl Replica {
                     }
                 });
             }
+        }
+        for (log, extent) in early {
+            self.note_durable(scope, log, extent);
         }
         if took_back {
             tracing::warn!("this replica's own transactions came back from a peer: a new epoch begins");
@@ -297,6 +305,10 @@ impl Replica {
                 scoped.applied.0.insert(log, applied);
             }
             batch.put(keys::applied(scope), encode(&scoped.applied));
+        }
+        if planted::is(Bug::DropBranch) {
+            scoped.durable.0.remove(&log);
+            return Ok(());
         }
         news.push((to, extent_of(&tip)));
         scoped.tips.insert(to, tip);

@@ -4,6 +4,7 @@ use wangge_model::clock::{Extent, head_tag};
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{HeadSignature, Run};
+use wangge_model::planted::{self, Bug};
 
 use super::scope::HeldScope;
 use super::{Replica, ReplicaError, lock};
@@ -72,6 +73,9 @@ impl Replica {
             }
         }
         let Some((count, signature)) = signed else { return Ok(Vec::new()) };
+        if planted::is(Bug::LoseTail) && count > 1 && count as u64 == durable - from + 1 {
+            return Ok(Vec::new());
+        }
         transactions.truncate(count);
         Ok(vec![Run { log: *log, branch: tip.identity.branch.clone(), transactions, signature }])
     }

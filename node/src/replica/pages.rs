@@ -9,6 +9,7 @@ use wangge_model::identity::Scope;
 use wangge_model::ingest::Held;
 use wangge_model::log::Tip;
 use wangge_model::materialise::AppliedLog;
+use wangge_model::planted::{self, Bug};
 use wangge_model::session::Completeness;
 use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, PageDocument, decode_page, encode_page};
 use wangge_store::Batch;
@@ -130,6 +131,9 @@ impl Replica {
             }
             pages.push(stored_page(cursor.doc, &value)?);
             end = Some(cursor);
+        }
+        if planted::is(Bug::DropPage) {
+            pages.clear();
         }
         let packed = encode_page(&pages, &secret);
         let signature = sign_part(&self.signing_key(), scope, b"page", &packed);

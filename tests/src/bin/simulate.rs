@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Parser;
 
+use wangge_model::planted::Bug;
 use wangge_tests::sim::{Counts, Plan, run, shrink};
 
 /// Runs that are spent on making a failing run shorter.
@@ -25,9 +26,62 @@ struct Arguments {
     /// Go on after a failure.
     #[arg(long)]
     keep_going: bool,
+    /// Plant a bug, of a build with the feature `planted`.
+    #[arg(long, value_name = "NAME")]
+    planted: Option<String>,
+    /// Plant each bug in turn and count the seeds until it is found.
+    #[arg(long)]
+    prove: bool,
     /// Do not make failing runs shorter.
     #[arg(long)]
     no_shrink: bool,
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("{reason}");
+    ExitCode::FAILURE
+}
+
+#[cfg(feature = "planted")]
+fn plant(bug: Option<Bug>) -> bool {
+    wangge_model::planted::plant(bug);
+    true
+}
+
+#[cfg(not(feature = "planted"))]
+fn plant(_: Option<Bug>) -> bool {
+    false
+}
+
+/// Plants each bug and runs seeds until one fails that does not fail without it.
+fn prove(first: u64, seeds_max: u64) -> ExitCode {
+    if !plant(None) {
+        return refuse("this build has no planted bugs: --features planted");
+    }
+    let mut missed = 0;
+    for (name, bug) in Bug::ALL {
+        let found = (first..first + seeds_max).find_map(|seed| {
+            let plan = Plan::of_seed(seed);
+            plant(Some(bug));
+            let failure = run(&plan, false).failure;
+            plant(None);
+            // A seed that finds something in what is shipped proves nothing about the bug.
+            failure.filter(|_| run(&plan, false).failure.is_none()).map(|failure| (seed, failure))
+        });
+        match found {
+            Some((seed, failure)) => println!(
+                "{name:<20} found after {:>4} seeds: {:?}: {}",
+                seed - first + 1,
+                failure.wrong,
+                failure.what.lines().last().unwrap_or_default()
+            ),
+            None => {
+                missed += 1;
+                println!("{name:<20} NOT FOUND in {seeds_max} seeds");
+            }
+        }
+    }
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn main() -> ExitCode {
@@ -35,6 +89,19 @@ fn main() -> ExitCode {
     // A panic is a failure that is reported with its seed.
     std::panic::set_hook(Box::new(|_| ()));
     let first = arguments.seed.unwrap_or(1);
+    if arguments.prove {
+        return prove(first, arguments.seeds);
+    }
+    if let Some(name) = &arguments.planted {
+        match Bug::ALL.iter().find(|(known, _)| known == name) {
+            Some((_, bug)) if plant(Some(*bug)) => {}
+            Some(_) => return refuse("this build has no planted bugs: --features planted"),
+            None => {
+                let known: Vec<&str> = Bug::ALL.iter().map(|(name, _)| *name).collect();
+                return refuse(&format!("no bug {name:?}; there are {}", known.join(", ")));
+            }
+        }
+    }
     let mut counts = Counts::default();
     let (mut failed, mut done) = (0, 0);
     let mut hash = blake3::Hasher::new();

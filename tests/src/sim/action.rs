@@ -68,6 +68,8 @@ pub enum Action {
     Slow { who: Who, latency_ms: u64 },
     /// Nobody reaches the relay for a while.
     Partition { for_ms: u64 },
+    /// A hostile device writes a well-signed log whose Lamport number would put all others behind it.
+    Poison { who: Who, epoch: u64 },
     /// Somebody sends the first flight of an earlier session once more.
     Replay { nth: u32 },
 }
@@ -156,7 +158,8 @@ impl Plan {
             (8, |plan, dice| Action::Meet { who: plan.anyone(dice), point: dice.below(2) as u32 }),
             (3, |_, dice| Action::Enrol { post: dice.below(8) as u32, grid: dice.below(2) as u32 }),
         ];
-        let rare: [(u64, Draw); 18] = [
+        let rare: [(u64, Draw); 19] = [
+            (1, |plan, dice| Action::Poison { who: plan.anyone(dice), epoch: dice.below(1_000) }),
             (4, |plan, dice| Action::Crash { who: plan.any_or_relay(dice), down_ms: down(dice) }),
             (4, |plan, dice| {
                 let (who, keep) = (plan.any_or_relay(dice), dice.below(3) as usize);

@@ -5,8 +5,11 @@ use std::path::Path;
 
 use clap::Parser;
 
-use wangge_model::identity::{DocId, LogId, Role, Scope};
+use wangge_model::document::Document;
+use wangge_model::identity::{DocId, Epoch, LogId, Role, Scope};
+use wangge_model::log::{EMPTY_HEAD, Run, next_head, sign_head};
 use wangge_model::schema::Kind;
+use wangge_model::transaction::{Opening, Transaction};
 use wangge_node::command::{Command, Unwatched, execute};
 use wangge_node::net::Joining;
 use wangge_node::replica::{Edit, Replica};
@@ -226,6 +229,7 @@ impl Town {
                 self.cut_links(|_, _, listener| listener == 0);
                 Some(())
             }
+            Action::Poison { who, epoch } => self.poison(self.whom(who)?, epoch),
             Action::Replay { nth } => {
                 self.replay(nth as usize);
                 Some(())
@@ -517,6 +521,37 @@ impl Town {
             }
         }
         self.saved(saved);
+    }
+
+    /// What a device whose program was tampered with could write: signed with its key, and out of order.
+    fn poison(&mut self, who: Who, epoch: u64) -> Option<()> {
+        let scope = self.home(who)?;
+        let replica = self.devices[who].replica()?.clone();
+        let (profile, epoch) = (replica.profile(), Epoch(epoch));
+        let author = profile.replica();
+        let log = LogId::derive(&scope, &author, epoch);
+        let mut doc = [0xee; 16];
+        doc[..8].copy_from_slice(&log.0);
+        let change = Document::new(DocId(doc), Kind::PERSON).ok()?.draft(vec![put("name", "无人")]);
+        let transaction = Transaction {
+            log,
+            seq: 1,
+            lamport: 1 << 40,
+            wall_ms: self.time.now_ms(),
+            worker: profile.enrolment()?.worker,
+            actor_nonce: Some(epoch.0),
+            opening: Some(Opening { replica: author, epoch, predecessor: None }),
+            seen: Vec::new(),
+            changes: vec![change],
+            verdicts: Vec::new(),
+            erased: Vec::new(),
+        };
+        let head = next_head(&EMPTY_HEAD, &transaction.hash(&replica.secret(&scope)?));
+        let signature = sign_head(&replica.signing_key(), &log, 1, &head);
+        let run = Run { log, branch: None, transactions: vec![transaction], signature };
+        let taken = replica.ingest(&scope, vec![run]);
+        self.disturb(who);
+        taken.ok().map(|_| ())
     }
 
     // ---- devices

@@ -12,6 +12,8 @@ use super::device::Post;
 use super::model::{Place, tag};
 use super::town::Town;
 
+/// More transactions than any run writes into one scope.
+const LAMPORT_MAX: u64 = 100_000;
 /// Rounds in which everybody syncs with the relay before replicas must be at rest.
 const ROUNDS_MAX: usize = 12;
 
@@ -206,6 +208,7 @@ impl Town {
         self.check_agreement();
         self.check_nothing_lost();
         self.check_isolation();
+        self.check_order();
         self.calm();
     }
 
@@ -251,6 +254,20 @@ impl Town {
         if let Some(first) = missing.first() {
             let what = format!("{first} ({} in all)", missing.len());
             self.fail(Wrong::Lost, what);
+        }
+    }
+
+    /// Nobody has put everything that others write behind what he wrote.
+    fn check_order(&mut self) {
+        for who in 0..self.devices.len() {
+            let Some(replica) = self.devices[who].replica().cloned() else { continue };
+            for scope in replica.scopes() {
+                let next = replica.next_lamport(&scope);
+                if next > LAMPORT_MAX {
+                    let what = format!("{}: the next Lamport number in {scope} is {next}", self.name(who));
+                    self.fail(Wrong::Order, what);
+                }
+            }
         }
     }
 

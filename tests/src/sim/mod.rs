@@ -42,6 +42,8 @@ pub enum Wrong {
     Unsettled,
     /// Something of a scope is where it must not be.
     Leak,
+    /// The order of all that is written was moved.
+    Order,
     /// A queue grew beyond its bound.
     Unbounded,
     /// The run does not end.

@@ -49,7 +49,11 @@ impl SimulatedWorld {
 
     pub(super) fn machine(self: &Arc<Self>, disk: &Disk) -> Machine {
         let world: Arc<dyn World> = self.clone();
-        Machine { world, options: Options { disk: Some(disk.clone()), ..Options::default() }, ..Machine::default() }
+        Machine {
+            world,
+            options: Options { disk: Some(disk.clone()), ..Options::default() },
+            ..Machine::default()
+        }
     }
 }
 
