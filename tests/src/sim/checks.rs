@@ -69,7 +69,7 @@ impl Town {
             self.fail(Wrong::View, what);
         }
         match replica.delivery(&place.0, place.1, &place.2) {
-            Ok(Delivery::Centre) if who != 0 => {
+            Ok(Delivery::Centre | Delivery::BackedUp) if who != 0 => {
                 for id in self
                     .model
                     .of(place)
