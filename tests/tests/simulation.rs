@@ -7,6 +7,10 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
+/// Not yet kept, found by the seeds 1 to 300 of `simulate`: 23, 67, 194 (a clone's branch that leaves its log below
+/// what came in pages cannot be placed, and the session is refused), 258 (a cloned device takes another copy's receipt
+/// for its own), 6, 181 (a command that makes two changes; the model expects one). Each is to be mended, and then
+/// joins the seeds below.
 #[test]
 fn replicas_keep_their_promises_whatever_happens() {
     let first = number("SEED", 30);
