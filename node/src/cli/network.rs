@@ -1,5 +1,6 @@
 //! Commands that need the network, on a runtime of their own.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -71,7 +72,12 @@ pub(super) fn run(
                     }
                 });
             }
-            eprintln!("{}", Message::Running { dir: &dir.display().to_string() }.both());
+            // Whoever started it may read no further: that ends no daemon.
+            let _ = writeln!(
+                std::io::stderr(),
+                "{}",
+                Message::Running { dir: &dir.display().to_string() }.both()
+            );
             // An error means that whoever could stop it is gone: stop.
             let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
             command::serve(replica, control, idle_lock, stop).await;
