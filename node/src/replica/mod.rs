@@ -103,6 +103,8 @@ pub struct Replica {
     crossing: crossing::Changed,
     /// Whether it is the centre's own, for good.
     is_centre: bool,
+    /// The last page of each scope that came, on its way to the disk.
+    arriving_pages: Mutex<BTreeMap<Scope, pages::Stored>>,
     /// Audit entries and sealed cells are written one at a time.
     sealing: Mutex<()>,
     /// Told when there are sealed cells to send or to open.
@@ -355,6 +357,7 @@ impl Replica {
             searched: search::Searched::default(),
             recent: recent::Recent::default(),
             is_centre,
+            arriving_pages: Mutex::default(),
             sealing: Mutex::new(()),
             sealed: tokio::sync::watch::Sender::new(0),
         };

@@ -16,6 +16,7 @@ use wangge_store::Batch;
 
 use super::apply::Writes;
 use super::scope::{Arrival, HeldScope, extent_of};
+use super::vault::Later;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// A page ready to be sent.
@@ -34,6 +35,13 @@ fn halves(signature: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
     first.copy_from_slice(&signature[..32]);
     second.copy_from_slice(&signature[32..]);
     (first, second)
+}
+
+/// A page on its way to the disk, and its end.
+#[derive(Debug)]
+pub(super) struct Stored {
+    later: Later,
+    end: Option<Cursor>,
 }
 
 impl Replica {
@@ -171,6 +179,7 @@ impl Replica {
         }
         batch.put(keys::kept_start(&scope), encode(start));
         batch.put(keys::completeness(&scope), encode(&Arrival::Pages(checkpoint.clone(), None)));
+        self.await_page(&scope)?;
         self.store.commit(batch)?;
         if let Some(scoped) = lock(&self.state).scopes.get_mut(&scope) {
             scoped.arriving = Some(checkpoint);
@@ -179,8 +188,19 @@ impl Replica {
         Ok(())
     }
 
+    /// Waits until the page that came before is durable: if this one then breaks off, the transfer goes
+    /// on behind that.
+    fn await_page(&self, scope: &Scope) -> Result<(), ReplicaError> {
+        let Some(Stored { later, end }) = lock(&self.arriving_pages).remove(scope) else { return Ok(()) };
+        later.wait()?;
+        if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+            scoped.completeness = Completeness::Partial(end);
+        }
+        Ok(())
+    }
+
     /// Stores a page; after the last one the scope is whole. Returns how many documents came, and the
-    /// clock once it is whole.
+    /// clock once it is whole. A page goes to the disk while the next one is taken apart.
     ///
     /// # Errors
     /// [`ReplicaError`] if the page is not sound or cannot be stored.
@@ -223,12 +243,11 @@ impl Replica {
                 None => batch.delete(key),
             }
         }
+        self.await_page(scope)?;
         if end.is_some() {
             batch.put(keys::completeness(scope), encode(&Arrival::Pages(checkpoint, end)));
-            self.store.commit(batch)?;
-            if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
-                scoped.completeness = Completeness::Partial(end);
-            }
+            let later = self.store.commit_later(batch)?;
+            lock(&self.arriving_pages).insert(scope.clone(), Stored { later, end });
             return Ok((count, None));
         }
         let mut applied = match lock(&self.state).scopes.get(scope) {

@@ -113,6 +113,13 @@ pub struct Queued {
 }
 
 impl Queued {
+    /// Lets another thread begin with it, for a caller that has more to do before it waits.
+    pub fn start(&self) {
+        if let Some((shared, _)) = &self.work {
+            shared.queue.wake();
+        }
+    }
+
     /// Waits until the batch would survive a power loss.
     ///
     /// # Errors

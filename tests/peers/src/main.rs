@@ -27,6 +27,10 @@ use crate::arguments::Arguments;
 use crate::scenario::{Report, Scenario, Size};
 use crate::table::Table;
 
+/// As in the programs `wangge` and `wangge-relay`, whose parts this one plays.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Everything that can be measured. A new system adds its scenarios here.
 fn scenarios() -> Vec<Scenario> {
     let mut all = floor::scenarios();

@@ -158,6 +158,27 @@ impl Vault {
         result
     }
 
+    /// Queues `batch` and lets another thread begin with it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) fn commit_later(&self, batch: Batch) -> Result<Later, StoreError> {
+        let ring = self.ring();
+        let (sealed, fresh) = self.seal(&ring, batch)?;
+        let queued = self.store.queue(sealed);
+        let keys = Arc::clone(&self.keys);
+        match queued {
+            Ok(queued) => {
+                queued.start();
+                Ok(Later { queued: Some(queued), keys, fresh })
+            }
+            Err(error) => {
+                keys.settle(&fresh, false);
+                Err(error)
+            }
+        }
+    }
+
     /// Queues `batch`; `done` is called once it would survive a power loss, or has failed.
     pub fn commit_then(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
         let ring = self.ring();
@@ -462,6 +483,46 @@ impl Vault {
         let mut ring = self.keys.ring.write().unwrap_or_else(PoisonError::into_inner);
         ring.store.retain(|number, _| *number == newest);
         Ok(())
+    }
+}
+
+/// A batch on its way to the disk.
+#[must_use = "it is not durable before it was waited for"]
+pub(crate) struct Later {
+    queued: Option<wangge_store::Queued>,
+    keys: Arc<Keys>,
+    fresh: Vec<DocId>,
+}
+
+impl Later {
+    /// Waits until the batch would survive a power loss.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) fn wait(mut self) -> Result<(), StoreError> {
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let Some(queued) = self.queued.take() else { return Ok(()) };
+        let result = queued.wait();
+        self.keys.settle(&self.fresh, result.is_ok());
+        result
+    }
+}
+
+impl Drop for Later {
+    fn drop(&mut self) {
+        // What became of the keys must be known, whoever still asks for the data.
+        if let Err(error) = self.settle() {
+            tracing::error!(%error, "what nobody waited for could not be stored");
+        }
+    }
+}
+
+impl std::fmt::Debug for Later {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Later").field("documents", &self.fresh.len()).finish_non_exhaustive()
     }
 }
 
