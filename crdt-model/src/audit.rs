@@ -37,6 +37,7 @@ const KNOWN: &[(What, &str, &str)] = &[
     (What::REPORT_READ, "report-read", "查看密封举报"),
     (What::PIN, "pin", "口令变更"),
     (What::BACKUP, "backup", "备份与恢复"),
+    (What::REPAIR, "repair", "数据修复"),
 ];
 
 #[allow(missing_docs, reason = "the table above names each in both languages")]
@@ -59,6 +60,7 @@ impl What {
     pub const REPORT_READ: Self = Self(16);
     pub const PIN: Self = Self(17);
     pub const BACKUP: Self = Self(18);
+    pub const REPAIR: Self = Self(19);
 }
 
 impl What {

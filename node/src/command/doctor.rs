@@ -25,7 +25,8 @@ pub struct DoctorArgs {
 /// # Errors
 /// If the store takes no writes; damage is part of the answer.
 pub fn execute(replica: &Replica, args: &DoctorArgs) -> Result<Answer, CommandError> {
-    let checkup = if args.repair { replica.mend()? } else { replica.examine()? };
+    let mut checkup = if args.repair { replica.mend()? } else { replica.examine()? };
+    checkup.findings.extend(replica.take_salvaged());
     Ok(answer(&checkup))
 }
 

@@ -4,9 +4,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+
+use wangge_model::session::Traffic;
 
 use super::drive::drive;
 use super::endpoint::{Dialler, peer_of};
@@ -120,20 +123,30 @@ async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) -> 
     };
     let mut gone = None;
     loop {
-        let began = tokio::time::Instant::now();
-        tokio::select! {
+        let met = AtomicBool::new(false);
+        let lost_line = tokio::select! {
             () = &mut stop => break,
-            ended = live(&dialler, &replica) => match ended {
-                Ok(()) => tracing::info!("the session with the relay ended"),
+            ended = live(&dialler, &replica, &met) => match ended {
+                Ok(()) => {
+                    tracing::info!("the session with the relay ended");
+                    true
+                }
                 Err(error @ NetError::Replica(ReplicaError::Wiped { .. })) => {
                     gone = Some(error);
                     break;
                 }
-                Err(error) => tracing::info!(error = error.in_english(), "the session with the relay ended"),
+                Err(error) => {
+                    tracing::info!(error = error.in_english(), "the session with the relay ended");
+                    matches!(error, NetError::Broken { .. })
+                }
             },
-        }
-        // A session that lasted was no failure.
-        wait = if began.elapsed() > BACKOFF_MAX { BACKOFF_MIN } else { (wait * 2).min(BACKOFF_MAX) };
+        };
+        // A relay that answered and whose line broke is most likely there: on a patchy signal one must not
+        // wait minutes after each break. A session that one side ended would end again.
+        wait = match met.into_inner() && lost_line {
+            true => BACKOFF_MIN,
+            false => (wait * 2).min(BACKOFF_MAX),
+        };
         tokio::select! {
             () = &mut stop => break,
             () = tokio::time::sleep(jittered(wait, replica.world().as_ref())) => {}
@@ -149,14 +162,17 @@ fn jittered(wait: Duration, world: &dyn World) -> Duration {
     wait / 2 + wait / 2 * u32::from(random) / u32::from(u16::MAX)
 }
 
-async fn live(dialler: &Dialler, replica: &Arc<Replica>) -> Result<(), NetError> {
+/// One session with the relay, to its end; sets `met` once the relay has said hello.
+async fn live(dialler: &Dialler, replica: &Arc<Replica>, met: &AtomicBool) -> Result<(), NetError> {
     let profile = replica.profile();
     let connection = dialler.dial(profile.address()).await?.connection;
     let broken = |reason: String| NetError::Broken { reason };
     let (send, recv) = connection.open_bi().await.map_err(|e| broken(e.to_string()))?;
     let peer = peer_of(&connection).unwrap_or(profile.centre());
     let purpose = Purpose { peer, dialler: true, once: false, only: None, gate: None };
-    let ended = drive(replica, purpose, None, &connection, send, recv, None).await;
+    // Something came back: the hello goes before everything else.
+    let progress = |traffic: Traffic| met.store(traffic.round_trips > 0, Ordering::Relaxed);
+    let ended = drive(replica, purpose, None, &connection, send, recv, Some(&progress)).await;
     connection.close(quinn::VarInt::from_u32(0), b"");
     ended.map(|_| ())
 }

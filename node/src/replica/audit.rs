@@ -3,11 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use wangge_model::audit::{EMPTY, Entry, Link, Source};
+use wangge_model::audit::{EMPTY, Entry, Link, Source, What};
 use wangge_model::identity::{DocId, Hash};
 use wangge_model::sealed::Message;
 use wangge_store::Batch;
 
+use super::doctor::Outcome;
 use super::{Replica, ReplicaError, encode, keys, lock};
 use crate::text::scrub;
 
@@ -181,6 +182,28 @@ impl Replica {
             Some(_) => {}
         }
         Ok(())
+    }
+
+    /// Signs the end of the centre's chain anew, where the record of it does not open and the chain holds. The
+    /// chain itself says that this was done.
+    pub(super) fn end_audit_anew(&self, batch: &mut Batch) -> Result<Outcome, ReplicaError> {
+        let _turn = lock(&self.sealing);
+        let (mut len, mut head) = (0, EMPTY);
+        for entry in self.store.scan(keys::AUDIT) {
+            let Ok((_, value)) = entry else { return Ok(Outcome::Lost) };
+            match postcard::from_bytes::<Link>(&value) {
+                Ok(link) if link.seq == len + 1 && link.follows(len, &head) => {
+                    (len, head) = (link.seq, link.head);
+                }
+                _ => return Ok(Outcome::Lost),
+            }
+        }
+        let entry = Entry::new(What::REPAIR).because("the record of the audit's end did not open");
+        let entry = Entry { at_ms: self.now_ms(), ..entry.detail(&format!("made anew after entry {len}")) };
+        let link = Link::new(len + 1, &head, self.now_ms(), Source::Relay, entry);
+        batch.put(keys::audit(link.seq), encode(&link));
+        batch.put(keys::AUDIT_END, encode(&self.signed_end(link.seq, link.head)));
+        Ok(Outcome::Repaired)
     }
 
     /// The number of the next exported ledger: the device, and how many it has exported.

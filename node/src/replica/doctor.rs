@@ -10,7 +10,6 @@ use wangge_model::document::{Document, stored_origins};
 use wangge_model::identity::{DocId, LogId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{EMPTY_HEAD, Tip, next_head, verify_head};
-use wangge_model::materialise::Applied;
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
 use wangge_store::Batch;
@@ -33,6 +32,8 @@ pub enum Trouble {
     Profile,
     /// A transaction is missing or not what its author signed.
     Transaction,
+    /// Transactions that were cut off with a damaged one wait for what a peer delivers.
+    Aside,
     /// The end of a log is not that of its transactions.
     LogEnd,
     /// What is held in memory differs from the disk.
@@ -190,7 +191,7 @@ impl Replica {
     }
 
     fn examine_scope(&self, scope: &Scope, checkup: &mut Checkup) {
-        let (tips, durable, applied, voids, secret) = {
+        let (tips, durable, applied, voids, secret, aside) = {
             let state = lock(&self.state);
             let Some(scoped) = state.scopes.get(scope) else { return };
             let voids: BTreeSet<(LogId, u64)> = scoped.voids.keys().copied().collect();
@@ -200,6 +201,7 @@ impl Replica {
                 scoped.applied.clone(),
                 voids,
                 scoped.secret.clone(),
+                scoped.aside.clone(),
             )
         };
         let mut expected = Expected::new();
@@ -237,6 +239,11 @@ impl Replica {
                     expected.entry((kind, doc)).or_default().push((named, seq));
                 }
             }
+        }
+        for log in aside {
+            let next = tips.get(&log).map_or(0, |tip| tip.len) + 1;
+            let reason = "what was cut off with a damaged transaction is kept until a peer delivers that one";
+            checkup.note(Finding::new(Trouble::Aside, reason).within(scope).at(log, next));
         }
         self.examine_documents(scope, &expected, checkup);
         self.examine_views(scope, checkup);
@@ -404,29 +411,5 @@ impl Replica {
                 checkup.note(Finding::new(Trouble::Record, format!("{name}: {error}")));
             }
         }
-    }
-
-    /// Whether a scope's applied positions can be made anew from what is stored: those of the checkpoint it
-    /// began from. `None` if that is not kept.
-    pub(super) fn beginning(&self, scope: &Scope, tips: &BTreeMap<LogId, Tip>) -> Option<Applied> {
-        let mut applied = Applied::default();
-        if tips.values().all(|tip| tip.floor == 0) {
-            return Some(applied);
-        }
-        let checkpoint = self.kept_checkpoint(scope)?;
-        for (log, tip) in tips.iter().filter(|(_, tip)| tip.floor > 0) {
-            let entry = checkpoint.logs.iter().find(|entry| entry.log == *log)?;
-            if entry.tip.len != tip.floor {
-                return None;
-            }
-            let state = wangge_model::materialise::AppliedLog {
-                len: entry.tip.len,
-                lamport: entry.tip.lamport,
-                actor: entry.actor,
-                ..Default::default()
-            };
-            applied.0.insert(*log, state);
-        }
-        Some(applied)
     }
 }

@@ -170,6 +170,9 @@ impl Replica {
                             forked.push(checked.log);
                         }
                         append(scope, scoped, checked, erased, &mut batch, &mut news);
+                        if scoped.aside.contains(&log) {
+                            self.take_from_aside(scope, scoped, &log, &mut batch, &mut news)?;
+                        }
                     }
                     Ok(Outcome::Rename { append: checked, .. }) if !may_rename => {
                         let transactions = checked.records.into_iter().map(|r| r.transaction).collect();

@@ -8,6 +8,8 @@ use wangge_model::transaction::ScopeSecret;
 
 /// Who this replica is.
 pub(crate) const PROFILE: &[u8] = b"mprofile";
+/// The same once more, should the first not open.
+pub(crate) const PROFILE_COPY: &[u8] = b"mprofile-copy";
 /// Scopes that were taken away and whose records are being destroyed.
 pub(crate) const LEAVING: &[u8] = b"mleaving";
 
@@ -35,6 +37,15 @@ pub(crate) fn tips(scope: &Scope) -> Vec<u8> {
     scoped(b'T', scope)
 }
 
+/// Ends of the logs of all scopes.
+pub(crate) const TIPS: &[u8] = b"T";
+
+/// The scope of a scoped record's key.
+pub(crate) fn scope_of(key: &[u8]) -> Option<Scope> {
+    let name = key.get(1..)?.split(|byte| *byte == 0).next()?;
+    std::str::from_utf8(name).ok()?.parse().ok()
+}
+
 /// The end of one log.
 pub(crate) fn tip(scope: &Scope, log: &LogId) -> Vec<u8> {
     logged(b'T', scope, log)
@@ -48,6 +59,21 @@ pub(crate) fn record(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
 /// Transactions of one log.
 pub(crate) fn records(scope: &Scope, log: &LogId) -> Vec<u8> {
     logged(b'L', scope, log)
+}
+
+/// Transactions of one log after a damaged one, put aside until a peer delivers what is missing.
+pub(crate) fn asides(scope: &Scope, log: &LogId) -> Vec<u8> {
+    logged(b'l', scope, log)
+}
+
+/// One of them.
+pub(crate) fn aside(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
+    positioned(b'l', scope, log, seq)
+}
+
+/// Those of all logs of a scope.
+pub(crate) fn all_asides(scope: &Scope) -> Vec<u8> {
+    scoped(b'l', scope)
 }
 
 /// Transactions of all logs of a scope.
@@ -214,7 +240,7 @@ pub(crate) fn natural(scope: &Scope, secret: &ScopeSecret, kind: Kind, number: &
 
 /// All records of a scope, by their beginnings.
 pub(crate) fn all_of(scope: &Scope) -> Vec<Vec<u8>> {
-    b"TLASKXEVOBbDWYyN".iter().map(|tag| scoped(*tag, scope)).collect()
+    b"TLlASKXEVOBbDWYyN".iter().map(|tag| scoped(*tag, scope)).collect()
 }
 
 /// What a peer has of a scope.

@@ -12,7 +12,8 @@ use wangge_model::identity::{DocId, Scope};
 use wangge_model::wipe::{SignedOrder, SignedReceipt, WipeError};
 use wangge_store::Batch;
 
-use super::{Replica, ReplicaError, encode, keys, lock};
+use super::salvage::Reader;
+use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
 
 /// Records that are deleted in one batch.
 const DELETED_MAX: usize = 4_096;
@@ -50,7 +51,7 @@ impl Replica {
         }
         profile.set_grant(grant);
         let mut batch = Batch::new();
-        batch.put(keys::PROFILE, encode(&profile));
+        put_profile(&profile, &mut batch);
         if !lost.is_empty() {
             batch.put(keys::LEAVING, encode(&lost));
         }
@@ -62,9 +63,12 @@ impl Replica {
 
     /// Destroys what is left of scopes that were taken away.
     pub(super) fn leave(&self) -> Result<(), ReplicaError> {
-        let Some(bytes) = self.store.get(keys::LEAVING)? else { return Ok(()) };
-        let damaged = || ReplicaError::Damaged { what: "leaving".to_owned(), dir: self.dir.clone() };
-        let lost: Vec<Scope> = postcard::from_bytes(&bytes).map_err(|_| damaged())?;
+        let mut reader = Reader::new(&self.store);
+        let lost: Vec<Scope> = match reader.read(keys::LEAVING)? {
+            Some(lost) => lost,
+            None if reader.missed(keys::LEAVING) => self.not_granted()?,
+            None => return Ok(()),
+        };
         for scope in &lost {
             if self.store.get(&keys::tip(scope, &self.own_log(scope)))?.is_some() {
                 // If it is given back some day, no position may be issued twice.
@@ -76,6 +80,17 @@ impl Replica {
         let mut batch = Batch::new();
         batch.delete(keys::LEAVING);
         Ok(self.store.commit(batch)?)
+    }
+
+    /// Scopes of which something is stored and that the grant, stored with the note of what to destroy, does
+    /// not name.
+    fn not_granted(&self) -> Result<Vec<Scope>, ReplicaError> {
+        let granted = self.profile().scopes();
+        let mut found = BTreeSet::new();
+        for key in self.store.scan_keys(keys::TIPS) {
+            found.extend(keys::scope_of(&key?));
+        }
+        Ok(found.into_iter().filter(|scope| !granted.contains(scope)).collect())
     }
 
     /// Destroys all that is held of a scope: its records, then the keys of its documents.

@@ -3,20 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wangge_model::checkpoint::Checkpoint;
-use wangge_model::clock::Clock;
-use wangge_model::document::Document;
+use wangge_model::clock::{Clock, Extent};
+use wangge_model::document::{Document, VIEW_FORMAT};
 use wangge_model::identity::{DocId, LogId, Scope};
-use wangge_model::log::{EMPTY_HEAD, Tip};
-use wangge_model::wire::{CheckpointStart, decode_page};
+use wangge_model::log::{EMPTY_HEAD, Tip, next_head};
+use wangge_model::wire::decode_page;
 use wangge_store::Batch;
 
 use super::apply::put_all;
 use super::doctor::{Checkup, Finding, Outcome, Trouble};
 use super::pages::Page;
+use super::salvage::{beginning, kept_checkpoint, restore_record};
 use super::scope::{ScopeState, extent_of};
 use super::vault::decode_record;
-use super::{Replica, ReplicaError, encode, keys, lock};
+use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
 
 /// The position before the first whose transaction is held under this log's name.
 pub(super) fn base_of(tip: &Tip) -> u64 {
@@ -25,7 +25,7 @@ pub(super) fn base_of(tip: &Tip) -> u64 {
 
 /// Whether a record of the store is examined as what it is, not only for whether it opens.
 pub(super) fn is_examined(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'D' | b'W' | b'L' | b'T' | b'k')) || key == b"g"
+    matches!(key.first(), Some(b'D' | b'W' | b'L' | b'T' | b'k' | b'g'))
 }
 
 impl Replica {
@@ -72,6 +72,11 @@ impl Replica {
         let logs = [Trouble::Transaction, Trouble::LogEnd, Trouble::Clock];
         let own = self.own_log(scope);
         let mut cut_own = false;
+        for finding in findings.iter_mut().filter(|finding| finding.what == Trouble::Aside) {
+            if let Some(log) = finding.log {
+                finding.outcome = self.settle_aside(scope, &log)?;
+            }
+        }
         for finding in findings.iter_mut().filter(|finding| logs.contains(&finding.what)) {
             let (Some(log), Some(seq)) = (finding.log, finding.seq) else { continue };
             finding.outcome = self.cut(scope, &log, seq)?;
@@ -107,10 +112,16 @@ impl Replica {
                 }
                 _ => return Ok(Outcome::Lost),
             }
-        } else if holders.iter().any(|clock| clock.len_of(log) >= tip.len) {
+        } else if self.is_centre() || holders.iter().any(|clock| clock.len_of(log) >= tip.len) {
+            // What the centre had, those have who wrote it, and who got it from there.
             let Some(end) = self.signed_until(scope, log, seq - 1, &tip)? else { return Ok(Outcome::Lost) };
             for seq in end.len + 1..=tip.len {
-                batch.delete(keys::record(scope, log, seq));
+                let key = keys::record(scope, log, seq);
+                // The peer may be lost before it delivers: what is whole is kept until it has.
+                if let Ok(Some(record)) = self.store.get(&key) {
+                    batch.put(keys::aside(scope, log, seq), record);
+                }
+                batch.delete(key);
             }
             match end.len {
                 0 => batch.delete(keys::tip(scope, log)),
@@ -125,9 +136,82 @@ impl Replica {
         Ok(outcome)
     }
 
+    /// Takes back what was put aside of a log, as far as it follows by now.
+    fn settle_aside(&self, scope: &Scope, log: &LogId) -> Result<Outcome, ReplicaError> {
+        let _turn = lock(&self.documents);
+        let mut batch = Batch::new();
+        let mut news = Vec::new();
+        let mut state = lock(&self.state);
+        let Some(scoped) = state.scopes.get_mut(scope) else { return Ok(Outcome::Repaired) };
+        self.take_from_aside(scope, scoped, log, &mut batch, &mut news)?;
+        let outcome = if scoped.aside.contains(log) { Outcome::Asked } else { Outcome::Repaired };
+        self.store.commit(batch)?;
+        drop(state);
+        for (log, extent) in news {
+            self.note_durable(scope, log, extent);
+        }
+        Ok(outcome)
+    }
+
+    /// Continues a log with what was put aside of it, as far as that follows what is held; what a peer has
+    /// delivered meanwhile is let go.
+    pub(super) fn take_from_aside(
+        &self,
+        scope: &Scope,
+        scoped: &mut ScopeState,
+        log: &LogId,
+        batch: &mut Batch,
+        news: &mut Vec<(LogId, Extent)>,
+    ) -> Result<(), ReplicaError> {
+        let Some(mut tip) = scoped.tips.get(log).cloned() else { return Ok(()) };
+        let (delivered, mut next, mut head) = (tip.len, tip.len + 1, tip.head);
+        let mut waiting: Vec<(Vec<u8>, u64, Vec<u8>)> = Vec::new();
+        let mut left = false;
+        let prefix = keys::asides(scope, log);
+        for key in self.store.scan_keys(&prefix) {
+            let key = key?;
+            let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
+            if seq <= delivered {
+                batch.delete(key);
+                continue;
+            }
+            let bytes = self.store.get(&key).ok().flatten().filter(|_| seq == next);
+            let Some((bytes, record)) = bytes.and_then(|b| decode_record(&b).map(|record| (b, record)))
+            else {
+                left = true;
+                break;
+            };
+            let follows = next_head(&head, &record.transaction.hash(&scoped.secret));
+            if follows != record.head {
+                // Another branch.
+                left = true;
+                break;
+            }
+            (head, next) = (follows, seq + 1);
+            waiting.push((key, seq, bytes));
+            if record.signature.is_some() {
+                tip = Tip { len: seq, head, lamport: record.transaction.lamport, ..tip };
+                for (key, seq, bytes) in waiting.drain(..) {
+                    batch.delete(key);
+                    batch.put(keys::record(scope, log, seq), bytes);
+                }
+            }
+        }
+        if !left && waiting.is_empty() {
+            scoped.aside.remove(log);
+        }
+        if tip.len > delivered {
+            tracing::info!(%scope, %log, from = delivered, to = tip.len, "what was put aside follows again");
+            batch.put(keys::tip(scope, log), encode(&tip));
+            news.push((*log, extent_of(&tip)));
+            scoped.tips.insert(*log, tip);
+        }
+        Ok(())
+    }
+
     fn load_anew(&self, scopes: &mut BTreeMap<Scope, ScopeState>, scope: &Scope) -> Result<(), ReplicaError> {
         if let Some(scoped) = scopes.get_mut(scope) {
-            *scoped = ScopeState::load(&self.store, &self.dir, scope, scoped.secret.clone())?;
+            *scoped = ScopeState::load(&self.store, scope, scoped.secret.clone())?;
         }
         Ok(())
     }
@@ -153,7 +237,7 @@ impl Replica {
         if base == 0 {
             return Ok(Some(Tip { len: 0, head: EMPTY_HEAD, lamport: 0, ..tip.clone() }));
         }
-        let began = self.kept_checkpoint(scope).and_then(|checkpoint| {
+        let began = kept_checkpoint(&self.store, scope).and_then(|checkpoint| {
             checkpoint.logs.into_iter().find(|entry| entry.log == *log && entry.tip.len == base)
         });
         Ok(began.map(|entry| Tip { floor: tip.floor, identity: tip.identity.clone(), ..entry.tip }))
@@ -190,7 +274,7 @@ impl Replica {
         Ok(())
     }
 
-    fn make_anew(
+    pub(super) fn make_anew(
         &self,
         scope: &Scope,
         damaged: &BTreeSet<DocId>,
@@ -208,7 +292,7 @@ impl Replica {
             return Ok(Outcome::Asked);
         }
         let in_pages = tips.values().any(|tip| tip.floor > 0);
-        let Some(applied) = self.beginning(scope, &tips) else { return Ok(Outcome::Lost) };
+        let Some(applied) = beginning(&self.store, scope, tips.iter()) else { return Ok(Outcome::Lost) };
         let mut found = Vec::new();
         if in_pages && !self.kept_documents(scope, &secret, damaged, &mut found) {
             return Ok(Outcome::Lost);
@@ -248,13 +332,6 @@ impl Replica {
                 Ok(Outcome::Found)
             }
         }
-    }
-
-    /// The signed start of the checkpoint that a scope began from.
-    pub(super) fn kept_checkpoint(&self, scope: &Scope) -> Option<Checkpoint> {
-        let start = self.store.get(&keys::kept_start(scope)).ok()??;
-        let start: CheckpointStart = postcard::from_bytes(&start).ok()?;
-        postcard::from_bytes(&start.bytes).ok()
     }
 
     /// What the kept pages have of some documents. Whether all pages could be read.
@@ -326,14 +403,17 @@ impl Replica {
         for finding in findings.iter_mut() {
             finding.outcome = match finding.what {
                 Trouble::Profile => {
-                    batch.put(keys::PROFILE, encode(&self.profile()));
+                    put_profile(&self.profile(), &mut batch);
                     Outcome::Repaired
                 }
-                Trouble::Key => Outcome::Repaired,
+                Trouble::Key => {
+                    self.store.mend_general()?;
+                    Outcome::Repaired
+                }
                 Trouble::Record => {
                     let key = finding.reason.split_once(": ").and_then(|(name, _)| unreadable.get(name));
                     match key {
-                        Some(key) => self.mend_record(key, &mut batch, &mut replayed),
+                        Some(key) => self.mend_record(key, &mut batch, &mut replayed)?,
                         None => Outcome::Lost,
                     }
                 }
@@ -345,29 +425,87 @@ impl Replica {
             self.make_anew(&scope, &BTreeSet::new(), true)?;
             self.index_anew(&scope)?;
         }
+        let mut audits = findings.iter_mut().filter(|finding| finding.what == Trouble::Audit).peekable();
+        if audits.peek().is_some() && self.verify_audit().is_ok_and(|report| report.broken.is_empty()) {
+            // Only its end was unreadable.
+            audits.for_each(|finding| finding.outcome = Outcome::Repaired);
+        }
         Ok(())
     }
 
     /// What to do about a record that does not open.
-    fn mend_record(&self, key: &[u8], batch: &mut Batch, replayed: &mut BTreeSet<Scope>) -> Outcome {
-        let scope = || {
-            let name = key.get(1..)?.split(|byte| *byte == 0).next()?;
-            std::str::from_utf8(name).ok()?.parse::<Scope>().ok()
-        };
-        match (key.first(), scope()) {
-            // Peers tell again what they have.
-            (Some(b'P'), _) => {
+    fn mend_record(
+        &self,
+        key: &[u8],
+        batch: &mut Batch,
+        replayed: &mut BTreeSet<Scope>,
+    ) -> Result<Outcome, ReplicaError> {
+        let scope = keys::scope_of(key);
+        match (key.first(), scope) {
+            _ if key == keys::PROFILE_COPY => batch.put(key, encode(&self.profile())),
+            _ if key == keys::VIEW_FORMAT => batch.put(key, encode(&VIEW_FORMAT)),
+            _ if key == keys::AUDIT_END => return self.end_audit_anew(batch),
+            _ if key == keys::SEALING => return self.find_series(batch),
+            _ if key == keys::EXPORTS => {
+                // Ledgers are counted from one again.
                 batch.delete(key);
-                Outcome::Repaired
+                return Ok(Outcome::Lost);
+            }
+            // Peers tell again what they have.
+            (Some(b'P'), _) => batch.delete(key),
+            // Whoever sealed them keeps them until the centre has them.
+            (Some(b'C'), _) => {
+                batch.delete(key);
+                return Ok(Outcome::Asked);
+            }
+            (Some(b'H'), _) => match key.get(1..).and_then(DocId::from_slice) {
+                Some(doc) => self.find_home(&doc, batch)?,
+                None => batch.delete(key),
+            },
+            // The order stands in `street` and is carried out once more.
+            (Some(b'e'), _) => {
+                batch.delete(key);
+                self.orders_due.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+            // That it is there says all.
+            (Some(b'E'), Some(_)) => batch.put(key, Vec::new()),
+            (Some(b'b'), Some(_)) => batch.put(key, [1]),
+            // A peer delivers it, or nobody.
+            (Some(b'l'), Some(_)) => {
+                batch.delete(key);
+                return Ok(Outcome::Asked);
+            }
+            // Kept for others, who begin at the centre then.
+            (Some(b'Y' | b'y'), Some(scope)) => self.drop_kept_pages(&scope, batch)?,
+            (Some(b'A' | b'S' | b'K'), Some(scope)) => {
+                let state = lock(&self.state);
+                let Some(scoped) = state.scopes.get(&scope) else { return Ok(Outcome::Lost) };
+                return Ok(restore_record(&scope, scoped, key, batch).1);
             }
             // Follows from the relay's verdicts in its own log, and from documents.
-            (Some(b'O' | b'X' | b'V' | b'N'), Some(scope)) => {
+            (Some(b'O' | b'X' | b'V' | b'N' | b'B'), Some(scope)) => {
                 batch.delete(key);
                 replayed.insert(scope);
-                Outcome::Repaired
             }
-            _ => Outcome::Lost,
+            (Some(b'z'), _) => return self.end_series_anew(key, batch),
+            _ => return Ok(Outcome::Lost),
         }
+        Ok(Outcome::Repaired)
+    }
+
+    /// Notes again in which scope a document lives.
+    fn find_home(&self, doc: &DocId, batch: &mut Batch) -> Result<(), ReplicaError> {
+        for scope in self.scopes() {
+            for spec in wangge_model::schema::kinds() {
+                let place = keys::document(&scope, spec.kind, doc);
+                if self.store.scan_keys(&place).next().is_some() {
+                    batch.put(keys::home(doc), scope.to_string().into_bytes());
+                    return Ok(());
+                }
+            }
+        }
+        batch.delete(keys::home(doc));
+        Ok(())
     }
 
     /// Writes what finds documents by natural keys anew.

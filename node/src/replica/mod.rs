@@ -22,6 +22,7 @@ mod pages;
 mod profile;
 mod recent;
 mod roster;
+mod salvage;
 mod scope;
 mod sealed;
 mod search;
@@ -107,6 +108,8 @@ pub struct Replica {
     arriving_pages: Mutex<BTreeMap<Scope, pages::Stored>>,
     /// Audit entries and sealed cells are written one at a time.
     sealing: Mutex<()>,
+    /// What was damaged when it was opened.
+    salvaged: Mutex<Vec<Finding>>,
     /// Told when there are sealed cells to send or to open.
     sealed: tokio::sync::watch::Sender<u64>,
 }
@@ -247,6 +250,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Who this replica is, twice: without it nothing else is worth anything.
+fn put_profile(profile: &Profile, batch: &mut Batch) {
+    batch.put(keys::PROFILE, encode(profile));
+    batch.put(keys::PROFILE_COPY, encode(profile));
+}
+
+fn read_profile(vault: &Vault, dir: &Path, key: &[u8]) -> Result<Option<Profile>, ReplicaError> {
+    let Some(bytes) = vault.get(key)? else { return Ok(None) };
+    let damaged = || ReplicaError::Damaged { what: "profile".to_owned(), dir: dir.to_owned() };
+    let (version, _): (u32, _) = postcard::take_from_bytes(&bytes).map_err(|_| damaged())?;
+    if version > STORE_VERSION {
+        return Err(ReplicaError::Newer { dir: dir.to_owned(), found: version });
+    }
+    postcard::from_bytes(&bytes).map(Some).map_err(|_| damaged())
+}
+
 /// A simulated disk needs a key that does not lie in a file.
 fn simulated(options: &wangge_store::Options, access: Access) -> Access {
     match options.disk {
@@ -274,9 +293,9 @@ impl Replica {
         }
         let vault = Vault::create(dir, store, Arc::clone(&world), profile.replica().0, &access)?;
         let mut batch = Batch::new();
-        batch.put(keys::PROFILE, encode(&profile));
+        put_profile(&profile, &mut batch);
         vault.commit(batch)?;
-        let replica = Self::start(dir, world, vault, profile)?;
+        let replica = Self::start(dir, world, vault, profile, Vec::new())?;
         replica.note_recovery(&replica.profile())?;
         Ok(replica)
     }
@@ -324,14 +343,28 @@ impl Replica {
             Err(VaultError::Empty { .. }) => return Err(nothing()),
             other => other?,
         };
-        let Some(bytes) = vault.get(keys::PROFILE)? else { return Err(nothing()) };
-        let damaged = || ReplicaError::Damaged { what: "profile".to_owned(), dir: dir.to_owned() };
-        let (version, _): (u32, _) = postcard::take_from_bytes(&bytes).map_err(|_| damaged())?;
-        if version > STORE_VERSION {
-            return Err(ReplicaError::Newer { dir: dir.to_owned(), found: version });
+        let mut salvaged: Vec<Finding> = Vec::new();
+        if vault.mend_general()? {
+            let reason = "one copy of the general key did not open";
+            salvaged.push(Finding { outcome: Outcome::Repaired, ..Finding::new(Trouble::Key, reason) });
         }
-        let profile: Profile = postcard::from_bytes(&bytes).map_err(|_| damaged())?;
-        Self::start(dir, world, vault, profile)
+        let profile = match read_profile(&vault, dir, keys::PROFILE) {
+            Ok(profile) => profile,
+            Err(error @ ReplicaError::Newer { .. }) => return Err(error),
+            Err(error) => {
+                let Ok(Some(profile)) = read_profile(&vault, dir, keys::PROFILE_COPY) else {
+                    return Err(error);
+                };
+                let mut batch = Batch::new();
+                put_profile(&profile, &mut batch);
+                vault.commit(batch)?;
+                let finding = Finding::new(Trouble::Profile, error.to_string());
+                salvaged.push(Finding { outcome: Outcome::Repaired, ..finding });
+                Some(profile)
+            }
+        };
+        let Some(profile) = profile else { return Err(nothing()) };
+        Self::start(dir, world, vault, profile, salvaged)
     }
 
     fn start(
@@ -339,6 +372,7 @@ impl Replica {
         world: Arc<dyn World>,
         store: Vault,
         profile: Profile,
+        salvaged: Vec<Finding>,
     ) -> Result<Self, ReplicaError> {
         let is_centre = profile.replica() == profile.centre();
         let replica = Self {
@@ -359,6 +393,7 @@ impl Replica {
             is_centre,
             arriving_pages: Mutex::default(),
             sealing: Mutex::new(()),
+            salvaged: Mutex::new(salvaged),
             sealed: tokio::sync::watch::Sender::new(0),
         };
         for key in replica.store.scan_keys(keys::ERASED) {
@@ -367,6 +402,7 @@ impl Replica {
         }
         replica.leave()?;
         replica.load_scopes()?;
+        replica.salvage()?;
         replica.renew_views()?;
         Ok(replica)
     }
@@ -380,7 +416,7 @@ impl Replica {
         for scope in profile.scopes() {
             let Some(secret) = secrets.get(&scope) else { continue };
             if let Entry::Vacant(vacant) = state.scopes.entry(scope) {
-                let loaded = ScopeState::load(&self.store, &self.dir, vacant.key(), secret.clone())?;
+                let loaded = ScopeState::load(&self.store, vacant.key(), secret.clone())?;
                 vacant.insert(loaded);
             }
         }
@@ -401,12 +437,12 @@ impl Replica {
         let mut mended = BTreeMap::new();
         for (scope, scoped) in &state.scopes {
             let secret = scoped.secret.clone();
-            let found = ScopeState::load(&self.store, &self.dir, scope, secret.clone())?;
+            let found = ScopeState::load(&self.store, scope, secret.clone())?;
             let batch = scope::mend(&self.store, scope, &found.tips)?;
             if !batch.is_empty() {
                 self.store.commit(batch).map_err(refused)?;
             }
-            mended.insert(scope.clone(), ScopeState::load(&self.store, &self.dir, scope, secret)?);
+            mended.insert(scope.clone(), ScopeState::load(&self.store, scope, secret)?);
         }
         state.scopes = mended;
         state.failed = None;
@@ -455,7 +491,7 @@ impl Replica {
     /// If it cannot be stored.
     pub fn set_profile(&self, profile: Profile) -> Result<(), ReplicaError> {
         let mut batch = Batch::new();
-        batch.put(keys::PROFILE, encode(&profile));
+        put_profile(&profile, &mut batch);
         self.store.commit(batch)?;
         self.keep_profile(profile)
     }

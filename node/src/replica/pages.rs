@@ -250,8 +250,8 @@ impl Replica {
             lock(&self.arriving_pages).insert(scope.clone(), Stored { later, end });
             return Ok((count, None));
         }
-        let mut applied = match lock(&self.state).scopes.get(scope) {
-            Some(scoped) => scoped.applied.clone(),
+        let (mut applied, held) = match lock(&self.state).scopes.get(scope) {
+            Some(scoped) => (scoped.applied.clone(), scoped.tips.clone()),
             None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
         };
         let mut clock = Clock::default();
@@ -268,6 +268,10 @@ impl Replica {
                 ended: None,
             };
             applied.0.insert(entry.log, state);
+            if held.get(&entry.log).is_some_and(|tip| tip.len >= entry.tip.len) {
+                // The pages came once more, to make documents anew: the logs are here.
+                continue;
+            }
             batch.put(keys::tip(scope, &entry.log), encode(&entry.tip));
             ends.push((entry.log, entry.tip.clone()));
         }

@@ -1,7 +1,6 @@
 //! What is kept in memory of one scope: the ends of its logs. Documents stay in the store.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +15,9 @@ use wangge_model::transaction::ScopeSecret;
 use wangge_model::verdict::VoidReason;
 use wangge_store::{Batch, StoreError};
 
+use super::keys;
+use super::salvage::{Reader, beginning};
 use super::vault::{Vault, decode_record};
-
-use super::{ReplicaError, keys};
 
 /// How the first pages of a scope are coming along.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,6 +47,10 @@ pub(super) struct ScopeState {
     pub(super) decided: BTreeMap<LogId, u64>,
     /// What of it is in a backup of the centre.
     pub(super) backed: BTreeMap<LogId, u64>,
+    /// Logs of which transactions were put aside until a peer delivers what precedes them.
+    pub(super) aside: BTreeSet<LogId>,
+    /// Keys of records that did not open.
+    pub(super) unread: Vec<Vec<u8>>,
 }
 
 pub(super) fn extent_of(tip: &Tip) -> Extent {
@@ -55,50 +58,69 @@ pub(super) fn extent_of(tip: &Tip) -> Extent {
 }
 
 impl ScopeState {
-    pub(super) fn load(
-        store: &Vault,
-        dir: &Path,
-        scope: &Scope,
-        secret: ScopeSecret,
-    ) -> Result<Self, ReplicaError> {
-        let damaged =
-            |what: &str| ReplicaError::Damaged { what: format!("{what} of {scope}"), dir: dir.to_owned() };
+    /// Reads what is stored of a scope. What does not open is made of other records or left out, and its key
+    /// noted in [`ScopeState::unread`].
+    pub(super) fn load(store: &Vault, scope: &Scope, secret: ScopeSecret) -> Result<Self, StoreError> {
+        let mut reader = Reader::new(store);
         let mut tips = BTreeMap::new();
         let prefix = keys::tips(scope);
-        for entry in store.scan(&prefix) {
-            let (key, value) = entry?;
-            let log = LogId::from_slice(&key[prefix.len()..]).ok_or_else(|| damaged("the end of a log"))?;
-            let tip: Tip = postcard::from_bytes(&value).map_err(|_| damaged("the end of a log"))?;
-            tips.insert(log, tip);
+        for key in store.scan_keys(&prefix) {
+            let key = key?;
+            let Some(log) = LogId::from_slice(&key[prefix.len()..]) else { continue };
+            let tip = match reader.read(&key)? {
+                Some(tip) => Some(tip),
+                None => reader.end_of_records(scope, &log)?,
+            };
+            if let Some(tip) = tip {
+                tips.insert(log, tip);
+            }
         }
         let durable = Clock(tips.iter().map(|(log, tip)| (*log, extent_of(tip))).collect());
-        let applied = read(store, &keys::applied(scope))?.map_err(|()| damaged("the applied positions"))?;
-        let reported = read(store, &keys::reported(scope))?.map_err(|()| damaged("the reported clock"))?;
-        let arrival: Option<Arrival> =
-            read(store, &keys::completeness(scope))?.map_err(|()| damaged("the completeness"))?;
+        let applied = reader.read(&keys::applied(scope))?;
+        let reported = reader.read(&keys::reported(scope))?;
+        let arrival = reader.read(&keys::completeness(scope))?;
+        let mut arrival = match arrival {
+            None if reader.missed(&keys::completeness(scope)) => {
+                reader.arrival(scope, &tips.values().collect::<Vec<_>>())
+            }
+            other => other.unwrap_or(Arrival::Nothing),
+        };
+        let applied = match applied {
+            None if reader.missed(&keys::applied(scope)) => {
+                beginning(store, scope, tips.iter()).unwrap_or_else(|| {
+                    // Pages say it again.
+                    arrival = Arrival::Nothing;
+                    Applied::default()
+                })
+            }
+            other => other.unwrap_or_default(),
+        };
         let (completeness, arriving) = match arrival {
-            None | Some(Arrival::Nothing) => (Completeness::Partial(None), None),
-            Some(Arrival::Pages(checkpoint, cursor)) => (Completeness::Partial(cursor), Some(checkpoint)),
-            Some(Arrival::Whole) => (Completeness::Whole, None),
+            Arrival::Nothing => (Completeness::Partial(None), None),
+            Arrival::Pages(checkpoint, cursor) => (Completeness::Partial(cursor), Some(checkpoint)),
+            Arrival::Whole => (Completeness::Whole, None),
         };
         let mut voids = BTreeMap::new();
         let prefix = keys::voids(scope);
-        for entry in store.scan(&prefix) {
-            let (key, value) = entry?;
-            if let Some((log, seq)) = position(&key[prefix.len()..])
-                && let Ok(reason) = postcard::from_bytes(&value)
-            {
+        for key in store.scan_keys(&prefix) {
+            let key = key?;
+            let Some((log, seq)) = position(&key[prefix.len()..]) else { continue };
+            if let Some(reason) = reader.read(&key)? {
                 voids.insert((log, seq), reason);
             }
         }
-        let backed = read(store, &keys::backed(scope))?.map_err(|()| damaged("the extent of the backup"))?;
+        let mut aside = BTreeSet::new();
+        let prefix = keys::all_asides(scope);
+        for key in store.scan_keys(&prefix) {
+            aside.extend(position(&key?[prefix.len()..]).map(|(log, _)| log));
+        }
+        let backed = reader.read(&keys::backed(scope))?;
         let mut decided = BTreeMap::new();
         let prefix = keys::decisions(scope);
-        for entry in store.scan(&prefix) {
-            let (key, value) = entry?;
-            if let Some(log) = LogId::from_slice(&key[prefix.len()..])
-                && let Ok(upto) = postcard::from_bytes(&value)
-            {
+        for key in store.scan_keys(&prefix) {
+            let key = key?;
+            let Some(log) = LogId::from_slice(&key[prefix.len()..]) else { continue };
+            if let Some(upto) = reader.read(&key)? {
                 decided.insert(log, upto);
             }
         }
@@ -106,14 +128,25 @@ impl ScopeState {
             secret,
             tips,
             durable,
-            applied: applied.unwrap_or_default(),
+            applied,
             reported: reported.unwrap_or_default(),
             completeness,
             arriving,
             voids,
             decided,
             backed: backed.unwrap_or_default(),
+            aside,
+            unread: reader.unread,
         })
+    }
+
+    /// How far the pages have come, as it is stored.
+    pub(super) fn arrival(&self) -> Arrival {
+        match (self.completeness, &self.arriving) {
+            (Completeness::Whole, _) => Arrival::Whole,
+            (Completeness::Partial(cursor), Some(checkpoint)) => Arrival::Pages(checkpoint.clone(), cursor),
+            (Completeness::Partial(_), None) => Arrival::Nothing,
+        }
     }
 }
 
@@ -163,15 +196,6 @@ pub(super) fn mend(store: &Vault, scope: &Scope, tips: &BTreeMap<LogId, Tip>) ->
 pub(super) fn position(bytes: &[u8]) -> Option<(LogId, u64)> {
     let seq: [u8; 8] = bytes.get(8..16)?.try_into().ok()?;
     Some((LogId::from_slice(bytes.get(..8)?)?, u64::from_be_bytes(seq)))
-}
-
-type Read<T> = Result<Result<Option<T>, ()>, StoreError>;
-
-fn read<T: for<'de> Deserialize<'de>>(store: &Vault, key: &[u8]) -> Read<T> {
-    Ok(match store.get(key)? {
-        None => Ok(None),
-        Some(bytes) => postcard::from_bytes(&bytes).map(Some).map_err(|_| ()),
-    })
 }
 
 /// What is held of a scope's logs, for the model's functions.

@@ -13,6 +13,7 @@ use wangge_model::sealed::{
 use wangge_store::Batch;
 
 use super::audit::{AuditBreak, AuditReport};
+use super::doctor::Outcome;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// Messages that wait at most for the centre's key: a device that never syncs must not fill its disk.
@@ -203,6 +204,55 @@ impl Replica {
             }
         };
         Ok(Series { replica, number })
+    }
+
+    /// Notes again in which series this replica seals, where the record of it does not open.
+    pub(super) fn find_series(&self, batch: &mut Batch) -> Result<Outcome, ReplicaError> {
+        let _turn = lock(&self.sealing);
+        let own = [keys::SEALED_ENDS, &self.profile().replica().0].concat();
+        let mut numbers = Vec::new();
+        for key in self.store.scan_keys(&own) {
+            let number = key?.get(33..41).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+            numbers.extend(number);
+        }
+        match numbers.as_slice() {
+            [number] => {
+                batch.put(keys::SEALING, encode(number));
+                Ok(Outcome::Repaired)
+            }
+            // The next cell begins another series.
+            [] => {
+                batch.delete(keys::SEALING);
+                Ok(Outcome::Repaired)
+            }
+            _ => Ok(Outcome::Lost),
+        }
+    }
+
+    /// Makes the end of this replica's own series anew from its cells: all that is left of them goes to the
+    /// centre once more, which knows what it has.
+    pub(super) fn end_series_anew(&self, key: &[u8], batch: &mut Batch) -> Result<Outcome, ReplicaError> {
+        let _turn = lock(&self.sealing);
+        let replica = key.get(1..33).and_then(ReplicaId::from_slice);
+        let number = key.get(33..41).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        let (Some(replica), Some(number)) = (replica, number) else { return Ok(Outcome::Lost) };
+        if replica != self.profile().replica() || self.is_centre() {
+            return Ok(Outcome::Lost);
+        }
+        let series = Series { replica, number };
+        let prefix = keys::cells(&series);
+        let (mut first, mut end) = (None, None);
+        for key in self.store.scan_keys(&prefix) {
+            let key = key?;
+            let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
+            let Ok(Some(held)) = self.held_cell(&series, seq) else { return Ok(Outcome::Lost) };
+            first.get_or_insert(seq);
+            end = Some(SealedEnd { len: seq, head: held.head, signature: None, done: 0, given: 0 });
+        }
+        let Some(mut end) = end else { return Ok(Outcome::Lost) };
+        end.done = first.unwrap_or(1) - 1;
+        batch.put(key, encode(&end));
+        Ok(Outcome::Repaired)
     }
 
     fn sealed_end(&self, series: &Series) -> Result<Option<SealedEnd>, ReplicaError> {

@@ -7,6 +7,7 @@ use wangge_model::schema::Kind;
 use wangge_model::wire::PageChange;
 use wangge_store::Batch;
 
+use super::doctor::{Finding, Outcome, Trouble};
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// Views that are made anew in one batch.
@@ -64,8 +65,14 @@ impl Replica {
     /// Makes all views anew if another version stored them in another form.
     pub(super) fn renew_views(&self) -> Result<(), ReplicaError> {
         let current = encode(&VIEW_FORMAT);
-        if self.store.get(keys::VIEW_FORMAT)?.as_ref() == Some(&current) {
-            return Ok(());
+        match self.store.get(keys::VIEW_FORMAT) {
+            Ok(format) if format.as_ref() == Some(&current) => return Ok(()),
+            Ok(_) => {}
+            // It says nothing of how the views are stored: they are made anew.
+            Err(error) => {
+                let finding = Finding::new(Trouble::Record, error.to_string());
+                lock(&self.salvaged).push(Finding { outcome: Outcome::Repaired, ..finding });
+            }
         }
         let _turn = lock(&self.documents);
         let mut batch = Batch::new();

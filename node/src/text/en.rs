@@ -195,6 +195,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
                 Trouble::Store => "the store's files",
                 Trouble::Profile => "the profile",
                 Trouble::Transaction => "transaction",
+                Trouble::Aside => "set aside",
                 Trouble::LogEnd => "end of log",
                 Trouble::Clock => "clock",
                 Trouble::Document => "document",

@@ -257,6 +257,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
                 Trouble::Store => "存储文件",
                 Trouble::Profile => "本机身份",
                 Trouble::Transaction => "操作日志",
+                Trouble::Aside => "等待补回的日志",
                 Trouble::LogEnd => "日志末尾",
                 Trouble::Clock => "日志进度",
                 Trouble::Document => "记录",

@@ -15,7 +15,7 @@ use wangge_store::{Batch, Store, StoreError};
 use super::keyfile::{Holder, KEY_FILE, KeyFile, Lock, PIN_CHARS_MAX, PIN_CHARS_MIN, Pin, discard};
 use super::keyring::{Documents, Ring};
 use super::seal::{Key, Nonces, Pair, PinCost, seal_to};
-use super::{GENERAL, Keys, Vault, WRAPS, generation_of, is_clear, lock, unwrap, wrap};
+use super::{GENERAL, GENERAL_COPY, Keys, Vault, WRAPS, generation_of, is_clear, lock, unwrap, wrap};
 use crate::replica::{ReplicaError, World};
 
 /// Holds the secret that the centre's answer to a recovery request is sealed to.
@@ -218,9 +218,12 @@ impl Vault {
             }
         };
         let ring = Ring { store: [(1, key)].into(), general };
-        let wrapped = wrap(&ring, GENERAL, &ring.general, &mut Nonces::draw(&*world)?);
+        let mut nonces = Nonces::draw(&*world)?;
         let mut batch = Batch::new();
-        batch.put(GENERAL, wrapped.ok_or(VaultError::Unreadable)?);
+        for place in [GENERAL, GENERAL_COPY] {
+            let wrapped = wrap(&ring, place, &ring.general, &mut nonces);
+            batch.put(place, wrapped.ok_or(VaultError::Unreadable)?);
+        }
         store.commit(batch)?;
         Ok(Self::assemble(dir, store, world, ring, opened))
     }
@@ -268,7 +271,8 @@ impl Vault {
         };
         let unfinished = keys.len() > 1;
         let mut ring = Ring { store: keys.into_iter().collect(), general: Key::of([0; 32]) };
-        ring.general = unwrap(&ring, GENERAL, &wrapped).ok_or(VaultError::Unreadable)?;
+        let copy = || Some(unwrap(&ring, GENERAL_COPY, &store.get(GENERAL_COPY).ok()??)).flatten();
+        ring.general = unwrap(&ring, GENERAL, &wrapped).or_else(copy).ok_or(VaultError::Unreadable)?;
         let vault = Self::assemble(dir, store, world, ring, opened);
         if unfinished {
             vault.rewrap()?;

@@ -39,6 +39,8 @@ use seal::{Key, Nonces};
 const WRAPS: u8 = b'k';
 /// Where the wrapped general key lies.
 const GENERAL: &[u8] = b"g";
+/// Where it lies once more: if neither opens, nothing does.
+const GENERAL_COPY: &[u8] = b"g2";
 /// Wraps that are rewritten in one batch.
 const REWRAP_BATCH: usize = 2_000;
 
@@ -82,7 +84,7 @@ fn under(key: &[u8]) -> Under {
         }
         // Pages hold many residents' data under the centre's signature: they go as a whole.
         Some(b'y') => Under::Own(pages_name(key)),
-        Some(b'L') => Under::Record,
+        Some(b'L' | b'l') => Under::Record,
         _ => Under::General,
     }
 }
@@ -419,6 +421,34 @@ impl Vault {
         Ok(broken)
     }
 
+    /// Writes the general key anew where one of its copies does not open. Whether one did not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) fn mend_general(&self) -> Result<bool, StoreError> {
+        let _turn = lock(&self.turn);
+        let mut batch = Batch::new();
+        let mut broken = false;
+        {
+            let ring = self.ring();
+            let chance = |error: super::ReplicaError| self.damaged(&error.to_string());
+            for place in [GENERAL, GENERAL_COPY] {
+                let found = self.store.get(place)?;
+                if found.as_ref().is_some_and(|wrap| unwrap(&ring, place, wrap).is_some()) {
+                    continue;
+                }
+                broken |= found.is_some();
+                let mut nonces = Nonces::draw(&*self.world).map_err(chance)?;
+                let anew = wrap(&ring, place, &ring.general, &mut nonces);
+                batch.put(place, anew.ok_or_else(|| self.damaged("there is no store key"))?);
+            }
+        }
+        if !batch.is_empty() {
+            self.store.commit(batch)?;
+        }
+        Ok(broken)
+    }
+
     /// Makes room for new keys where [`Vault::broken_keys`] lie: what comes again is sealed under those.
     ///
     /// # Errors
@@ -468,7 +498,11 @@ impl Vault {
                     continue;
                 }
                 let ring = self.ring();
-                let key = unwrap(&ring, &place, &old).ok_or(VaultError::Unreadable)?;
+                let Some(key) = unwrap(&ring, &place, &old) else {
+                    // Damaged: what is sealed under it opens no more, whatever is done here.
+                    tracing::error!(place = %place.escape_ascii(), "a key does not open");
+                    continue;
+                };
                 let new = wrap(&ring, &place, &key, &mut nonces).ok_or(VaultError::Unreadable)?;
                 drop(ring);
                 batch.put(place, new);
