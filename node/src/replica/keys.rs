@@ -198,7 +198,7 @@ pub(crate) fn doc_of_view(key: &[u8]) -> Option<DocId> {
 }
 
 /// All views.
-pub(crate) const VIEWS: &[u8] = b"W";
+pub const VIEWS: &[u8] = b"W";
 
 /// In which form the views are stored.
 pub(crate) const VIEW_FORMAT: &[u8] = b"mviews";

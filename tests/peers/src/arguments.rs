@@ -14,6 +14,9 @@ const DOCUMENTS: usize = 1_800;
 /// Documents of a quick run, for systems to which a village is much.
 const DOCUMENTS_QUICK: usize = 200;
 
+/// The people of a street.
+const PEOPLE: usize = 200_000;
+
 /// Runs of which the median is reported.
 const RUNS: usize = 5;
 
@@ -99,6 +102,8 @@ impl Arguments {
             (None, Size::Reduced) if self.quick => DOCUMENTS_QUICK,
             (None, Size::Reduced | Size::Village) => DOCUMENTS,
             (None, Size::Tenfold) => DOCUMENTS * 10,
+            (None, Size::Street) if self.quick => PEOPLE / 10,
+            (None, Size::Street) => PEOPLE,
         }
     }
 }

@@ -128,3 +128,37 @@ pub(crate) const DAEMON_COMMIT: Measure = measure("durable commit through a daem
 /// The same over an append.
 pub(crate) const DAEMON_COMMIT_FACTOR: Measure =
     measure("durable commit through a daemon over an append", "times");
+
+/// From the start of a process until the list of the grid stands, beyond that of one that opens the store.
+pub(crate) const VIEWS: Measure = measure("views of the grid, cold, beyond the store", "ms");
+/// From the start of a process until the store is open.
+pub(crate) const STORE_OPEN: Measure = measure("store opened, cold", "ms");
+/// Reading the stored bytes of all views one after the other, sealed as they are.
+pub(crate) const VIEWS_SCAN: Measure = measure("plain scan of the stored views", "ms");
+/// The one over the other.
+pub(crate) const VIEWS_FACTOR: Measure = measure("views of the grid over a plain scan", "times");
+
+/// A search through the command, answer included, for what a worker may remember.
+pub(crate) const SEARCH_NAME: Measure = measure("search, name", "ms");
+/// The same.
+pub(crate) const SEARCH_SURNAME: Measure = measure("search, surname alone", "ms");
+/// The same.
+pub(crate) const SEARCH_PINYIN: Measure = measure("search, pinyin", "ms");
+/// The same.
+pub(crate) const SEARCH_INITIALS: Measure = measure("search, initials", "ms");
+/// The same.
+pub(crate) const SEARCH_TAIL: Measure = measure("search, end of the ID number", "ms");
+/// The same.
+pub(crate) const SEARCH_PHONE: Measure = measure("search, part of the phone", "ms");
+/// The same.
+pub(crate) const SEARCH_ADDRESS: Measure = measure("search, address", "ms");
+/// A street's name, which many addresses hold.
+pub(crate) const SEARCH_STREET: Measure = measure("search, part of many addresses", "ms");
+/// A substring search over the texts of all people in memory.
+pub(crate) const SEARCH_SCAN: Measure = measure("plain scan of the texts in memory", "ms");
+/// The median of all searches over it.
+pub(crate) const SEARCH_FACTOR: Measure = measure("search over a plain scan", "times");
+/// The slowest of all searches over it.
+pub(crate) const SEARCH_FACTOR_MAX: Measure = measure("slowest search over a plain scan", "times");
+/// What a daemon does once, after it has started.
+pub(crate) const SEARCH_READY: Measure = measure("search made ready after a start", "s");

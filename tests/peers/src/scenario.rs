@@ -49,6 +49,8 @@ pub(crate) enum Size {
     Village,
     /// Ten villages; left out of a quick run.
     Tenfold,
+    /// The people of a whole street; a tenth of them in a quick run.
+    Street,
 }
 
 /// What several scenarios start from, made once and copied by each.

@@ -17,7 +17,9 @@ mod part;
 mod prepare;
 mod reconnect;
 mod round_trips;
+mod search;
 mod street;
+mod views;
 
 use std::time::Duration;
 
@@ -31,7 +33,10 @@ use crate::measure::{
     FETCHED_MEMORY_MB, FIRST_SYNC, FIRST_SYNC_DOCUMENT_BYTES, FIRST_SYNC_DOCUMENT_TIME, FIRST_SYNC_DOWN,
     FIRST_SYNC_UP, HANDSHAKE_TRIPS, IDLE_OPEN_BYTES, IDLE_RECONNECT, IDLE_RECONNECT_BYTES,
     IDLE_RECONNECT_DOWN, IDLE_RECONNECT_UP, JOIN_BYTES, Measure, REOPENED_MEMORY, RESUMED_BYTES,
-    RESUMED_EDITED_TRIPS, RESUMED_TRIPS, RESUMED_WAITS, TRANSACTION_INTAKE, TRANSACTION_INTAKE_CPU,
+    RESUMED_EDITED_TRIPS, RESUMED_TRIPS, RESUMED_WAITS, SEARCH_ADDRESS, SEARCH_FACTOR, SEARCH_FACTOR_MAX,
+    SEARCH_INITIALS, SEARCH_NAME, SEARCH_PHONE, SEARCH_PINYIN, SEARCH_READY, SEARCH_SCAN, SEARCH_STREET,
+    SEARCH_SURNAME, SEARCH_TAIL, STORE_OPEN, TRANSACTION_INTAKE, TRANSACTION_INTAKE_CPU, VIEWS, VIEWS_FACTOR,
+    VIEWS_SCAN,
 };
 use crate::scenario::{Preparation, Report, Scenario, Setting, Size};
 
@@ -45,6 +50,9 @@ const STREET: Preparation = Preparation { name: "street", run: prepare::street }
 
 /// A street with eight replicas that worked offline.
 const OFFLINE: Preparation = Preparation { name: "offline", run: intake::prepare };
+
+/// A workstation of the centre that holds the people of all grids.
+const REGISTER: Preparation = Preparation { name: "register", run: search::prepare };
 
 type Run = fn(&Setting, &mut Report) -> anyhow::Result<()>;
 type Bounds = &'static [(Measure, Bound)];
@@ -185,6 +193,51 @@ const COMMITS: Scenario = scenario(
     commit::run,
 );
 
+const A_GRIDS_VIEWS: Scenario = scenario(
+    "views",
+    Age::Aged,
+    &[VIEWS, STORE_OPEN, VIEWS_SCAN, VIEWS_FACTOR],
+    &[(VIEWS, AtMost(50.0))],
+    views::run,
+);
+
+const SEARCH_MAX: Bound = AtMost(50.0);
+
+const SEARCH: Scenario = Scenario {
+    age: None,
+    size: Size::Street,
+    needs: Some(REGISTER),
+    ..scenario(
+        "search",
+        Age::Fresh,
+        &[
+            SEARCH_NAME,
+            SEARCH_SURNAME,
+            SEARCH_PINYIN,
+            SEARCH_INITIALS,
+            SEARCH_TAIL,
+            SEARCH_PHONE,
+            SEARCH_ADDRESS,
+            SEARCH_STREET,
+            SEARCH_SCAN,
+            SEARCH_FACTOR,
+            SEARCH_FACTOR_MAX,
+            SEARCH_READY,
+        ],
+        &[
+            (SEARCH_NAME, SEARCH_MAX),
+            (SEARCH_SURNAME, SEARCH_MAX),
+            (SEARCH_PINYIN, SEARCH_MAX),
+            (SEARCH_INITIALS, SEARCH_MAX),
+            (SEARCH_TAIL, SEARCH_MAX),
+            (SEARCH_PHONE, SEARCH_MAX),
+            (SEARCH_ADDRESS, SEARCH_MAX),
+            (SEARCH_STREET, SEARCH_MAX),
+        ],
+        search::run,
+    )
+};
+
 /// What Wangge is measured by.
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -201,5 +254,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         MEMORY,
         MEMORY_TENFOLD,
         COMMITS,
+        A_GRIDS_VIEWS,
+        SEARCH,
     ]
 }

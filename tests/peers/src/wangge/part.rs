@@ -11,6 +11,7 @@ use wangge_relay::{ServeOptions, serve};
 use crate::arguments::Arguments;
 use crate::memory::resident_kib;
 use crate::wangge::street::{dialler, join, open, sync};
+use crate::wangge::views;
 
 /// Plays a part in this process.
 #[tokio::main]
@@ -34,6 +35,8 @@ pub(crate) async fn play(part: &str, arguments: &Arguments) -> anyhow::Result<()
             drop(replica);
             Ok(())
         }
+        "store" => views::open_store(dir),
+        "views" => views::open_views(dir),
         _ => bail!("no part is called {part}"),
     }
 }

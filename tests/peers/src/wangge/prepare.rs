@@ -54,15 +54,23 @@ pub(super) async fn street(setting: &Setting, dir: &Path) -> anyhow::Result<()> 
 /// Enters persons, as an import does.
 pub(super) fn enter(replica: &Replica, persons: std::ops::Range<u64>) -> anyhow::Result<()> {
     let scope = replica.scopes().into_iter().find(|scope| matches!(scope, Scope::Grid(_)));
-    let scope = scope.context("no grid is held")?;
+    enter_in(replica, &scope.context("no grid is held")?, persons)
+}
+
+/// The same in a grid that is named.
+pub(super) fn enter_in(
+    replica: &Replica,
+    scope: &Scope,
+    persons: std::ops::Range<u64>,
+) -> anyhow::Result<()> {
     let persons: Vec<u64> = persons.collect();
     for together in persons.chunks(IMPORTED_TOGETHER) {
         let mut edits = Vec::with_capacity(together.len());
         for &i in together {
             let columns = person(i);
-            edits.push(edit(id_of(replica, &scope, &columns[0].1)?, columns));
+            edits.push(edit(id_of(replica, scope, &columns[0].1)?, columns));
         }
-        commit(replica, &scope, edits, None)?;
+        commit(replica, scope, edits, None)?;
     }
     Ok(())
 }

@@ -28,14 +28,19 @@ const SYNC_MAX: Duration = Duration::from_secs(900);
 /// Longer than the relay lets verdicts gather.
 const VERDICTS_GATHER: Duration = Duration::from_millis(400);
 
-/// A grid of the street. There are [`INTAKE_CLIENTS`].
+/// A grid of the street. There are [`INTAKE_CLIENTS`], unless it was founded with more.
 pub(super) fn grid(at: usize) -> Scope {
     Scope::Grid(format!("{STREET}{:03}", 200 + at))
 }
 
 /// Founds the street in `dir`.
 pub(super) fn found_street(dir: &Path) -> anyhow::Result<()> {
-    let divisions = (0..INTAKE_CLIENTS)
+    found_street_of(dir, INTAKE_CLIENTS)
+}
+
+/// Founds a street of so many grids in `dir`.
+pub(super) fn found_street_of(dir: &Path, grids: usize) -> anyhow::Result<()> {
+    let divisions = (0..grids)
         .map(|at| Division {
             code: grid(at).code().to_owned(),
             name: format!("第{}村委会", at + 1),
@@ -71,10 +76,20 @@ impl Relay {
 
     /// An invitation to a grid, which names `address` or where the relay listens.
     pub(super) fn invite(&self, grid: &Scope, address: Option<SocketAddr>) -> anyhow::Result<String> {
+        self.invite_as(Role::GridWorker, grid, address)
+    }
+
+    /// An invitation to a post.
+    pub(super) fn invite_as(
+        &self,
+        role: Role,
+        unit: &Scope,
+        address: Option<SocketAddr>,
+    ) -> anyhow::Result<String> {
         let invite = Invite {
             worker: "张三".to_owned(),
-            role: Role::GridWorker,
-            unit: grid.clone(),
+            role,
+            unit: unit.clone(),
             address: address.map(|address| address.to_string()),
             term_s: None,
         };
