@@ -97,7 +97,7 @@ fn texts(replica: &Replica) -> anyhow::Result<(String, usize)> {
     for scope in replica.scopes() {
         replica.each(&scope, Kind::PERSON, |view| {
             for column in COLUMNS {
-                texts.push_str(&view.text(column).unwrap_or_default());
+                texts.push_str(&view.text(column));
                 texts.push('\t');
             }
             texts.push('\n');
