@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{IDS, Station, grid, meet, neighbours, shown};
+use common::{IDS, Station, everything, grid, meet, neighbours, shown};
 use serde_json::json;
+use wangge_model::identity::{Role, Scope};
 
 #[test]
 fn a_case_is_reported_noted_and_shown_in_order() {
@@ -76,6 +77,13 @@ fn a_report_that_cannot_be_right_is_refused() {
     ] {
         ana.refused(&[&report[..], &more].concat(), code);
     }
+    // The message names the option, and says of a number that cannot be right what is wrong with it.
+    let wrong = format!("{}0", &IDS[0][..17]);
+    let message = ana.refused(&[&report[..], &["--person", &wrong]].concat(), "id-check-digit");
+    assert!(message.contains("--person") && message.contains("校验位"), "{message}");
+    let leader = Station::empty("王五", Role::StreetLeader, &Scope::Street, &everything());
+    let message = leader.refused(&report, "case-role");
+    assert!(message.contains("街道领导") && !message.contains("--unit"), "{message}");
     ana.refused(&["case", "report", "--category", "创建", "--text", "　"], "text-missing");
     ana.refused(&["case", "note", "121200-ff-9", "--text", "在"], "not-found");
     assert_eq!(ana.transactions(), before);

@@ -201,6 +201,7 @@ fn a_command_line_that_cannot_be_understood_names_what_is_wrong() {
         (&["hazard", "add", "--colour", "red"], "--colour"),
         (&["case", "registr"], "“registr”"),
         (&["case", "list", "--limit", "许多"], "“许多”"),
+        (&["case", "check", "121200-8e-1", "--pass", "--fail"], "--fail"),
     ] {
         let stderr = fails(&wangge(ana.path(), words), 2);
         let first = stderr.lines().next().unwrap_or_default();

@@ -119,6 +119,31 @@ fn a_task_comes_from_above_and_is_done_by_whom_it_was_given_to() {
 }
 
 #[test]
+fn what_cannot_be_is_refused_by_name_and_short_words_are_understood() {
+    let lead = leader("李四");
+    let ana = Station::of_grid("张三", 1);
+    let away = Station::of_grid("王五", 2);
+    Station::acquaint(&[&lead, &ana, &away]);
+    // Whose post lies elsewhere would never see it.
+    let message = lead.refused(&["task", "add", "--title", "排查", "--assignee", "王五"], "assignee-beyond");
+    assert!(message.contains("王五") && message.contains("友爱村委会"), "{message}");
+    let key = id(&lead.run(&["task", "add", "--title", "排查", "--assignee", "张三"]));
+    meet(&lead, &ana);
+    let more = ["task", "progress", &key, "--text", "快了", "--percent", "500"];
+    let message = ana.refused(&more, "number-unreadable");
+    assert!(message.contains("完成百分比") && message.contains("100"), "{message}");
+    ana.run(&["task", "progress", &key, "--text", "快了", "--percent", "50%"]);
+    // 书面 for 书面协议, but nothing that two names begin with.
+    let dispute =
+        id(&ana.run(&["dispute", "add", "--category", "邻里", "--text", "争吵", "--parties", "甲、乙"]));
+    let message = ana
+        .refused(&["dispute", "add", "--category", "涉", "--text", "x", "--parties", "甲"], "code-unknown");
+    assert!(message.contains("纠纷类别"), "{message}");
+    let agreed = ana.run(&["dispute", "agree", &dispute, "--text", "和解", "--form", "书面"]);
+    assert!(agreed["events"].to_string().contains("written"), "{agreed}");
+}
+
+#[test]
 fn a_task_called_off_while_its_assignee_finished_it_offline_is_finished() {
     let (ana, lead) = (Station::of_grid("张三", 1), leader("王五"));
     meet(&ana, &lead);

@@ -242,6 +242,28 @@ impl Worker {
         self.replica.commit(scope, edits, None).expect("commits")
     }
 
+    /// What `words` ask of this worker's replica; its answer for programs.
+    pub fn run(&self, words: &[&str]) -> serde_json::Value {
+        self.try_run(words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub fn try_run(&self, words: &[&str]) -> Result<serde_json::Value, wangge_node::command::CommandError> {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(subcommand)]
+            command: wangge_node::command::Command,
+        }
+        let line = std::iter::once("wangge").chain(words.iter().copied());
+        let command =
+            <Line as clap::Parser>::try_parse_from(line).unwrap_or_else(|error| panic!("{error}")).command;
+        wangge_node::command::execute(&self.replica, &command, &wangge_node::command::Unwatched)
+            .map(|answer| answer.json)
+    }
+
     /// A person as this replica sees him.
     pub fn view(&self, scope: &Scope, doc: DocId) -> Option<DocumentView> {
         self.replica.apply().expect("applies");

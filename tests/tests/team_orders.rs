@@ -2,23 +2,13 @@
 
 use std::time::Duration;
 
-use clap::Parser;
 use serde_json::Value;
 
 use wangge_model::identity::{Role, Scope};
-use wangge_node::command::{Command, Unwatched, execute};
 use wangge_tests::street::{Relay, Worker, area, assert_equal, grid};
 
-/// What `words` ask of a worker's replica.
 fn run(worker: &Worker, words: &[&str]) -> Value {
-    #[derive(Parser)]
-    struct Line {
-        #[command(subcommand)]
-        command: Command,
-    }
-    let line = std::iter::once("wangge").chain(words.iter().copied());
-    let command = Line::try_parse_from(line).unwrap_or_else(|error| panic!("{error}")).command;
-    execute(&worker.replica, &command, &Unwatched).unwrap_or_else(|error| panic!("{words:?}: {error}")).json
+    worker.run(words)
 }
 
 /// Syncs until the case or the order is in `state`.
@@ -70,7 +60,7 @@ async fn the_relay_carries_a_teams_work_between_its_order_and_the_case() {
     head.sync().await;
     clerk.sync().await;
     run(&clerk, &["case", "register", &id]);
-    run(&clerk, &["case", "dispatch", &id, "--to", "team:fire"]);
+    run(&clerk, &["case", "dispatch", &id, "--to", "team:fire", "--text", "今晚前到场,找13800000001"]);
     clerk.sync().await;
 
     let order = loop {
@@ -83,8 +73,35 @@ async fn the_relay_carries_a_teams_work_between_its_order_and_the_case() {
     let shown = order.to_string();
     assert!(!shown.contains("13800000001") && shown.contains("安全生产"), "{shown}");
     assert!(order["official_number"].as_str().is_some_and(|number| number.len() == 18), "{shown}");
+    assert!(shown.contains("今晚前到场"), "{shown}");
+    assert_eq!((&order["level"], &order["assignees"][0]["lead"]), (&2.into(), &true.into()));
+    assert_eq!(
+        (&order["timers"][0]["name"], &order["timers"][0]["state"]),
+        (&"handle".into(), &"running".into())
+    );
+    let due = order["due"].clone();
     let order = order["id"].as_str().expect("an id").to_owned();
-    run(&fire, &["case", "accept", &order]);
+    // The team knows the case by the id that everybody else uses as well.
+    run(&fire, &["case", "accept", &id]);
+    run(&fire, &["case", "extend", &id, "--days", "2", "--reason", "等配件"]);
+    fire.sync().await;
+    until(&clerk, &id, "in-progress").await;
+    run(&clerk, &["case", "extend", &id]);
+    run(&clerk, &["case", "urge", &id, "--text", "抓紧"]);
+    clerk.sync().await;
+    // Its order says the later time, and says once what both the clerk's device and the relay carried over.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let shown = loop {
+        fire.sync().await;
+        let shown = run(&fire, &["case", "show", &order]);
+        if shown["due"] != due && shown["events"].to_string().contains("urge") {
+            break shown;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{shown}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let urged = shown["events"].as_array().expect("events").iter().filter(|event| event["kind"] == "urge");
+    assert_eq!(urged.count(), 1, "{shown}");
     run(&fire, &["case", "feedback", &order, "--text", "已清理"]);
     fire.sync().await;
 
@@ -95,7 +112,8 @@ async fn the_relay_carries_a_teams_work_between_its_order_and_the_case() {
         (&"吴队长".into(), &"team-lead".into(), &"feedback".into())
     );
     assert!(last["received_at"].is_string());
-    assert!(handled["events"].as_array().expect("events").iter().all(|event| event["void"].is_null()));
+    let void = |event: &&Value| !event["void"].is_null();
+    assert_eq!(handled["events"].as_array().expect("events").iter().find(void), None, "{handled}");
     assert!(handled["official_number"].as_str().is_some_and(|number| number.len() == 18));
 
     run(&worker, &["case", "check", &id, "--pass"]);

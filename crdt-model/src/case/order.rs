@@ -77,6 +77,8 @@ pub struct OrderEvent {
     pub received_ms: u64,
     /// Whether it counts.
     pub counts: bool,
+    /// Whether it carries over what another one did: two carriers may have done it at once.
+    pub again: bool,
 }
 
 /// An order.
@@ -90,6 +92,10 @@ pub struct Order {
     pub case: Option<DocId>,
     /// Where it stands.
     pub state: OrderState,
+    /// When it is due, milliseconds since 1970 (UTC).
+    pub due_ms: Option<u64>,
+    /// Whether the team leads the others (主办) or assists (协办).
+    pub lead: Option<bool>,
     /// Its events.
     pub events: Vec<OrderEvent>,
 }
@@ -102,6 +108,14 @@ impl Order {
             team: team.clone(),
             case: view.text("case").parse().ok(),
             state: OrderState::Issued,
+            due_ms: match view.value("due") {
+                Some(Scalar::Int(ms)) => u64::try_from(*ms).ok(),
+                _ => None,
+            },
+            lead: match view.value("lead") {
+                Some(Scalar::Bool(lead)) => Some(*lead),
+                _ => None,
+            },
             events: Vec::new(),
         };
         for event in view.histories.get("events").into_iter().flatten() {
@@ -116,6 +130,7 @@ impl Order {
                 claimed_ms: event.wall_ms,
                 received_ms: event.observed_ms,
                 counts: next.is_some(),
+                again,
                 told,
             });
             order.state = next.unwrap_or(order.state);
@@ -140,6 +155,20 @@ impl Order {
             ("urge" | "supervise", state) if state != Closed => Some(state),
             _ => None,
         }
+    }
+
+    /// Whether its clock stands still: the dispatcher suspended the case, which the team can only ask for.
+    pub fn is_suspended(&self) -> bool {
+        let carried = self.events.iter().filter(|event| event.counts && event.told.unknown.contains_key(OF));
+        let mut turns = carried.filter(|event| matches!(event.told.word.as_str(), "suspend" | "resume"));
+        self.state == OrderState::Accepted
+            && turns.next_back().is_some_and(|last| last.told.word == "suspend")
+    }
+
+    /// When the team said that it was done, as far as that counts.
+    pub fn done_ms(&self) -> Option<u64> {
+        let mut answers = self.events.iter().filter(|event| event.counts && event.told.word == "feedback");
+        answers.next_back().map(|event| event.claimed_ms).filter(|_| self.state != OrderState::Accepted)
     }
 
     /// Whether `actor` may write an event of that name to orders of this team.
@@ -233,13 +262,24 @@ pub fn crossings(
             let doc = order_id(&view.id, &dispatch.log, dispatch.seq, dispatch.index, team);
             let Some(order) = orders.iter().find(|order| order.id == doc) else {
                 if view.state.is_open() {
-                    let ops = issue(view, facts, &official, book);
+                    let mut ops = issue(view, facts, &official, book);
+                    if let Some(said) = dispatch.told.text.as_ref().or(dispatch.told.reason.as_ref()) {
+                        ops.push(field("request", said.as_str()));
+                    }
+                    ops.extend(follows(view, team, (None, None), book));
                     let wall_ms = dispatch.counted_ms;
                     due.push(Crossing { scope: team.clone(), doc, kind: Kind::ORDER, ops, wall_ms });
                 }
                 continue;
             };
             due.extend(news_for(view, order, dispatch.counted_ms, carrier));
+            if view.state.is_open() && matches!(order.state, OrderState::Issued | OrderState::Accepted) {
+                let ops = follows(view, team, (order.due_ms, order.lead), book);
+                if !ops.is_empty() {
+                    let wall_ms = view.counted().map(|(_, event)| event.counted_ms).max().unwrap_or(0);
+                    due.push(Crossing { scope: team.clone(), doc, kind: Kind::ORDER, ops, wall_ms });
+                }
+            }
         }
     }
     for order in orders.iter().filter(|order| order.case == Some(view.id)) {
@@ -248,7 +288,7 @@ pub fn crossings(
     due
 }
 
-/// The fields of a new order.
+/// The fields of a new order that stay as they are.
 fn issue(view: &CaseView, facts: &CrossingTarget, official: &str, book: &Rulebook) -> Vec<Op> {
     let mut ops = vec![
         field("case", view.id.to_string()),
@@ -264,9 +304,20 @@ fn issue(view: &CaseView, facts: &CrossingTarget, official: &str, book: &Ruleboo
     if !facts.place.is_empty() {
         ops.push(field("place", facts.place.as_str()));
     }
+    ops
+}
+
+/// The fields of an order that follow the case, where they are not as the order has them: when it is due,
+/// which an extension or a suspension moves, and whether the team leads, which a leader may decide later.
+fn follows(view: &CaseView, team: &Scope, has: (Option<u64>, Option<bool>), book: &Rulebook) -> Vec<Op> {
+    let mut ops = Vec::new();
+    let Some(assignee) = view.assignees.iter().find(|assignee| assignee.scope == *team) else { return ops };
     let handle = timers(view, book).into_iter().rfind(|timer| timer.name == TimerName::Handle);
-    if let Some(due_ms) = handle.and_then(|timer| timer.due_ms) {
+    if let Some(due_ms) = handle.and_then(|timer| timer.due_ms).filter(|due_ms| has.0 != Some(*due_ms)) {
         ops.push(field("due", Scalar::Int(i64::try_from(due_ms).unwrap_or(i64::MAX))));
+    }
+    if has.1 != Some(assignee.lead) {
+        ops.push(field("lead", Scalar::Bool(assignee.lead)));
     }
     ops
 }

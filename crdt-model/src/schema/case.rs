@@ -96,6 +96,8 @@ pub(super) const KINDS: &[KindSpec] = &[
             field("text", "内容"),
             field("place", "地点"),
             field("due", "办理期限"),
+            field("request", "交办要求"),
+            field("lead", "主办"),
         ],
         natural_key: None,
         access: Access {

@@ -162,4 +162,6 @@ pub const DICTIONARY: &[&str] = &[
     "document",
     "done",
     "pieces",
+    "original",
+    "request",
 ];

@@ -215,7 +215,13 @@ pub(super) const KINDS: &[KindSpec] = &[
     record(
         Kind::NOTICE,
         "notice",
-        &[field("title", "标题"), field("text", "内容"), field("scope", "发至"), field("due", "阅读期限")],
+        &[
+            field("title", "标题"),
+            field("text", "内容"),
+            field("scope", "发至"),
+            field("due", "阅读期限"),
+            field("original", "原件"),
+        ],
         LEADERS,
         &[event("add", "发布", LEADERS), event("withdraw", "撤回", LEADERS)],
     ),
@@ -292,6 +298,7 @@ pub(super) const KINDS: &[KindSpec] = &[
             field("assignee", "协办单位"),
             field("case", "关联事件"),
             field("due", "期限"),
+            field("original", "原件"),
         ],
         EVERYBODY,
         &[

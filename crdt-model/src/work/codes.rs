@@ -59,13 +59,19 @@ pub fn shipped(table: &str) -> Entries {
     entries.iter().map(|(code, name)| ((*code).to_owned(), (*name).to_owned())).collect()
 }
 
-/// The code that was typed: itself, or its name.
+/// The code that was typed: itself, its name, or the beginning of one name alone (口头 for 口头协议).
 pub fn code_of(entries: &[(String, String)], typed: &str) -> Option<String> {
     let typed = crate::checks::text::compact(typed);
     let same = |code: &String, name: &String| {
         *code == typed || *name == typed || code.trim_start_matches('0') == typed && !typed.is_empty()
     };
-    entries.iter().find(|(code, name)| same(code, name)).map(|(code, _)| code.clone())
+    let exact = entries.iter().find(|(code, name)| same(code, name));
+    let mut begun = entries.iter().filter(|(_, name)| typed.chars().count() > 1 && name.starts_with(&typed));
+    let one = match (begun.next(), begun.next()) {
+        (Some(one), None) => Some(one),
+        _ => None,
+    };
+    exact.or(one).map(|(code, _)| code.clone())
 }
 
 /// The name of a code; the code itself if the table does not have it.

@@ -200,6 +200,10 @@ fn value(input: &Input, typed: &str, codes: Codes<'_>) -> Result<Scalar, WorkErr
             let count = text::compact(typed).parse::<u32>().map_err(|_| number())?;
             Scalar::Int(i64::from(count))
         }
+        Rule::Percent => match text::compact(typed).trim_end_matches(['%', '％']).parse::<u32>() {
+            Ok(percent) if percent <= 100 => Scalar::Int(i64::from(percent)),
+            _ => return Err(WorkError::Percent { label, typed: shorten(typed) }),
+        },
         Rule::Number => match text::compact(typed).parse::<f64>() {
             Ok(value) if value.is_finite() => Scalar::F64(value),
             _ => return Err(number()),

@@ -73,6 +73,14 @@ pub enum WorkError {
         /// What was typed.
         typed: String,
     },
+    /// No share of a hundred.
+    #[error("{label} {typed:?} is no whole number from 0 to 100")]
+    Percent {
+        /// The field's word.
+        label: &'static str,
+        /// What was typed.
+        typed: String,
+    },
     /// Too much text.
     #[error("{label} has {chars} characters; the limit is {chars_max}")]
     TooLong {
@@ -124,7 +132,7 @@ impl WorkError {
             Self::Missing { .. } => "field-missing",
             Self::Outcome { .. } => "outcome-missing",
             Self::Code { .. } => "code-unknown",
-            Self::Number { .. } => "number-unreadable",
+            Self::Number { .. } | Self::Percent { .. } => "number-unreadable",
             Self::TooLong { .. } | Self::TooMuch { .. } => "text-too-long",
             Self::Value { error, .. } => error.code,
             Self::NoTrack => "no-track",
@@ -148,6 +156,7 @@ impl WorkError {
             }
             Self::Code { label, typed, known } => format!("{label}“{typed}”无法识别,可填:{known}。"),
             Self::Number { label, typed } => format!("{label}“{typed}”不是数字,请改正。"),
+            Self::Percent { label, typed } => format!("{label}“{typed}”应为 0 到 100 的整数,请改正。"),
             Self::TooLong { label, chars, chars_max } => {
                 format!("{label}有 {chars} 个字,上限 {chars_max} 个,请缩短。")
             }

@@ -7,6 +7,7 @@
 
 pub mod checklist;
 pub mod codes;
+pub mod copy;
 pub mod day;
 pub mod draft;
 mod error;

@@ -141,6 +141,8 @@ pub enum Rule {
     Flag,
     /// A whole number from 0.
     Count,
+    /// A whole number from 0 to 100.
+    Percent,
     /// A number.
     Number,
     /// A document of that kind, by id; the caller looks it up.

@@ -249,3 +249,31 @@ fn nobody_else_carries_over_what_a_team_is_said_to_have_done() {
     assert_eq!(view.state, State::Dispatched);
     assert!(view.events.last().expect("an event").void.is_some());
 }
+
+/// A street leader says which team leads: both orders say so, and the later time after more was granted.
+#[test]
+fn orders_follow_who_leads_and_when_the_case_is_due() {
+    let mut office = Office::new();
+    office.dispatch(&["fire", "police"]);
+    office.settle();
+    let leads = |office: &Office| [0, 1].map(|place| (office.order(place).team, office.order(place).lead));
+    let (fire, police) = (team("fire"), team("police"));
+    assert_eq!(leads(&office), [(fire.clone(), Some(true)), (police.clone(), Some(false))]);
+    let due = office.order(0).due_ms.expect("a time");
+
+    let leader = actor(Role::StreetLeader, 9);
+    let mut event = told(EventKind::AppointLead, &leader);
+    event.to = vec![to(police.clone())];
+    office.desk.act(&leader, &event, MONDAY_MS + 25 * HOUR_MS);
+    office.team_writes(1, &said(EventKind::Accept, "到"), Role::TeamLead, MONDAY_MS + 26 * HOUR_MS);
+    office.settle();
+    assert_eq!(leads(&office), [(fire, Some(false)), (police, Some(true))]);
+
+    let clerk = actor(Role::CentreClerk, 1);
+    let mut event = told(EventKind::Extend, &clerk);
+    event.days = Some(2);
+    office.desk.act(&clerk, &event, MONDAY_MS + 27 * HOUR_MS);
+    office.settle();
+    assert!(office.order(0).due_ms > Some(due) && office.order(1).due_ms > Some(due));
+    assert_eq!(office.settle(), 0, "what follows is written once");
+}

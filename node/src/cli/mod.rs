@@ -155,6 +155,10 @@ fn usage_zh(error: &clap::Error) -> String {
             let typed = said(ContextKind::InvalidValue);
             Message::UsageValue { argument: &argument, typed: &typed }.zh()
         }
+        ErrorKind::ArgumentConflict if !argument.is_empty() => {
+            let other = said(ContextKind::PriorArg);
+            Message::UsageConflict { argument: &argument, other: &other }.zh()
+        }
         _ => Message::BadUsage.zh(),
     }
 }

@@ -18,7 +18,7 @@ use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::Scope;
 use wangge_model::schema::{CLOSED, Kind};
 
-use super::case::{newest_first, reported_ms};
+use super::case::{Observed, newest_first, reported_ms};
 use super::centre::{self, ScoreArgs, SummaryArgs};
 use super::edits::resident_kind;
 use super::import::LICENCE_NUMBER;
@@ -312,6 +312,7 @@ fn case_rows(
     records: &[(Scope, DocumentView)],
 ) -> Result<Vec<Row>, CommandError> {
     let book = cases::rulebook(replica)?;
+    let observed = Observed::new(replica);
     let now = replica.now_ms();
     let mut rows = Vec::with_capacity(records.len());
     for (scope, view) in records {
@@ -321,7 +322,7 @@ fn case_rows(
         let told: Vec<String> =
             events.iter().map(|event| shown::event_text(view.kind, workers, event)).collect();
         let course: String = told.join("\n").chars().take(CELL_CHARS_MAX).collect();
-        let seen = cases::CaseSeen::of(replica, scope.clone(), view.clone(), &book)?;
+        let seen = cases::CaseSeen::of(&observed, scope.clone(), view.clone(), &book)?;
         let total = seen.timers.iter().rfind(|timer| timer.name == TimerName::Total);
         let due = total.and_then(|timer| timer.due_ms).map(instant::day).unwrap_or_default();
         let standing = total.map(|timer| timer.standing(now).label().to_owned()).unwrap_or_default();

@@ -107,9 +107,15 @@ pub(super) fn candidates(
     }
     if found.is_empty() && [Kind::CASE, Kind::ORDER].contains(&kind) {
         let number = text::compact(key);
+        // A team knows the case by its order alone.
+        let of_case = |view: &DocumentView| {
+            kind == Kind::ORDER
+                && number.len() >= PREFIX_LEN_MIN
+                && view.text("case").starts_with(&number.to_ascii_lowercase())
+        };
         for scope in scopes {
             replica.each(scope, kind, |view| {
-                if view.text("number") == number || view.text("official_number") == number {
+                if view.text("number") == number || view.text("official_number") == number || of_case(&view) {
                     found.push(Target { scope: scope.clone(), view });
                 }
                 true

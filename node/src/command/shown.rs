@@ -122,7 +122,7 @@ pub(super) fn short_id(id: &DocId) -> String {
 /// What a document is called.
 pub(super) fn title(view: &DocumentView) -> String {
     let fields: &[&str] = match view.kind {
-        Kind::CASE | Kind::ORDER => &["number"],
+        Kind::CASE | Kind::ORDER => &["official_number", "number"],
         Kind::HOUSEHOLD => &["household_number", "address"],
         Kind::DWELLING => &["address"],
         Kind::HOUSE => &["house_number", "address"],

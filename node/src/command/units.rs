@@ -48,6 +48,9 @@ pub(super) struct Units {
     codes: Codes,
 }
 
+/// Units that a message lists at most: the centre holds all of a street.
+const LISTED_MAX: usize = 8;
+
 const VILLAGE: [&str; 5] = ["村民委员会", "村委会", "村村民委员会", "村村委会", "村"];
 const COMMUNITY: [&str; 6] = ["社区居民委员会", "社区居委会", "社区", "居民委员会", "居委会", "社区村居委会"];
 
@@ -235,7 +238,11 @@ pub(super) fn codes(replica: &Replica) -> Result<Codes, ReplicaError> {
 
 /// Units as a message lists them.
 pub(super) fn list<'a>(units: impl IntoIterator<Item = &'a Unit>) -> String {
-    let shown: Vec<String> = units.into_iter().map(Unit::shown).collect();
+    let mut shown: Vec<String> = units.into_iter().map(Unit::shown).collect();
+    if shown.len() > LISTED_MAX {
+        shown.truncate(LISTED_MAX);
+        shown.push("…".to_owned());
+    }
     if shown.is_empty() { "-".to_owned() } else { shown.join("、") }
 }
 

@@ -1,10 +1,10 @@
 //! What whoever carries over between cases and orders has to look at, and what the relay said of events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use wangge_model::document::EventView;
-use wangge_model::identity::{DocId, Scope};
+use wangge_model::identity::{DocId, LogId, Scope};
 use wangge_model::schema::Kind;
 
 use super::{Replica, ReplicaError, keys, lock};
@@ -66,5 +66,21 @@ impl Replica {
             Some(entry) => Ok(postcard::from_bytes(&entry?.1).unwrap_or(0)),
             None => Ok(event.observed_ms),
         }
+    }
+
+    /// When the relay observed the positions of a log: each entry is for its position and those since the
+    /// entry before.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn observations(&self, scope: &Scope, log: &LogId) -> Result<BTreeMap<u64, u64>, ReplicaError> {
+        let mut observed = BTreeMap::new();
+        for entry in self.store.scan(&keys::observations(scope, log)) {
+            let (key, value) = entry?;
+            if let Some(seq) = keys::seq_of_observed(&key) {
+                observed.insert(seq, postcard::from_bytes(&value).unwrap_or(0));
+            }
+        }
+        Ok(observed)
     }
 }

@@ -134,6 +134,12 @@ pub(crate) fn observed(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
     positioned(b'O', scope, log, seq)
 }
 
+/// The position of an entry of [`observations`].
+pub(crate) fn seq_of_observed(key: &[u8]) -> Option<u64> {
+    let seq = key.get(key.len().checked_sub(8)?..)?;
+    Some(u64::from_be_bytes(seq.try_into().ok()?))
+}
+
 /// When the relay observed positions of a log.
 pub(crate) fn observations(scope: &Scope, log: &LogId) -> Vec<u8> {
     logged(b'O', scope, log)

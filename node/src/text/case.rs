@@ -15,7 +15,7 @@ pub enum CaseText<'a> {
     TargetUnknown { typed: &'a str, known: &'a str },
     TargetMissing,
     TargetPost { typed: &'a str },
-    ReasonMissing { event: &'a str },
+    ReasonMissing { event: &'a str, event_en: &'a str },
     WorkMissing,
     DaysUnreadable { typed: &'a str, max: u32 },
     ScoreUnreadable { typed: &'a str },

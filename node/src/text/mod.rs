@@ -22,7 +22,7 @@ pub(crate) use help::help;
 pub use register::RegisterMessage;
 pub use roster::RosterText;
 pub use work::WorkText;
-pub(crate) use zh::work::EXTRA_FIELDS;
+pub(crate) use zh::work::{EXTRA_FIELDS, SAID_LABELS};
 
 /// Something to say, with what it is about.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +87,13 @@ pub enum Message<'a> {
         argument: &'a str,
         /// What was perhaps meant, or nothing.
         meant: &'a str,
+    },
+    /// Two options that exclude each other.
+    UsageConflict {
+        /// One.
+        argument: &'a str,
+        /// The other.
+        other: &'a str,
     },
     /// A value that an option does not take.
     UsageValue {

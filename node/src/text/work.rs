@@ -9,6 +9,7 @@ pub enum WorkText<'a> {
     WorkerUnknown { typed: &'a str },
     WorkerAmbiguous { typed: &'a str },
     NotHeld { unit: &'a str },
+    AssigneeBeyond { who: &'a str, units: &'a str },
     StreetIsTheCentres,
 
     NotYours { who: &'a str, role: &'a str },

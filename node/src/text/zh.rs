@@ -135,6 +135,9 @@ pub(super) fn say(message: &Message<'_>) -> String {
             let meant = if meant.is_empty() { String::new() } else { format!("是否想用“{meant}”?") };
             format!("没有“{argument}”这个命令或选项,没有保存。{meant}用法可加 --help 查看")
         }
+        Message::UsageConflict { argument, other } => {
+            format!("{argument} 和 {other} 不能同时填写,没有保存。用法可加 --help 查看")
+        }
         Message::UsageValue { argument, typed } => {
             format!("{argument} 的内容“{typed}”不正确,没有保存。用法可加 --help 查看")
         }

@@ -37,7 +37,7 @@ const TASK: RecordSpec = RecordSpec {
             "how far it is",
             &["open", "doing"],
             To::State("doing"),
-            &[TEXT, may("percent", "完成百分比", Rule::Count, "how much of it is done")],
+            &[TEXT, may("percent", "完成百分比", Rule::Percent, "how much of it is done")],
         )
         .by(Who::Assignee),
         verb("complete", "is done", &["open", "doing"], To::State("done"), &[TEXT]).by(Who::Assignee),

@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use wangge_model::case::{Actor, CaseView, Effect, EventKind, Refusal, Target as To, Told, Why, check};
+use wangge_model::case::{
+    Actor, CaseView, Effect, EventKind, OrderState, Refusal, Target as To, Told, Why, check,
+};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
@@ -34,7 +36,24 @@ pub(super) fn recorded(replica: &Replica, at_ms: Option<u64>) -> Option<u64> {
 pub(super) fn target(replica: &Replica, key: &str) -> Result<Target, CommandError> {
     match key::resolve(replica, &[Kind::CASE], key, None) {
         Err(error) if error.code == "not-found" => {
-            key::resolve(replica, &[Kind::ORDER], key, None).map_err(|_| error)
+            let mut orders = key::candidates(replica, Kind::ORDER, key.trim(), &replica.scopes())?;
+            if orders.len() > 1 {
+                // What was given back or ended is not what is meant, if there is another.
+                let mut open = Vec::new();
+                for order in &orders {
+                    let state = cross::order_of(replica, &order.scope, order.view.clone())?.state;
+                    open.push(!matches!(state, OrderState::Returned | OrderState::Closed));
+                }
+                let mut open = open.into_iter();
+                if open.clone().filter(|open| *open).count() == 1 {
+                    orders.retain(|_| open.next().unwrap_or_default());
+                }
+            }
+            match orders.pop() {
+                Some(one) if orders.is_empty() => Ok(one),
+                Some(_) => key::resolve(replica, &[Kind::ORDER], key, None),
+                None => Err(error),
+            }
         }
         found => found,
     }
@@ -155,7 +174,8 @@ fn tell(
         EventKind::Return | EventKind::Reject if told.reason.is_none() => {
             told.reason = told.text.take();
             if told.reason.is_none() {
-                let text = CaseText::ReasonMissing { event: typed.kind.label() };
+                let (event, event_en) = (typed.kind.label(), typed.kind.name());
+                let text = CaseText::ReasonMissing { event, event_en };
                 return Err(failed("reason-missing", text));
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use wangge_model::case::{CrossingTarget, EventKind, Order, Rulebook, crossings, order_id};
-use wangge_model::document::DocumentView;
+use wangge_model::document::{DocumentView, Target};
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
 
@@ -56,7 +56,7 @@ pub(super) fn settle(
     let mut done = 0;
     for _ in 0..ROUNDS_MAX {
         let Some(document) = replica.get(scope, Kind::CASE, case)? else { break };
-        let view = folded(replica, book, scope, &document, true)?;
+        let view = folded(replica, book, scope, &document)?;
         let mut orders = Vec::new();
         for (_, event) in view.counted().filter(|(_, event)| event.kind == Some(EventKind::Dispatch)) {
             for team in event.told.to.iter().map(|to| &to.scope).filter(|to| matches!(to, Scope::Team(_))) {
@@ -72,7 +72,15 @@ pub(super) fn settle(
         if due.is_empty() {
             break;
         }
-        for crossing in due {
+        for mut crossing in due {
+            for op in crossing.ops.iter_mut().filter(|_| crossing.kind == Kind::ORDER) {
+                // What the dispatcher asks for is his own words, which may hold a resident's numbers.
+                if op.target == Target::Field("request".to_owned())
+                    && let Some(value) = &mut op.value
+                {
+                    *value = veil(&value.to_text()).into();
+                }
+            }
             let edit = Edit { doc: crossing.doc, kind: crossing.kind, ops: crossing.ops };
             replica.commit(&crossing.scope, vec![edit], Some(crossing.wall_ms))?;
             done += 1;

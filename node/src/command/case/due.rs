@@ -62,10 +62,18 @@ pub(super) fn due(replica: &Replica, args: &DueArgs) -> Result<Answer, CommandEr
 
 fn of_order(office: &Office<'_>, scope: &Scope, view: &DocumentView) -> Result<Answer, CommandError> {
     let order = cross::order_of(office.replica, scope, view.clone())?;
-    let due = order::due_ms(view);
     let number = show::number_of(view);
-    let text = format!("{number}  {}  {}", order.state.label(), due.map(instant::short).unwrap_or_default());
-    let json = json!({ "id": view.id.to_string(), "number": number, "due": due.map(instant::rfc3339) });
+    let now = office.replica.now_ms();
+    let text = format!("{number}  {}  {}", order.state.label(), order::due_text(&order, now));
+    let json = json!({
+        "id": view.id.to_string(),
+        "number": view.text("number"),
+        "official_number": view.text("official_number"),
+        "state": order.state.name(),
+        "due": order.due_ms.map(instant::rfc3339),
+        "timers": [order::timer_json(&order, now)],
+        "flags": [],
+    });
     Ok(Answer { json, text })
 }
 

@@ -132,9 +132,7 @@ pub(super) fn list(replica: &Replica, which: &WhichArgs) -> Result<Answer, Comma
             ));
         }
         let delivery = replica.delivery(scope, Kind::CASE, &view.id)?;
-        // What is told of events says when the relay had them; finding the cases needs not know.
-        let case = office.case(scope, view)?;
-        let mut entry = show::case_json(&office, &workers, scope, view, &case, delivery, Sight::Masked);
+        let mut entry = show::case_json(&office, &workers, scope, view, case, delivery, Sight::Masked);
         entry["at"] = instant::rfc3339(super::reported_ms(view)).into();
         json.push(entry);
     }
@@ -149,7 +147,7 @@ pub(super) fn list(replica: &Replica, which: &WhichArgs) -> Result<Answer, Comma
             continue;
         }
         let order = cross::order_of(replica, scope, view.clone())?;
-        let due = order::due_ms(view).map(instant::short).unwrap_or_default();
+        let due = order::due_text(&order, now);
         let headline = shown::headline(&units, scope, view);
         if lines.len() < which.limit.unwrap_or(LIST_LINES) {
             lines.push(format!("{headline}  {}  {due}", order.state.label()));

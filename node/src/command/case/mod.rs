@@ -25,7 +25,7 @@ pub use args::{
 };
 pub use cross::carry_over;
 pub(super) use list::{newest_first, reported_ms};
-pub(super) use office::{book, folded};
+pub(super) use office::{Observed, book};
 pub(super) use report::source_label;
 
 pub(super) fn execute(replica: &Replica, command: &CaseCommand) -> Result<Answer, CommandError> {

@@ -1,9 +1,12 @@
 //! What every command about cases needs: the street, the rules, and cases folded from their documents.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use wangge_model::case::{Actor, Assignee, CaseView, Rulebook, Rules, Site, fold};
 use wangge_model::deadline::Calendar;
 use wangge_model::document::{DocumentView, EventView, Scalar};
-use wangge_model::identity::Scope;
+use wangge_model::identity::{LogId, Scope};
 use wangge_model::schema::Kind;
 
 use crate::command::CommandError;
@@ -16,11 +19,46 @@ pub(super) struct Office<'a> {
     pub(super) replica: &'a Replica,
     pub(super) street: Street,
     pub(super) book: Rulebook,
+    observed: Observed<'a>,
+}
+
+/// When the relay observed what, read once a log: for whoever folds many cases.
+pub(in crate::command) struct Observed<'a> {
+    replica: &'a Replica,
+    logs: RefCell<BTreeMap<(Scope, LogId), BTreeMap<u64, u64>>>,
+}
+
+impl<'a> Observed<'a> {
+    pub(in crate::command) fn new(replica: &'a Replica) -> Self {
+        Self { replica, logs: RefCell::default() }
+    }
+
+    fn of(&self, scope: &Scope, event: &EventView) -> Result<u64, ReplicaError> {
+        let mut logs = self.logs.borrow_mut();
+        let key = (scope.clone(), event.log);
+        if !logs.contains_key(&key) {
+            let observed = self.replica.observations(scope, &event.log)?;
+            logs.insert(key.clone(), observed);
+        }
+        let next = logs.get(&key).and_then(|log| log.range(event.seq..).next());
+        Ok(next.map_or(event.observed_ms, |(_, observed_ms)| *observed_ms))
+    }
+
+    /// Folds the case that a document tells.
+    pub(in crate::command) fn fold(
+        &self,
+        book: &Rulebook,
+        scope: &Scope,
+        view: &DocumentView,
+    ) -> Result<CaseView, ReplicaError> {
+        folded_with(self.replica, book, scope, view, &|event| self.of(scope, event))
+    }
 }
 
 impl<'a> Office<'a> {
     pub(super) fn load(replica: &'a Replica) -> Result<Self, CommandError> {
-        Ok(Self { replica, street: Street::load(replica)?, book: book(replica)? })
+        let observed = Observed::new(replica);
+        Ok(Self { replica, street: Street::load(replica)?, book: book(replica)?, observed })
     }
 
     /// The posts of the acting worker: the one that this replica is enrolled for, then his others.
@@ -50,12 +88,12 @@ impl<'a> Office<'a> {
 
     /// The case that a document tells, with what the relay said of its events.
     pub(super) fn case(&self, scope: &Scope, view: &DocumentView) -> Result<CaseView, ReplicaError> {
-        folded(self.replica, &self.book, scope, view, true)
+        folded(self.replica, &self.book, scope, view)
     }
 
-    /// The same for a list, which needs not know when the relay observed each event.
+    /// The same for a list, which asks for many.
     pub(super) fn case_in_list(&self, scope: &Scope, view: &DocumentView) -> Result<CaseView, ReplicaError> {
-        folded(self.replica, &self.book, scope, view, false)
+        self.observed.fold(&self.book, scope, view)
     }
 
     /// To whom a case was given, as people call them.
@@ -95,17 +133,22 @@ pub(in crate::command) fn folded(
     book: &Rulebook,
     scope: &Scope,
     view: &DocumentView,
-    observed: bool,
+) -> Result<CaseView, ReplicaError> {
+    folded_with(replica, book, scope, view, &|event| replica.observed_ms(scope, event))
+}
+
+fn folded_with(
+    replica: &Replica,
+    book: &Rulebook,
+    scope: &Scope,
+    view: &DocumentView,
+    observed_ms: &dyn Fn(&EventView) -> Result<u64, ReplicaError>,
 ) -> Result<CaseView, ReplicaError> {
     let empty = Vec::new();
-    let history = view.histories.get("events").unwrap_or(&empty);
     let decided = |event: &EventView| replica.void_reason(scope, &event.log, event.seq);
-    if !observed {
-        return Ok(fold(view.id, history, &decided, book));
-    }
-    let mut history = history.clone();
+    let mut history = view.histories.get("events").unwrap_or(&empty).clone();
     for event in &mut history {
-        event.observed_ms = replica.observed_ms(scope, event)?;
+        event.observed_ms = observed_ms(event)?;
     }
     Ok(fold(view.id, &history, &decided, book))
 }

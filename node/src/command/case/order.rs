@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use wangge_model::case::{Actor, EventKind, Order, Told};
-use wangge_model::document::{DocumentView, Scalar};
+use wangge_model::case::{Actor, EventKind, Order, OrderEvent, OrderState, Told};
+use wangge_model::deadline::{Standing, TimerName};
+use wangge_model::document::DocumentView;
 use wangge_model::identity::Scope;
 use wangge_model::schema::Kind;
 
@@ -59,11 +60,30 @@ fn label(word: &str) -> &str {
     }
 }
 
-pub(super) fn due_ms(view: &DocumentView) -> Option<u64> {
-    match view.value("due") {
-        Some(Scalar::Int(ms)) => u64::try_from(*ms).ok(),
-        _ => None,
+/// How the team's time stands.
+fn standing(order: &Order, now_ms: u64) -> Standing {
+    match (order.done_ms(), order.due_ms) {
+        (Some(done), Some(due)) if done > due => Standing::Late,
+        (Some(_), _) => Standing::Met,
+        _ if matches!(order.state, OrderState::Returned | OrderState::Closed) => Standing::Ended,
+        _ if order.is_suspended() => Standing::Suspended,
+        (None, Some(due)) if now_ms > due => Standing::Overdue,
+        (None, _) => Standing::Running,
     }
+}
+
+/// 主办 or 协办, empty while that is not known.
+fn part(order: &Order) -> &'static str {
+    match order.lead {
+        Some(true) => "主办",
+        Some(false) => "协办",
+        None => "",
+    }
+}
+
+/// Its events without those that say again what another one carried over.
+fn told(order: &Order) -> impl Iterator<Item = &OrderEvent> {
+    order.events.iter().filter(|event| !event.again)
 }
 
 /// An order for programs.
@@ -81,10 +101,16 @@ pub(super) fn order_json(
     json["official_number"] = view.text("official_number").into();
     json["state"] = order.state.name().into();
     json["case"] = view.text("case").into();
-    json["due"] = due_ms(view).map(instant::rfc3339).into();
-    let events: Vec<Value> = order
-        .events
-        .iter()
+    json["state_label"] = order.state.label().into();
+    json["level"] = view.text("level").parse::<u8>().ok().into();
+    json["due"] = order.due_ms.map(instant::rfc3339).into();
+    json["assignees"] = json!([{
+        "scope": scope, "unit": office.street.unit_name(scope), "worker": null, "lead": order.lead,
+        "accepted": order.state != OrderState::Issued, "done": order.done_ms().is_some(),
+    }]);
+    json["timers"] = json!([timer_json(order, office.replica.now_ms())]);
+    json["flags"] = json!([]);
+    let events: Vec<Value> = told(order)
         .map(|event| {
             json!({
                 "kind": event.told.word,
@@ -102,6 +128,25 @@ pub(super) fn order_json(
     Ok(json)
 }
 
+/// The team's time for programs, like a timer of a case.
+pub(super) fn timer_json(order: &Order, now_ms: u64) -> Value {
+    let standing = standing(order, now_ms);
+    json!({
+        "name": TimerName::Handle.name(),
+        "label": TimerName::Handle.label(),
+        "due": order.due_ms.map(instant::rfc3339),
+        "ended_at": order.done_ms().map(instant::rfc3339),
+        "state": standing.name(),
+        "state_label": standing.label(),
+    })
+}
+
+/// The time and how it stands, as people read it.
+pub(super) fn due_text(order: &Order, now_ms: u64) -> String {
+    let due = order.due_ms.map(instant::short).unwrap_or_default();
+    format!("{due} {}", standing(order, now_ms).label()).trim().to_owned()
+}
+
 /// An order for people.
 pub(super) fn order_text(office: &Office<'_>, scope: &Scope, view: &DocumentView, order: &Order) -> String {
     let mut lines = vec![
@@ -109,23 +154,26 @@ pub(super) fn order_text(office: &Office<'_>, scope: &Scope, view: &DocumentView
         format!("  {}:{}", Word::Id.zh(), view.id),
         format!("  {}:{}", Word::Unit.zh(), office.street.unit_name(scope)),
     ];
-    for name in ["category", "level", "text", "place"] {
+    if !part(order).is_empty() {
+        lines.push(format!("  {}:{}", part(order), office.street.unit_name(scope)));
+    }
+    for name in ["category", "level", "text", "place", "request"] {
         let text = shown::field(view, name, shown::Sight::Masked);
         if !text.is_empty() {
             lines.push(format!("  {}:{text}", shown::label(Kind::ORDER, name)));
         }
     }
-    if let Some(due) = due_ms(view) {
-        lines.push(format!("  {}:{}", shown::label(Kind::ORDER, "due"), instant::short(due)));
-    }
-    for event in &order.events {
-        let said = event.told.text.as_deref().or(event.told.reason.as_deref()).unwrap_or_default();
+    let due = due_text(order, office.replica.now_ms());
+    lines.push(format!("  {}:{due}", shown::label(Kind::ORDER, "due")));
+    for event in told(order) {
+        let said = event.told.text.as_deref().or(event.told.reason.as_deref());
+        let said = said.map(|said| format!(":{}", crate::text::veil(said))).unwrap_or_default();
+        let void = if event.counts { "" } else { " [作废:当时不能这样办]" };
         lines.push(format!(
-            "  - {} {} {}:{}",
+            "  - {} {} {}{said}{void}",
             instant::short(event.claimed_ms),
             office.street.worker_name(&event.worker),
             label(&event.told.word),
-            crate::text::veil(said)
         ));
     }
     lines.join("\n")

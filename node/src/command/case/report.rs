@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use wangge_model::case::{Actor, CaseView, EventKind, Rulebook, SHIPPED_NAME, Told, check};
-use wangge_model::checks::text;
+use wangge_model::checks::{CheckError, IdNumber, text};
 use wangge_model::identity::{DocId, ReplicaId, Scope};
 use wangge_model::schema::Kind;
 
@@ -43,6 +43,15 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
 
     let office = Office::load(replica)?;
+    let posts = office.posts()?;
+    // Whoever may not report is told so before he is asked for anything.
+    let filers = Kind::CASE.spec().and_then(|spec| spec.access.event(EventKind::Report.name()));
+    if !filers.is_some_and(|event| posts.iter().any(|post| event.roles.contains(&post.role)))
+        && let Some(post) = posts.first()
+    {
+        let told = Told { word: EventKind::Report.name().to_owned(), ..Told::default() };
+        allowed(&office, &post.unit, DocId([0; 16]), "", &posts, &told)?;
+    }
     let rules = office.book.latest();
     let words = said(&args.text)?;
     let typed = said(&args.category)?;
@@ -96,15 +105,17 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
     let at_ms = happened_at(replica, args.at.as_deref())?;
     let unit = args.unit.as_deref();
     let place =
-        args.place.as_deref().map(|key| key::resolve(replica, &[Kind::PLACE], key, unit)).transpose()?;
-    let person =
-        args.person.as_deref().map(|key| key::resolve(replica, &[Kind::PERSON], key, unit)).transpose()?;
+        args.place.as_deref().map(|key| told_of(replica, Kind::PLACE, key, unit, "--place")).transpose()?;
+    let person = args
+        .person
+        .as_deref()
+        .map(|key| told_of(replica, Kind::PERSON, key, unit, "--person"))
+        .transpose()?;
     // Where the place is, else where the person lives, else the only grid.
     let implied = place.as_ref().or(person.as_ref()).map(|target| target.scope.to_string());
     let scope = Units::load(replica)?.choose(unit.or(implied.as_deref()))?.scope;
 
     let doc = DocId(replica.random()?);
-    let posts = office.posts()?;
     let number = next_number(replica, &scope)?;
     let told = Told {
         word: EventKind::Report.name().to_owned(),
@@ -140,6 +151,28 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
     replica.commit(&scope, vec![Edit { doc, kind: Kind::CASE, ops }], at_ms)?;
     super::cross::settle(replica, &office.book, &scope, &doc)?;
     show::answer(&office, &scope, &doc, |id| Message::Reported { number: &number, id }.line())
+}
+
+/// The record that an option names.
+fn told_of(
+    replica: &Replica,
+    kind: Kind,
+    key: &str,
+    unit: Option<&str>,
+    option: &str,
+) -> Result<key::Target, CommandError> {
+    // A number that cannot be right is more likely the reason than a record that is missing.
+    let doubt = match kind {
+        Kind::PERSON if text::compact(key).len() == 18 => IdNumber::parse(key).err().map(CheckError::from),
+        _ => None,
+    };
+    key::resolve(replica, &[kind], key, unit).map_err(|error| {
+        match doubt.filter(|_| error.code == "not-found") {
+            Some(doubt) => CommandError::from(doubt),
+            None => error,
+        }
+        .of_field(option)
+    })
 }
 
 /// Checks the report like any other event of the case.

@@ -5,6 +5,7 @@ use serde_json::Map;
 
 use wangge_model::document::Op;
 use wangge_model::identity::Scope;
+use wangge_model::work::copy::{ORIGINAL, id_in, record_of};
 use wangge_model::work::draft::{act, check_role, event_op, field_op};
 use wangge_model::work::{RecordSpec, Told, fold};
 
@@ -60,8 +61,10 @@ fn carry_over(
     if let Some(author) = record.author {
         told.insert("worker".to_owned(), author.to_string().into());
     }
+    ops.push(field_op(ORIGINAL, doc.to_string()));
     ops.push(event_op(&actor, spec.opens, told)?);
-    replica.commit(to, vec![Edit { doc: *doc, kind: spec.kind, ops }], Some(record.made_ms))?;
+    let copy = id_in(doc, from, to);
+    replica.commit(to, vec![Edit { doc: copy, kind: spec.kind, ops }], Some(record.made_ms))?;
     let mut told = Map::new();
     if let Some(text) = note {
         told.insert("text".to_owned(), wangge_model::work::draft::paragraphs("内容", text)?.into());
@@ -81,7 +84,7 @@ pub(super) fn route(
     check_role(spec, "route", actor.role)?;
     let found = target(replica, spec, command)?;
     let internal = || CommandError::usage("bad-usage", &Message::BadUsage);
-    let doc = found.view.id;
+    let doc = record_of(&found.view);
     let from: Scope = found.view.text("scope").parse().map_err(|_| internal())?;
     let to: Scope = found.view.text("assignee").parse().map_err(|_| internal())?;
     // Teams are reached through the centre alone (art. 12).
@@ -92,7 +95,7 @@ pub(super) fn route(
         writable(street, &actor, unit)?;
     }
     let asking = replica.get(&from, spec.kind, &doc)?.ok_or_else(internal)?;
-    let Some(asked) = replica.get(&to, spec.kind, &doc)? else {
+    let Some(asked) = replica.get(&to, spec.kind, &id_in(&doc, &from, &to))? else {
         carry_over(replica, street, spec, &from, &to, &doc, command.get("text"))?;
         return super::answer(replica, street, spec, &from, &doc, "route");
     };
@@ -127,7 +130,7 @@ pub(super) fn route(
     }
     let verb = spec.verb(verb).ok_or_else(internal)?;
     let op = act(spec, view, record, &actor, verb, &said, &codes)?;
-    replica.commit(scope, vec![Edit { doc, kind: spec.kind, ops: vec![op] }], None)?;
+    replica.commit(scope, vec![Edit { doc: view.id, kind: spec.kind, ops: vec![op] }], None)?;
     let target = Target { scope: from, view: asking };
     super::answer(replica, street, spec, &target.scope, &doc, verb.name)
 }

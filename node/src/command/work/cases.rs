@@ -7,7 +7,7 @@ use wangge_model::identity::Scope;
 use wangge_model::schema::Kind;
 
 use crate::command::CommandError;
-use crate::command::case::{book, folded};
+use crate::command::case::{Observed, book};
 use crate::replica::Replica;
 
 /// A case with what its events come to.
@@ -20,12 +20,12 @@ pub(crate) struct CaseSeen {
 
 impl CaseSeen {
     pub(crate) fn of(
-        replica: &Replica,
+        observed: &Observed<'_>,
         scope: Scope,
         view: DocumentView,
         book: &Rulebook,
     ) -> Result<Self, CommandError> {
-        let case = folded(replica, book, &scope, &view, true)?;
+        let case = observed.fold(book, &scope, &view)?;
         let timers = timers(&case, book);
         Ok(Self { scope, view, case, timers })
     }
@@ -39,6 +39,7 @@ pub(crate) fn rulebook(replica: &Replica) -> Result<Rulebook, CommandError> {
 /// The cases of `scopes`, in no particular order.
 pub(crate) fn all(replica: &Replica, scopes: &[Scope]) -> Result<Vec<CaseSeen>, CommandError> {
     let book = rulebook(replica)?;
+    let observed = Observed::new(replica);
     let mut found = Vec::new();
     for scope in scopes {
         let mut views = Vec::new();
@@ -47,7 +48,7 @@ pub(crate) fn all(replica: &Replica, scopes: &[Scope]) -> Result<Vec<CaseSeen>, 
             true
         })?;
         for view in views {
-            found.push(CaseSeen::of(replica, scope.clone(), view, &book)?);
+            found.push(CaseSeen::of(&observed, scope.clone(), view, &book)?);
         }
     }
     Ok(found)

@@ -12,6 +12,7 @@ use super::line::WorkCommand;
 use super::shown::Seen;
 use super::street::Street;
 use super::{Draft, cases, event, resolve, target};
+use crate::command::case::Observed;
 use crate::command::key::Target;
 use crate::command::{Answer, CommandError, shown as documents};
 use crate::replica::{Delivery, Edit, Replica};
@@ -177,7 +178,8 @@ fn now(replica: &Replica, scope: &Scope, item: &Value) -> Result<Option<(String,
     let Ok(id) = text("id").parse::<DocId>() else { return Ok(None) };
     if text("kind") == "case" {
         let Some(view) = replica.get(scope, Kind::CASE, &id)? else { return Ok(None) };
-        let seen = cases::CaseSeen::of(replica, scope.clone(), view, &cases::rulebook(replica)?)?;
+        let observed = Observed::new(replica);
+        let seen = cases::CaseSeen::of(&observed, scope.clone(), view, &cases::rulebook(replica)?)?;
         return Ok(Some((seen.case.state.label().to_owned(), seen.case.state.is_open())));
     }
     let Some(spec) = wangge_model::work::of_word(text("kind")) else { return Ok(None) };

@@ -15,6 +15,8 @@ mod resolve;
 pub(super) mod shown;
 pub(super) mod street;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use wangge_model::checks::CheckError;
@@ -22,6 +24,7 @@ use wangge_model::document::{DocumentView, Op};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::work::codes::shipped;
+use wangge_model::work::copy::record_of;
 use wangge_model::work::draft::{self, Actor, Said};
 use wangge_model::work::{Home, RecordSpec, To, Verb, WorkError, of_word};
 
@@ -99,7 +102,11 @@ fn home(
             Some(Ok(unit)) => unit,
             _ => {
                 let worker = said.get("assignee").and_then(|assignee| assignee.parse().ok());
-                worker.and_then(|worker| street.post_of(&worker)).unwrap_or_else(|| actor.unit.clone())
+                match worker {
+                    // Where he would never see it, it is not put down for him.
+                    Some(worker) => street.post_of(&worker).ok_or_else(|| beyond(street, &worker))?,
+                    None => actor.unit.clone(),
+                }
             }
         },
         (None, Home::Own) => {
@@ -110,6 +117,14 @@ fn home(
     };
     writable(street, actor, &scope)?;
     Ok(scope)
+}
+
+fn beyond(street: &Street, worker: &DocId) -> CommandError {
+    let who = street.worker_name(worker);
+    let units = street.person(worker).map(|person| person.posts.as_slice()).unwrap_or_default();
+    let units: Vec<String> = units.iter().map(|(_, unit)| street.unit_name(unit)).collect();
+    let text = WorkText::AssigneeBeyond { who: &who, units: &units.join("、") };
+    CommandError::failed("assignee-beyond", &Message::Work(text))
 }
 
 /// Whether this worker may write in `scope` at all.
@@ -220,7 +235,7 @@ fn answer(
         return Ok(Answer { json: Value::Null, text: String::new() });
     };
     let seen = Seen::of(spec, scope.clone(), view);
-    let id = super::shown::short_id(doc);
+    let id = super::shown::short_id(&seen.id());
     let done = WorkText::Done {
         record: spec.label,
         event: spec.event_label(event),
@@ -253,6 +268,7 @@ pub(super) fn all(
     scopes: &[Scope],
 ) -> Result<Vec<Seen>, CommandError> {
     let mut found: Vec<Seen> = Vec::new();
+    let mut once = BTreeSet::new();
     for scope in scopes {
         let mut views: Vec<DocumentView> = Vec::new();
         replica.each(scope, spec.kind, |view| {
@@ -261,7 +277,7 @@ pub(super) fn all(
         })?;
         for view in views {
             // Copies of one record count once.
-            if !extra::COPIED.contains(&spec.kind) || found.iter().all(|seen| seen.view.id != view.id) {
+            if !extra::COPIED.contains(&spec.kind) || once.insert(record_of(&view)) {
                 found.push(Seen::of(spec, scope.clone(), view));
             }
         }

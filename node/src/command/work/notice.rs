@@ -8,6 +8,7 @@ use wangge_model::document::{DocumentView, Op, Scalar, Target as OpTarget};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::work::RecordSpec;
+use wangge_model::work::copy::{ORIGINAL, id_in, record_of};
 use wangge_model::work::draft::field_op;
 
 use super::line::WorkCommand;
@@ -51,8 +52,13 @@ pub(super) fn add(
         writable(street, &actor, scope)?;
     }
     // The unit's own first: what breaks off then is seen there, and `add` again makes another notice.
-    for scope in &scopes {
-        replica.commit(scope, vec![Edit { doc, kind: spec.kind, ops: ops.clone() }], at_ms)?;
+    for copy in &scopes {
+        let mut ops = ops.clone();
+        if *copy != scope {
+            ops.push(field_op(ORIGINAL, doc.to_string()));
+        }
+        let doc = id_in(&doc, &scope, copy);
+        replica.commit(copy, vec![Edit { doc, kind: spec.kind, ops }], at_ms)?;
     }
     super::answer(replica, street, spec, &scope, &doc, spec.opens)
 }
@@ -69,10 +75,11 @@ pub(super) fn withdraw(
     let verb = spec.verb("withdraw").ok_or_else(|| CommandError::usage("bad-usage", &Message::BadUsage))?;
     let mut planned = Vec::new();
     for scope in copies(street, &unit).into_iter().filter(|scope| street.holds(scope)) {
-        let Some(view) = replica.get(&scope, spec.kind, &view.id)? else { continue };
+        let doc = id_in(&record_of(&view), &unit, &scope);
+        let Some(view) = replica.get(&scope, spec.kind, &doc)? else { continue };
         let target = Target { scope, view };
         let op = event(replica, street, spec, verb, command, &target)?;
-        planned.push((target.scope, op));
+        planned.push((target.scope, target.view.id, op));
     }
     if planned.is_empty() {
         // The copy that was found is of a unit beyond this one's.
@@ -84,10 +91,10 @@ pub(super) fn withdraw(
             command,
             &Target { scope: scope.clone(), view: view.clone() },
         )?;
-        planned.push((scope.clone(), op));
+        planned.push((scope.clone(), view.id, op));
     }
-    for (scope, op) in planned {
-        replica.commit(&scope, vec![Edit { doc: view.id, kind: spec.kind, ops: vec![op] }], at_ms)?;
+    for (scope, doc, op) in planned {
+        replica.commit(&scope, vec![Edit { doc, kind: spec.kind, ops: vec![op] }], at_ms)?;
     }
     super::answer(replica, street, spec, &scope, &view.id, "withdraw")
 }
@@ -106,10 +113,11 @@ pub(super) fn read(
     let actor = street.actor()?;
     let Target { scope, view } = target(replica, spec, command)?;
     writable(street, &actor, &actor.unit)?;
-    if let Some(doc) = receipt_id(replica, &actor.unit, &view.id) {
+    let notice = record_of(&view);
+    if let Some(doc) = receipt_id(replica, &actor.unit, &notice) {
         let entry = OpTarget::Entry { container: "members".to_owned(), key: actor.worker.to_string() };
         let ops = vec![
-            field_op("source", view.id.to_string()),
+            field_op("source", notice.to_string()),
             Op { target: entry, value: Some(Scalar::Bool(true)) },
         ];
         replica.commit(&actor.unit, vec![Edit { doc, kind: Kind::RECEIPT, ops }], None)?;
@@ -159,7 +167,8 @@ pub(super) fn readers(
     let Target { scope, view } = target(replica, spec, command)?;
     let unit: Scope = view.text("scope").parse().unwrap_or(scope);
     let units: BTreeSet<Scope> = street.within(&unit).into_iter().collect();
-    let receipts = receipts(replica, street, &view.id)?;
+    let notice = record_of(&view);
+    let receipts = receipts(replica, street, &notice)?;
     let (mut read, mut unread, mut beyond) = (Vec::new(), Vec::new(), 0_usize);
     let mut lines = Vec::new();
     for (worker, person) in street.people() {
@@ -190,7 +199,7 @@ pub(super) fn readers(
     let (done, left) = (read.len(), unread.len());
     lines.insert(0, Message::Work(WorkText::Readers { read: done, unread: left, beyond }).line());
     Ok(Answer {
-        json: json!({ "id": view.id.to_string(), "read": read, "unread": unread, "not_visible": beyond }),
+        json: json!({ "id": notice.to_string(), "read": read, "unread": unread, "not_visible": beyond }),
         text: lines.join("\n"),
     })
 }

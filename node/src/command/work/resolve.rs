@@ -1,7 +1,10 @@
 //! From what was typed to what is stored: people, places, cases, workers and units by their ids.
 
-use wangge_model::identity::Scope;
+use std::collections::BTreeSet;
+
+use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
+use wangge_model::work::copy::{ORIGINAL, record_of};
 use wangge_model::work::draft::Said;
 use wangge_model::work::{Input, RecordSpec, Rule};
 
@@ -67,7 +70,7 @@ pub(super) fn inputs(
             Rule::Flag => "true".to_owned(),
             _ if first.trim().is_empty() => first.clone(),
             Rule::Document(kind) => {
-                let target = document(replica, kind, first)?;
+                let target = document(replica, kind, first).map_err(|error| error.of_field(input.label))?;
                 let id = target.view.id.to_string();
                 targets.push(target);
                 id
@@ -87,9 +90,13 @@ pub(super) fn inputs(
                 Err(_) => street.worker(first)?.to_string(),
             },
             Rule::Time => instant::rfc3339(time(replica, first)?),
-            Rule::Text | Rule::Code(_) | Rule::Phone | Rule::Day | Rule::Count | Rule::Number => {
-                first.clone()
-            }
+            Rule::Text
+            | Rule::Code(_)
+            | Rule::Phone
+            | Rule::Day
+            | Rule::Count
+            | Rule::Percent
+            | Rule::Number => first.clone(),
         };
         said.insert(input.name.to_owned(), value);
     }
@@ -102,10 +109,24 @@ pub(super) fn record(replica: &Replica, spec: &RecordSpec, key: &str) -> Result<
     if !COPIED.contains(&spec.kind) {
         return key::resolve(replica, &[spec.kind], key, None);
     }
-    let mut found = key::candidates(replica, spec.kind, key.trim(), &replica.scopes())?;
-    let several = found.iter().any(|target| target.view.id != found[0].view.id);
-    if several {
-        return key::resolve(replica, &[spec.kind], key, None);
+    let scopes = replica.scopes();
+    let mut found = key::candidates(replica, spec.kind, key.trim(), &scopes)?;
+    let hex = key.trim().to_ascii_lowercase();
+    if (key::PREFIX_LEN_MIN..=32).contains(&hex.len()) {
+        for scope in &scopes {
+            replica.each(scope, spec.kind, |view| {
+                if view.text(ORIGINAL).starts_with(&hex) {
+                    found.push(Target { scope: scope.clone(), view });
+                }
+                true
+            })?;
+        }
+    }
+    let records: BTreeSet<DocId> = found.iter().map(|target| record_of(&target.view)).collect();
+    if records.len() > 1 {
+        let lines: Vec<String> = records.iter().map(|record| format!("  {record}")).collect();
+        let key = scrub(key);
+        return Err(CommandError::failed("key-ambiguous", &Message::KeyAmbiguous { key: &key }).with(&lines));
     }
     let own = replica.profile().enrolment().map(|enrolment| enrolment.unit);
     let at = found.iter().position(|target| Some(&target.scope) == own.as_ref()).unwrap_or(0);

@@ -7,13 +7,14 @@ use wangge_model::document::DocumentView;
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::work::codes::{name_of, shipped};
+use wangge_model::work::copy::{ORIGINAL, record_of};
 use wangge_model::work::{Record, RecordSpec, Rule, Told, Void, day, fold};
 
 use super::street::Street;
 use crate::command::workers::Workers;
 use crate::command::{CommandError, instant, shown};
 use crate::replica::Replica;
-use crate::text::{Message, Word, WorkText, role_zh};
+use crate::text::{Message, SAID_LABELS, Word, WorkText, role_zh};
 
 /// A record with what its events come to.
 pub(crate) struct Seen {
@@ -27,6 +28,11 @@ impl Seen {
     pub(crate) fn of(spec: &'static RecordSpec, scope: Scope, view: DocumentView) -> Self {
         let record = fold::fold(spec, &view);
         Self { spec, scope, view, record }
+    }
+
+    /// What people call it by, whichever copy of it this is.
+    pub(crate) fn id(&self) -> DocId {
+        record_of(&self.view)
     }
 
     /// Whether its last day is over and something is left to be done.
@@ -117,6 +123,7 @@ pub(crate) fn json(
     let Seen { spec, scope, view, record } = seen;
     let delivery = replica.delivery(scope, spec.kind, &view.id)?;
     let mut json = shown::document_json(workers, scope, view, delivery);
+    json["id"] = seen.id().to_string().into();
     json["record"] = spec.word.into();
     json["headline"] = seen.headline().into();
     json["unit"] = street.unit_name(scope).into();
@@ -143,10 +150,13 @@ fn told_text(spec: &RecordSpec, street: &Street, told: &Told) -> String {
     line.push_str(&format!(" {}", spec.event_label(&told.kind)));
     let inputs = spec.verb(&told.kind).map_or(spec.inputs, |verb| verb.inputs);
     for (name, value) in &told.said {
-        let label =
-            inputs.iter().find(|input| input.name == *name).map_or(name.as_str(), |input| input.label);
+        let typed = inputs.iter().find(|input| input.name == *name).map(|input| input.label);
+        let label = typed.or_else(|| SAID_LABELS.iter().find(|said| said.0 == name).map(|said| said.1));
+        // What only programs read stands in the JSON.
+        let Some(label) = label else { continue };
         let text = match name.as_str() {
             "result" => outcome_label(spec, &told.kind, value),
+            "worker" => street.assignee_name(value.as_str().unwrap_or_default()),
             name => said_text(spec, street, &told.kind, name, value),
         };
         line.push_str(&format!("  {label}:{text}"));
@@ -171,8 +181,8 @@ pub(crate) fn text(replica: &Replica, street: &Street, seen: &Seen) -> Result<St
     let Seen { spec, scope, view, record } = seen;
     let delivery = replica.delivery(scope, spec.kind, &view.id)?;
     let mut lines = vec![
-        format!("{}  {}", spec.label, shown::short_id(&view.id)),
-        format!("  {}:{}", Word::Id.zh(), view.id),
+        format!("{}  {}", spec.label, shown::short_id(&seen.id())),
+        format!("  {}:{}", Word::Id.zh(), seen.id()),
         format!("  {}:{} ({scope})", Word::Unit.zh(), street.unit_name(scope)),
         format!("  {}:{}", Message::Work(WorkText::StateLabel).zh(), record.state.label),
         format!("  {}:{}", Word::Delivery.zh(), Word::of_delivery(delivery).zh()),
@@ -192,7 +202,7 @@ pub(crate) fn text(replica: &Replica, street: &Street, seen: &Seen) -> Result<St
             "person" | "place" | "case" | "period" => referred(replica, &view.text(field.name))?,
             name => field_text(spec, view, name),
         };
-        if !text.is_empty() && !["rules", "digest"].contains(&field.name) {
+        if !text.is_empty() && !["rules", "digest", ORIGINAL].contains(&field.name) {
             lines.push(format!("  {}:{text}", field.label));
         }
     }
@@ -222,7 +232,7 @@ pub(crate) fn line(street: &Street, seen: &Seen, now_ms: u64) -> String {
     let record = &seen.record;
     let mut parts = vec![
         instant::short(record.made_ms),
-        shown::short_id(&seen.view.id),
+        shown::short_id(&seen.id()),
         format!("[{}]", record.state.label),
         seen.headline(),
         street.unit_name(&seen.scope),

@@ -26,7 +26,7 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         CaseText::TargetPost { typed } => {
             format!("--to: {typed:?} holds no post that could take it on; give it to the unit")
         }
-        CaseText::ReasonMissing { event } => format!("{event} needs a reason: --reason"),
+        CaseText::ReasonMissing { event_en, .. } => format!("{event_en} needs a reason: --reason"),
         CaseText::WorkMissing => "feedback needs to say what was done: --text".to_owned(),
         CaseText::DaysUnreadable { typed, max } => {
             format!("--days: {typed:?} is no number from 1 to {max}")
@@ -107,6 +107,7 @@ fn refuse(refused: &Refused<'_>) -> String {
             format!("case {number} is closed: no {event}; the centre can reopen it")
         }
         Why::State { state } => format!("case {number} is {}: no {event} now; {who}", state.name()),
+        Why::Who if refused.event.1 == "report" => format!("you cannot report a case; {who}"),
         Why::Who => {
             format!("you cannot {event} case {number}, which the {} owns; {who}", refused.tier.name())
         }

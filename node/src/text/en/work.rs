@@ -10,6 +10,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::WorkerUnknown { typed } => format!("the roster has no worker {typed:?}: write a name or an id, or sync first"),
         WorkText::WorkerAmbiguous { typed } => format!("several workers are called {typed:?}: write an id"),
         WorkText::NotHeld { unit } => format!("this replica does not hold {unit}; nothing was saved"),
+        WorkText::AssigneeBeyond { who, units } => {
+            format!("{who} ({units}) is in no unit held here; nothing was saved")
+        }
         WorkText::StreetIsTheCentres => {
             "only the centre (centre-clerk, centre-admin, street-leader) writes in the street's scope; nothing was saved".to_owned()
         }

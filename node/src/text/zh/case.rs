@@ -19,7 +19,7 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         }
         CaseText::TargetMissing => "派给谁没有写明,请用 --to 指明单位或人员".to_owned(),
         CaseText::TargetPost { typed } => format!("“{typed}”(--to)在名册中没有能承办的岗位,请派给其单位"),
-        CaseText::ReasonMissing { event } => format!("{event}需要写明理由,请用 --reason 填写"),
+        CaseText::ReasonMissing { event, .. } => format!("{event}需要写明理由,请用 --reason 填写"),
         CaseText::WorkMissing => "处理反馈需要写明处理情况,请用 --text 填写".to_owned(),
         CaseText::DaysUnreadable { typed, max } => {
             format!("延期天数“{typed}”(--days)无法识别,请填 1 到 {max} 的整数")
@@ -127,6 +127,9 @@ fn refuse(refused: &Refused<'_>) -> String {
             state.label(),
             states(refused.from)
         ),
+        Why::Who if refused.event.1 == "report" => {
+            format!("上报事件{who},您的岗位是{},没有保存", refused.own)
+        }
         Why::Who => {
             let own = if refused.own.is_empty() {
                 String::new()

@@ -14,6 +14,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         }
         WorkText::WorkerAmbiguous { typed } => format!("叫“{typed}”的不止一人,请写人员标识:"),
         WorkText::NotHeld { unit } => format!("本机不负责 {unit},不能写入,没有保存"),
+        WorkText::AssigneeBeyond { who, units } => {
+            format!("{who}({units})不在您负责的单位,不能交给他承办,没有保存")
+        }
         WorkText::StreetIsTheCentres => {
             "街道范围的内容只能由社管中心(社管中心工作人员、社管中心管理员、街道领导)填写,没有保存".to_owned()
         }
@@ -86,6 +89,15 @@ pub(crate) const EXTRA_FIELDS: &[(&str, &str)] = &[
     ("due", "办结期限"),
     ("standing", "时限情况"),
     ("course", "处理经过"),
+];
+
+/// What stands in an event beside what its author typed.
+pub(crate) const SAID_LABELS: &[(&str, &str)] = &[
+    ("result", "结果"),
+    ("count", "项数"),
+    ("unsent", "未上传"),
+    ("failing", "不合格项"),
+    ("worker", "办理人"),
 ];
 
 /// What `--help` says; see [`super::super::help`].
