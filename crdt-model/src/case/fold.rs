@@ -2,6 +2,7 @@
 //! each author had seen, and of the rules that the report names: in whatever order events arrive, every
 //! replica that holds the same ones sees the same case.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::course::{Ask, Assignee, Course, Effect, Step, Why};
@@ -343,9 +344,25 @@ fn bound_claims(history: &[EventView], events: &mut [CaseEvent]) {
     }
 }
 
+/// What its author had not seen of the events. What two carriers carried over at once is one event: whoever
+/// saw either saw it.
+fn unseen<'a>(history: &'a [EventView], twice: &[(usize, usize)], at: usize) -> Cow<'a, [usize]> {
+    let known = |first: usize| twice.iter().any(|(again, of)| *of == first && saw(history, at, *again));
+    let unseen = &history[at].unseen;
+    if !unseen.iter().any(|first| known(*first)) {
+        return Cow::Borrowed(unseen);
+    }
+    Cow::Owned(unseen.iter().copied().filter(|first| !known(*first)).collect())
+}
+
 /// The events that can move the case.
 fn entries<'a>(history: &'a [EventView], events: &'a [CaseEvent]) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
+    let twice = events.iter().enumerate().filter_map(|(at, event)| match event.void {
+        Some(Void::Duplicate { of }) => Some((at, of)),
+        _ => None,
+    });
+    let twice: Vec<(usize, usize)> = twice.collect();
     for (at, event) in events.iter().enumerate() {
         let (Some(kind), Some(role), None) = (event.kind, event.told.role, &event.void) else { continue };
         if kind == EventKind::Note {
@@ -358,7 +375,7 @@ fn entries<'a>(history: &'a [EventView], events: &'a [CaseEvent]) -> Vec<Entry<'
                 Actor { worker: event.worker, role, unit }
             }
         };
-        entries.push(Entry { at, kind, told: &event.told, actor, role, unseen: &history[at].unseen });
+        entries.push(Entry { at, kind, told: &event.told, actor, role, unseen: unseen(history, &twice, at) });
     }
     entries
 }

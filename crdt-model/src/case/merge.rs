@@ -5,6 +5,8 @@
 //! The outcome is an order of the events in which causes come first and whoever wins comes before whoever
 //! loses; then each event that can take effect does. It depends on the set of events alone.
 
+use std::borrow::Cow;
+
 use super::course::{Course, Effect, Step, Why};
 use super::event::{EventKind, Told};
 use super::fold::Void;
@@ -26,7 +28,7 @@ pub(super) struct Entry<'a> {
     /// The post that the event itself states.
     pub(super) role: Role,
     /// Places in the history that its author had not seen, ascending.
-    pub(super) unseen: &'a [usize],
+    pub(super) unseen: Cow<'a, [usize]>,
 }
 
 impl Entry<'_> {

@@ -250,6 +250,48 @@ fn nobody_else_carries_over_what_a_team_is_said_to_have_done() {
     assert!(view.events.last().expect("an event").void.is_some());
 }
 
+/// The relay and the clerk's workstation carry the same answer over, and the clerk goes on from his own copy,
+/// which is not the one that counts: he saw what it says all the same.
+#[test]
+fn whoever_saw_the_other_copy_of_an_answer_saw_the_answer() {
+    let mut office = Office::new();
+    office.dispatch(&["fire"]);
+    office.settle();
+    office.team_writes(0, &said(EventKind::Accept, ""), Role::TeamLead, MONDAY_MS + 25 * HOUR_MS);
+    let due = office.due();
+    let mut clerks = office.desk.copy(2);
+    let carry = |desk: &mut Desk, log: u8| {
+        let origin = Origin {
+            log: LogId([log; 8]),
+            seq: 1,
+            lamport: 2_000,
+            worker: DocId([0; 16]),
+            wall_ms: due[0].wall_ms,
+            observed_ms: 0,
+            actor: [log; 16],
+        };
+        let parcel = (desk.document.draft(due[0].ops.clone()), origin);
+        desk.take(&parcel);
+        parcel
+    };
+    let (first, second) = (carry(&mut office.desk, 70), carry(&mut clerks, 80));
+    let clerk = actor(Role::CentreClerk, 1);
+    let mut event = told(EventKind::Extend, &clerk);
+    event.days = Some(2);
+    let extended = clerks.act(&clerk, &event, MONDAY_MS + 27 * HOUR_MS);
+    office.desk.take(&second);
+    office.desk.take(&extended);
+    clerks.take(&first);
+    for desk in [&office.desk, &clerks] {
+        let view = desk.view();
+        let voids = view.events.iter().filter_map(|event| event.void.clone());
+        assert_eq!(voids.count(), 1, "{:?}", view.events);
+        let last = view.events.iter().find(|event| event.kind == Some(EventKind::Extend)).expect("an event");
+        assert_eq!((last.void.is_none(), view.state), (true, State::InProgress));
+        assert!(!view.flags.contains(&wangge_model::case::Flag::LostEvent));
+    }
+}
+
 /// A street leader says which team leads: both orders say so, and the later time after more was granted.
 #[test]
 fn orders_follow_who_leads_and_when_the_case_is_due() {
