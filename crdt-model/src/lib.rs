@@ -29,6 +29,7 @@ pub mod sealed;
 pub mod search;
 pub mod session;
 pub mod transaction;
+pub mod turn;
 pub mod verdict;
 pub mod wipe;
 pub mod wire;

@@ -5,9 +5,10 @@
 use crate::document::{Change, Scalar, Target};
 use crate::identity::{DocId, ReplicaId, Role, Scope};
 use crate::log::LogIdentity;
-use crate::roster::{EPOCHS_MAX, Post, RosterView, Standing};
+use crate::roster::{EPOCHS_MAX, Post, ReplicaEntry, RosterView, Standing};
 use crate::schema::{Access, Kind};
-use crate::transaction::Transaction;
+use crate::transaction::{ScopeSecret, Transaction};
+use crate::turn::is_signed;
 use crate::verdict::VoidReason;
 
 /// What is judged.
@@ -19,6 +20,8 @@ pub struct Act<'a> {
     pub author: &'a LogIdentity,
     /// The transaction.
     pub transaction: &'a Transaction,
+    /// The secret of the scope.
+    pub secret: &'a ScopeSecret,
     /// What its author had seen of the relay was written then: it cannot be older, whatever it claims.
     pub after_ms: u64,
     /// When it was observed here.
@@ -67,6 +70,9 @@ pub fn judge(roster: &RosterView, centre: &ReplicaId, act: &Act<'_>) -> Result<(
     if !replica.workers.contains_key(&worker) {
         return Err(VoidReason::NotItsWorker.into());
     }
+    if !is_signed_by_worker(replica, act) {
+        return Err(VoidReason::NoTurn.into());
+    }
     let posts: Vec<Post> = roster
         .posts_of(&author.replica)
         .into_iter()
@@ -77,6 +83,20 @@ pub fn judge(roster: &RosterView, centre: &ReplicaId, act: &Act<'_>) -> Result<(
         return Err(VoidReason::ScopeNotHeld.into());
     }
     transaction.changes.iter().try_for_each(|change| judge_change(roster, act, &posts, change))
+}
+
+/// Whether the acting worker signed himself where that is demanded.
+fn is_signed_by_worker(replica: &ReplicaEntry, act: &Act<'_>) -> bool {
+    let transaction = act.transaction;
+    let (worker, log) = (&transaction.worker, &transaction.log);
+    // A branch left its log whenever it says: nothing in it is excused.
+    let seq = if act.author.branch.is_some() { u64::MAX } else { transaction.seq };
+    if !replica.demands_turn(worker, log, seq, act.observed_ms) {
+        return true;
+    }
+    let Some(signature) = &transaction.turn else { return false };
+    let said = transaction.said(act.secret);
+    replica.keys.get(worker).is_some_and(|keys| keys.iter().any(|key| is_signed(key, &said, signature)))
 }
 
 fn judge_change(roster: &RosterView, act: &Act<'_>, posts: &[Post], change: &Change) -> Result<(), Refusal> {

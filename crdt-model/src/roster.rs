@@ -13,6 +13,7 @@ use crate::document::{DocumentView, Register, Scalar};
 use crate::enrolment::Enrolment;
 use crate::identity::{DocId, LogId, ReplicaId, Role, Scope};
 use crate::schema::Kind;
+use crate::turn::TurnKey;
 
 /// Days during which work written before its author left is still accepted, unless the centre laid
 /// down another number.
@@ -242,6 +243,23 @@ pub struct ReplicaEntry {
     pub reason: String,
     /// When it destroyed what it held, milliseconds since 1970 (UTC).
     pub wiped_ms: Option<u64>,
+    /// On a shared device: the keys that sign what each worker writes in his turn.
+    pub keys: BTreeMap<DocId, BTreeSet<TurnKey>>,
+    /// Up to where its logs were written before it was shared.
+    pub unsigned: BTreeMap<LogId, u64>,
+}
+
+impl ReplicaEntry {
+    /// Whether what `worker` writes at a position counts with his own signature only: whoever shares a device
+    /// signs, but for what was at the centre before there was a second one.
+    pub fn demands_turn(&self, worker: &DocId, log: &LogId, seq: u64, at_ms: u64) -> bool {
+        if self.keys.is_empty() {
+            // Nobody has a key here. Whoever was let in beside the first one must get one first.
+            let others = self.workers.iter().any(|(other, term)| other != worker && term.holds_at(at_ms));
+            return self.worker.as_ref() != Some(worker) && others;
+        }
+        self.unsigned.get(log).is_none_or(|upto| seq > *upto)
+    }
 }
 
 /// What the centre has laid down.
@@ -291,6 +309,8 @@ impl RosterView {
             device: String::new(),
             reason: String::new(),
             wiped_ms: None,
+            keys: BTreeMap::new(),
+            unsigned: BTreeMap::new(),
         };
         let posts = vec![Post { role: post.0, unit: post.1, term: Term::default() }];
         let worker = WorkerEntry { name: String::new(), standing: Standing::Active, posts };
@@ -426,6 +446,10 @@ impl RosterView {
 impl ReplicaEntry {
     fn of_view(view: &DocumentView) -> Self {
         let set = |name: &str| view.sets.get(name).into_iter().flatten();
+        let positions = |name: &str| -> BTreeMap<LogId, u64> {
+            let parsed = set(name).map(|(key, register)| Some((key.parse().ok()?, smallest(register)?)));
+            parsed.flatten().collect()
+        };
         let mut workers = BTreeMap::new();
         let worker = view.text("worker").parse::<DocId>().ok();
         if let Some(worker) = worker {
@@ -444,8 +468,13 @@ impl ReplicaEntry {
             post,
             epochs: set("epochs").filter_map(|(key, _)| u64::from_str_radix(key, 16).ok()).collect(),
             standing: Standing::of_view(view),
-            cuts: set("cuts")
-                .filter_map(|(key, register)| Some((key.parse().ok()?, smallest(register)?)))
+            cuts: positions("cuts"),
+            unsigned: positions("unsigned"),
+            keys: set("keys")
+                .filter_map(|(key, register)| {
+                    let keys = values(register).filter_map(|value| value.to_text().parse().ok());
+                    Some((key.parse().ok()?, keys.collect()))
+                })
                 .collect(),
             device: view.text("device"),
             reason: view.text("reason"),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Change, FormError};
 use crate::identity::{DocId, Epoch, Hash, LogId, ReplicaId};
+use crate::log::HeadSignature;
 use crate::verdict::Verdict;
 
 /// Most documents that one transaction changes.
@@ -74,6 +75,8 @@ pub struct Transaction {
     pub verdicts: Vec<Verdict>,
     /// Changes whose documents were erased, ascending by place.
     pub erased: Vec<Erased>,
+    /// On a shared workstation: the acting worker's own signature over what it says ([`crate::turn`]).
+    pub turn: Option<HeadSignature>,
 }
 
 /// One change of a transaction, or what is left of it.
@@ -154,6 +157,16 @@ impl Transaction {
     /// payload can be erased later while the chain still verifies, and nobody outside the scope can
     /// test a guess of an ID number against it.
     pub fn hash(&self, secret: &ScopeSecret) -> Hash {
+        let said = self.said(secret);
+        let Some(turn) = &self.turn else { return said };
+        let mut hasher = blake3::Hasher::new_derive_key("wangge 2026 transaction of a turn");
+        hasher.update(&said.0);
+        hasher.update(&turn.0);
+        Hash(*hasher.finalize().as_bytes())
+    }
+
+    /// The same without the signature of a turn, which is over this.
+    pub fn said(&self, secret: &ScopeSecret) -> Hash {
         let mut hasher = blake3::Hasher::new_derive_key("wangge 2026 transaction");
         let header = (
             &self.log,

@@ -123,6 +123,8 @@ pub enum VoidReason {
     /// It does not fit what is here, as far as this replica knows: of two branches of one author, the relay may
     /// have taken the other one first. Never in a verdict.
     Unfit,
+    /// Several workers use the device, and the acting one has not signed it.
+    NoTurn,
 }
 
 impl VoidReason {
@@ -151,6 +153,7 @@ impl std::fmt::Display for VoidReason {
             Self::Discarded => "the centre discarded it from quarantine",
             Self::QuarantineFull => "the device is revoked and its quarantine is full",
             Self::Unfit => "it does not fit what is here",
+            Self::NoTurn => "the device is shared, and the worker has not signed it",
             Self::OtherUnit => "a document of that id belongs to another unit",
         })
     }

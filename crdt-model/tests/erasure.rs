@@ -37,6 +37,7 @@ fn run() -> Run {
         changes: [1, 2, 3].map(change).to_vec(),
         verdicts: Vec::new(),
         erased: Vec::new(),
+        turn: None,
     };
     let head = next_head(&EMPTY_HEAD, &transaction.hash(&SECRET));
     Run { log, branch: None, signature: sign_head(&key, &log, 1, &head), transactions: vec![transaction] }

@@ -99,6 +99,7 @@ fn sample() -> (Document, Run, Hash) {
             },
             changes: vec![change.clone()],
             erased: Vec::new(),
+            turn: None,
             verdicts: if seq == 2 {
                 let voids = vec![Void { seq: 3, reason: VoidReason::ScopeNotHeld }];
                 vec![Verdict {

@@ -168,6 +168,7 @@ fn run() -> (Scope, ScopeSecret, Run) {
             changes: vec![change],
             verdicts: Vec::new(),
             erased: Vec::new(),
+            turn: None,
         };
         head = next_head(&head, &transaction.hash(&secret));
         transactions.push(transaction);

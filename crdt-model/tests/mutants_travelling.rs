@@ -84,6 +84,7 @@ fn run() -> Run {
         seen: Vec::new(),
         changes: vec![document.draft(vec![put("name", "张三"), put("phone", "13800000001")])],
         erased: Vec::new(),
+        turn: None,
         verdicts: Vec::new(),
     };
     let head = next_head(&EMPTY_HEAD, &transaction.hash(&secret()));
@@ -151,7 +152,13 @@ fn frames() -> Vec<Frame> {
         Frame::Wiped(Box::new(order().receipt(&key(3).0, 9))),
         Frame::Sealed(Box::new(sealed_run("一件事"))),
         Frame::SealedKept(SealedKept { series, upto: 3, head: [1; 8] }),
-        Frame::Join(Join { number: 1, secret: [5; 16], epoch: Epoch(5), device: "手机".into() }),
+        Frame::Join(Join {
+            number: 1,
+            secret: [5; 16],
+            epoch: Epoch(5),
+            device: "手机".into(),
+            sharing: None,
+        }),
         Frame::Joined(Box::new(Joined::Granted(grant()))),
         Frame::Bye([1; 8]),
         Frame::Refused("why".into()),

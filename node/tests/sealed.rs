@@ -84,10 +84,10 @@ fn a_pin_is_set_changed_and_removed_without_rewriting_data() {
     let replica = Replica::open(dir, Options::default()).expect("opens");
     named(&replica, &scope, "张三");
     let store = replica.store();
-    store.set_pin(None, &pin("2468"), PinCost::TRIFLING).expect("sets");
-    let wrong = store.set_pin(Some(&pin("1111")), &pin("1357"), PinCost::TRIFLING);
+    store.set_pin((None, None), &pin("2468"), PinCost::TRIFLING).expect("sets");
+    let wrong = store.set_pin((None, Some(&pin("1111"))), &pin("1357"), PinCost::TRIFLING);
     assert!(matches!(wrong, Err(VaultError::PinWrong { .. })), "{wrong:?}");
-    store.set_pin(Some(&pin("2468")), &pin("1357"), PinCost::TRIFLING).expect("changes");
+    store.set_pin((None, Some(&pin("2468"))), &pin("1357"), PinCost::TRIFLING).expect("changes");
     drop(replica);
     for (machine, expected) in [(Machine::default(), "PinNeeded"), (with_pin("2468"), "PinWrong")] {
         let refused = Replica::open(dir, machine).map(|_| ()).expect_err("locked");
@@ -105,7 +105,7 @@ fn guessing_a_pin_gets_slow() {
     let held = Station::of_grid("张三", 0).close();
     let dir = held.path();
     let replica = Replica::open(dir, Options::default()).expect("opens");
-    replica.store().set_pin(None, &pin("2468"), PinCost::TRIFLING).expect("sets");
+    replica.store().set_pin((None, None), &pin("2468"), PinCost::TRIFLING).expect("sets");
     drop(replica);
     let mut waited = 0;
     for guess in 1_000..1_008 {
@@ -130,18 +130,18 @@ fn the_centre_helps_with_a_forgotten_pin_and_nothing_is_lost() {
     named(&replica, &scope, "张三");
     let recovery = Pair::draw(&System).expect("random");
     replica.store().set_recovery(recovery.public()).expect("notes it");
-    replica.store().set_pin(None, &pin("2468"), PinCost::TRIFLING).expect("sets");
+    replica.store().set_pin((None, None), &pin("2468"), PinCost::TRIFLING).expect("sets");
     replica.store().renew().expect("renews");
     drop(replica);
     let line = Vault::ask_recovery(dir, &System).expect("asks");
     let request = RecoveryRequest::from_line(&line.to_lowercase()).expect("reads");
     let stranger = Pair::draw(&System).expect("random");
-    assert!(matches!(request.answer(&System, &stranger), Err(VaultError::Line)));
-    let stale = request.answer(&System, &recovery).expect("answers");
+    assert!(matches!(request.answer(&System, &stranger, None), Err(VaultError::Line)));
+    let stale = request.answer(&System, &recovery, None).expect("answers");
     // A second request makes the answer to the first worthless.
     let line = Vault::ask_recovery(dir, &System).expect("asks");
     let answer =
-        RecoveryRequest::from_line(&line).expect("reads").answer(&System, &recovery).expect("answers");
+        RecoveryRequest::from_line(&line).expect("reads").answer(&System, &recovery, None).expect("answers");
     let refused = Replica::open_with_answer(dir, &stale, with_pin("9753")).map(|_| ()).expect_err("stale");
     assert!(matches!(refused, ReplicaError::Vault(VaultError::Line)), "{refused}");
     let replica = Replica::open_with_answer(dir, &answer, with_pin("9753")).expect("opens");

@@ -104,6 +104,9 @@ enum Command {
         dir: PathBuf,
         /// 设备给出的一行 WGR1-… / The line that the device printed
         request: String,
+        /// 共用设备上忘记 PIN 的人 / Whose PIN, on a shared device
+        #[arg(long)]
+        worker: Option<String>,
     },
     /// 各范围的摘要 / Digests of all scopes
     Digest {
@@ -466,8 +469,8 @@ fn run(command: Command) -> Result<(), RelayError> {
             }
             Ok(())
         }
-        Command::Recover { dir, request } => {
-            let answer = ask(&dir, &Request::Recover(request), || roster(&dir))?;
+        Command::Recover { dir, request, worker } => {
+            let answer = ask(&dir, &Request::Recover(request, worker), || roster(&dir))?;
             say(answer["answer"].as_str().unwrap_or_default());
             let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
             eprintln!(

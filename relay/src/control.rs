@@ -22,7 +22,7 @@ pub(crate) enum Request {
     /// Write an invitation.
     Invite(Invite),
     /// Answer a device whose PIN is forgotten.
-    Recover(String),
+    Recover(String, Option<String>),
     /// Digests of all scopes.
     Digest,
     /// Add a unit: scope, name, area.
@@ -94,7 +94,7 @@ fn execute(roster: &Roster, request: &Request) -> Result<Value, RelayError> {
             roster.replica().audit(Entry::new(What::INVITATION).within(&invite.unit).detail(&detail))?;
             Value::String(invitation.to_line())
         }
-        Request::Recover(line) => crate::recovery::answer(roster, line)?,
+        Request::Recover(line, worker) => crate::recovery::answer(roster, line, worker.as_deref())?,
         Request::Digest => {
             let digests = roster.replica().digests()?;
             digests.iter().map(ToString::to_string).collect()

@@ -77,6 +77,7 @@ impl Gate for Roster {
         });
         let entry = match &answer {
             Joined::Granted(grant) => Entry::new(What::JOINED).because(&grant.worker_name),
+            Joined::Seated(_, seat) => Entry::new(What::JOINED).because(&seat.name),
             Joined::Refused(reason) => Entry::new(What::JOIN_REFUSED).because(reason),
         };
         let entry = entry.detail(&format!("invitation {}, device {peer}", join.number));

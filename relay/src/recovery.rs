@@ -9,7 +9,7 @@ use wangge_model::roster::Standing;
 use wangge_node::replica::keys;
 use wangge_node::replica::vault::{Pair, RecoveryRequest};
 
-use crate::roster::{RelayError, Roster};
+use crate::roster::{RelayError, Roster, sharing};
 
 /// The relay's record of the recovery key's secret half.
 pub(crate) const RECOVERY: &str = "recovery";
@@ -19,7 +19,7 @@ pub(crate) const RECOVERY: &str = "recovery";
 /// # Errors
 /// [`RelayError::Control`] with what to tell the person: a damaged line, a device that is not of this street
 /// or was revoked.
-pub(crate) fn answer(roster: &Roster, line: &str) -> Result<Value, RelayError> {
+pub(crate) fn answer(roster: &Roster, line: &str, name: Option<&str>) -> Result<Value, RelayError> {
     let replica = roster.replica();
     let said = |zh: &str, en: &str| RelayError::Control(format!("{zh}\n{en}"));
     let request = RecoveryRequest::from_line(line).map_err(|error| RelayError::Control(error.to_string()))?;
@@ -35,12 +35,30 @@ pub(crate) fn answer(roster: &Roster, line: &str) -> Result<Value, RelayError> {
     let secret: [u8; 32] = secret
         .and_then(|secret| secret.try_into().ok())
         .ok_or_else(|| RelayError::Damaged { what: "the recovery key".to_owned() })?;
+    let recovery = Pair::of_secret(secret);
+    let workers = request.workers(&recovery);
+    let now_ms = replica.now_ms();
+    let whose = match sharing::whom(&workers, name) {
+        _ if workers.is_empty() => None,
+        Some((id, _)) if !entry.workers.get(id).is_some_and(|term| term.holds_at(now_ms)) => {
+            return Err(said("此人已不能使用这台设备", "the worker may no longer use this device"));
+        }
+        Some((id, _)) => Some(*id),
+        None => {
+            let names: Vec<&str> = workers.iter().map(|(_, name)| name.as_str()).collect();
+            let names = names.join("、");
+            return Err(said(
+                &format!("这台设备由多人共用,请用 --worker 说明是谁:{names}"),
+                &format!("several workers use this device: say whose PIN with --worker: {names}"),
+            ));
+        }
+    };
     let answer = request
-        .answer(&**replica.world(), &Pair::of_secret(secret))
+        .answer(&**replica.world(), &recovery, whose.as_ref())
         .map_err(|error| RelayError::Control(error.to_string()))?;
-    let worker = entry.worker.and_then(|worker| view.workers().get(&worker));
+    let worker = whose.or(entry.worker).and_then(|worker| view.workers().get(&worker));
     let worker = worker.map(|worker| worker.name.clone()).unwrap_or_default();
     let device = device.to_string().chars().take(8).collect::<String>();
-    replica.audit(Entry::new(What::PIN).detail(&format!("recovery of device {device}")))?;
+    replica.audit(Entry::new(What::PIN).detail(&format!("recovery of device {device} for {worker}")))?;
     Ok(json!({ "answer": answer, "worker": worker, "device": device }))
 }

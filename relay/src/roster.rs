@@ -1,6 +1,8 @@
 //! Who may take part: invitations, and the enrolments that they led to. The relay's own records; what
 //! everyone may know of them stands as documents in `street`.
 
+pub(crate) mod sharing;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -323,6 +325,9 @@ impl Roster {
         // Both are hashed first: the comparison then tells nothing by its duration.
         if blake3::hash(&invited.secret) != blake3::hash(&join.secret) {
             return refused("unknown");
+        }
+        if let Some(sharing) = &join.sharing {
+            return self.seat(peer, sharing, key, invited);
         }
         if let Some(used_by) = invited.used_by {
             return match self.enrolled(peer)? {

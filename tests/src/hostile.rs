@@ -249,6 +249,7 @@ impl Pen {
             changes,
             verdicts: Vec::new(),
             erased: Vec::new(),
+            turn: None,
         }
     }
 

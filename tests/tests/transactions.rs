@@ -25,6 +25,7 @@ fn run_of(author: &Worker, scope: &Scope, epoch: u64, lamport: u64, changes: Vec
         changes,
         verdicts: Vec::new(),
         erased: Vec::new(),
+        turn: None,
     };
     let secret = author.replica.secret(scope).expect("held");
     let head = next_head(&EMPTY_HEAD, &transaction.hash(&secret));

@@ -164,4 +164,6 @@ pub const DICTIONARY: &[&str] = &[
     "pieces",
     "original",
     "request",
+    "keys",
+    "unsigned",
 ];

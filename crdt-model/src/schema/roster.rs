@@ -31,8 +31,17 @@ pub(super) const KINDS: &[KindSpec] = &[
         kind: Kind::REPLICA,
         name: "replica",
         // `workers`: worker -> from and until, beside the one in the field. `cuts`: the log of a revoked
-        // replica -> its last position that counts.
-        containers: &[set("epochs"), set("workers"), set("cuts"), set("extra"), history("events")],
+        // replica -> its last position that counts. `keys`: worker -> his key on a device that is shared.
+        // `unsigned`: log -> the last position written before it was.
+        containers: &[
+            set("epochs"),
+            set("workers"),
+            set("cuts"),
+            set("keys"),
+            set("unsigned"),
+            set("extra"),
+            history("events"),
+        ],
         extensions: &[],
         fields: &[
             field("key", "公钥"),

@@ -25,6 +25,7 @@ const OPENING: u8 = 8;
 const SEEN: u8 = 16;
 const VERDICTS: u8 = 32;
 const CHANGES: u8 = 64;
+const TURN: u8 = 128;
 
 /// What the next transaction of a run is written relative to.
 struct Last {
@@ -128,6 +129,7 @@ fn write_transaction(
         (SEEN, !transaction.seen.is_empty()),
         (VERDICTS, !transaction.verdicts.is_empty()),
         (CHANGES, transaction.places().count() != 1),
+        (TURN, transaction.turn.is_some()),
     ] {
         if on {
             flags |= flag;
@@ -172,6 +174,9 @@ fn write_transaction(
     }
     if !transaction.verdicts.is_empty() {
         writer.bytes(&postcard::to_stdvec(&transaction.verdicts).unwrap_or_default());
+    }
+    if let Some(turn) = &transaction.turn {
+        writer.raw(&turn.0);
     }
     let places = transaction.places().count();
     if places != 1 {
@@ -305,9 +310,6 @@ fn read_transaction(
     let what = "a transaction";
     let flags = reader.u8(what)?;
     let has = |flag: u8| flags & flag != 0;
-    if flags & 128 != 0 {
-        return Err(WireError::Tag { what, tag: flags.into() });
-    }
     let wall_ms = last.wall_ms.wrapping_add(reader.int(what)? as u64);
     let lamport = last.lamport.wrapping_add(if has(LAMPORT) { reader.uint(what)? } else { 1 });
     let worker = if has(WORKER) {
@@ -348,6 +350,7 @@ fn read_transaction(
     } else {
         Vec::new()
     };
+    let turn = if has(TURN) { Some(HeadSignature(reader.array(what)?)) } else { None };
     let count = if has(CHANGES) { reader.count("a count of changes", CHANGES_MAX)? } else { 1 };
     let (mut changes, mut erased) = (Vec::new(), Vec::new());
     for at in 0..count {
@@ -371,6 +374,7 @@ fn read_transaction(
         changes,
         verdicts,
         erased,
+        turn,
     })
 }
 

@@ -10,6 +10,7 @@ use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::identity::{Epoch, LogId, Scope};
 use crate::sealed::{SealedKept, SealedRun};
 use crate::transaction::SEEN_MAX;
+use crate::turn::{Seat, Sharing};
 use crate::wipe::{SignedOrder, SignedReceipt};
 
 /// Version of everything in this module; part of the ALPN (RFC 7301) of the transport.
@@ -79,6 +80,8 @@ pub struct Join {
     pub epoch: Epoch,
     /// A name for the device that people recognise.
     pub device: String,
+    /// Set if the device has a worker already, whom whoever joins will share it with.
+    pub sharing: Option<Sharing>,
 }
 
 /// The centre's answer to [`Join`].
@@ -88,6 +91,8 @@ pub enum Joined {
     Granted(Grant),
     /// No, and why: unknown, used, expired.
     Refused(String),
+    /// Welcome on a device that others use as well: what it holds now, and who joined.
+    Seated(Grant, Seat),
 }
 
 /// Opens a session.

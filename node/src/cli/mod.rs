@@ -22,7 +22,7 @@ use crate::command::{
     RegisterCommand, RulesCommand, Unwatched, exit,
 };
 use crate::control;
-use crate::replica::{Machine, Replica, ReplicaError};
+use crate::replica::{Machine, Replica, ReplicaError, vault};
 use crate::text::{self, Message, scrub};
 
 use bars::Bars;
@@ -31,6 +31,16 @@ use bars::Bars;
 const LOCKED_WAIT: Duration = Duration::from_secs(10);
 /// How often it looks.
 const LOCKED_POLL: Duration = Duration::from_millis(30);
+
+/// Who acts on a shared device, if `--me` is not given.
+const WORKER_VARIABLE: &str = "WANGGE_WORKER";
+
+/// What was said about who acts.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    pin_file: Option<&'a Path>,
+    worker: Option<&'a str>,
+}
 
 /// Where the data directory is named if `--dir` is not given.
 const DIR_VARIABLE: &str = "WANGGE_DIR";
@@ -44,6 +54,8 @@ struct Arguments {
     json: bool,
     #[arg(long, global = true, value_name = "FILE")]
     pin_file: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "NAME")]
+    me: Option<String>,
     #[command(subcommand)]
     action: Action,
 }
@@ -54,6 +66,8 @@ enum Action {
         invitation: String,
         #[arg(long)]
         pin: bool,
+        #[arg(long, value_name = "FILE")]
+        new_pin_file: Option<PathBuf>,
     },
     Run {
         #[arg(long, value_name = "ADDR")]
@@ -203,22 +217,29 @@ fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
         .dir
         .or_else(|| std::env::var_os(DIR_VARIABLE).filter(|dir| !dir.is_empty()).map(PathBuf::from))
         .ok_or_else(|| CommandError::usage("dir-missing", &Message::DirMissing))?;
-    let pin_file = arguments.pin_file.as_deref();
+    let named = arguments.me.or_else(|| std::env::var(WORKER_VARIABLE).ok());
+    let named = named.filter(|name| !name.is_empty());
+    let asked = Asked { pin_file: arguments.pin_file.as_deref(), worker: named.as_deref() };
     let bars = io::stderr().is_terminal().then(Bars::default);
     let progress: &dyn Progress = match &bars {
         Some(bars) => bars,
         None => &Unwatched,
     };
     match arguments.action {
-        Action::Join { invitation, pin } => {
-            let asked = match pins::given(pin_file)? {
+        Action::Join { invitation, new_pin_file, .. } if vault::is_locked(&dir).unwrap_or(false) => {
+            let access = pins::for_opening(&dir, asked)?;
+            let new = || pins::new(new_pin_file.as_deref());
+            Ok((network::join_beside(&dir, &invitation, access, new)?, exit::DONE))
+        }
+        Action::Join { invitation, pin, .. } => {
+            let asked = match pins::given(asked.pin_file)? {
                 None if pin => Some(pins::typed(&Message::NewPinAsked)?),
                 given => given,
             };
             Ok((network::join(&dir, &invitation, pins::access(asked.as_deref())?)?, exit::DONE))
         }
         Action::Run { listen, idle_lock } => {
-            let access = pins::for_opening(&dir, pin_file)?;
+            let access = pins::for_opening(&dir, asked)?;
             let idle_lock = idle_lock.map(Duration::from_secs);
             Ok((network::run(&dir, listen, idle_lock, access)?, exit::DONE))
         }
@@ -227,8 +248,8 @@ fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
         }
         Action::Command(mut command) => {
             make_absolute(&mut command);
-            pins::fill(&dir, pin_file, &mut command)?;
-            let outcome = perform(&dir, pin_file, &command, progress);
+            pins::fill(&dir, asked, &mut command)?;
+            let outcome = perform(&dir, asked, &command, progress);
             if let Some(bars) = &bars {
                 bars.clear();
             }
@@ -288,19 +309,25 @@ fn make_absolute(command: &mut Command) {
 /// waited for.
 fn perform(
     dir: &Path,
-    pin_file: Option<&Path>,
+    given: Asked<'_>,
     command: &Command,
     progress: &dyn Progress,
 ) -> Result<Answer, CommandError> {
     let deadline = Instant::now() + LOCKED_WAIT;
     let mut unlocked = false;
+    let of_worker = given.worker.filter(|_| !matches!(command, Command::Unlock(_) | Command::Switch(_)));
+    let named = of_worker.map(|worker| {
+        let command = Box::new(command.clone());
+        Command::As { worker: worker.to_owned(), command }
+    });
+    let sent = named.as_ref().unwrap_or(command);
     loop {
-        let asked = control::ask(dir, command, |label, done, total| progress.step(label, done, total));
+        let asked = control::ask(dir, sent, |label, done, total| progress.step(label, done, total));
         match asked {
             Ok(Some(line)) => match command::outcome_of(line) {
                 Err(error) if error.code == "locked" && !unlocked => {
                     unlocked = true;
-                    let Some(unlock) = pins::unlock(pin_file)? else { return Err(error) };
+                    let Some(unlock) = pins::unlock(given)? else { return Err(error) };
                     let answered = control::ask(dir, &unlock, |_, _, _| ());
                     if let Ok(Some(line)) = answered {
                         command::outcome_of(line)?;
@@ -315,7 +342,7 @@ fn perform(
                 return Err(CommandError::failed("daemon-gone", &Message::DaemonGone { reason: &reason }));
             }
         }
-        let access = pins::for_opening(dir, pin_file)?;
+        let access = pins::for_opening(dir, given)?;
         match Replica::open(dir, Machine { access, ..Machine::default() }) {
             Ok(replica) => return directly(&Arc::new(replica), command, progress),
             Err(ReplicaError::Store(StoreError::Locked { .. })) if Instant::now() < deadline => {

@@ -13,7 +13,7 @@ use wangge_model::schema::Kind;
 use crate::command::{self, Answer, CommandError, Progress, SyncArgs};
 use crate::control::Control;
 use crate::net::{self, NetError, RunOptions};
-use crate::replica::vault::Access;
+use crate::replica::vault::{Access, Pin, PinCost};
 use crate::replica::{Machine, Replica};
 use crate::text::{Message, role_zh};
 
@@ -30,7 +30,28 @@ fn machine(access: Access) -> Machine {
 
 /// Joins a street.
 pub(super) fn join(dir: &Path, line: &str, access: Access) -> Result<Answer, CommandError> {
-    let joined = runtime()?.block_on(net::join_on(&machine(access), dir, line))?;
+    Ok(joined(&runtime()?.block_on(net::join_on(&machine(access), dir, line))?))
+}
+
+/// Joins on a device that has a PIN: one with a worker already is shared from then on.
+pub(super) fn join_beside(
+    dir: &Path,
+    line: &str,
+    access: Access,
+    new_pin: impl FnOnce() -> Result<String, CommandError>,
+) -> Result<Answer, CommandError> {
+    let machine = machine(access);
+    let replica = Arc::new(Replica::open(dir, machine.clone())?);
+    if replica.profile().grant().is_none() {
+        drop(replica);
+        return Ok(joined(&runtime()?.block_on(net::join_on(&machine, dir, line))?));
+    }
+    let pin = Pin::new(&new_pin()?).map_err(|error| CommandError::from(&error))?;
+    let answer = runtime()?.block_on(net::share(&replica, line, &pin, PinCost::default()))?;
+    Ok(joined(&answer))
+}
+
+fn joined(joined: &net::Joined) -> Answer {
     let text = Message::Joined {
         street: &joined.street_name,
         worker: &joined.worker_name,
@@ -40,7 +61,7 @@ pub(super) fn join(dir: &Path, line: &str, access: Access) -> Result<Answer, Com
         roster: joined.roster,
     }
     .both();
-    Ok(Answer { json: serde_json::to_value(&joined).unwrap_or_default(), text })
+    Answer { json: serde_json::to_value(joined).unwrap_or_default(), text }
 }
 
 /// One session, without a daemon.

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-use crate::command::{Command, CommandError, Hidden, OldPinArgs, PinCommand, exit};
+use super::Asked;
+use crate::command::{Command, CommandError, Hidden, PinCommand, TurnArgs, exit};
 use crate::replica::vault::{self, Access, Pin};
 use crate::text::Message;
 
@@ -29,14 +30,15 @@ pub(super) fn new(file: Option<&Path>) -> Result<String, CommandError> {
 }
 
 /// How to open the replica in `dir`: with the PIN that was given or, at a terminal, is asked for.
-pub(super) fn for_opening(dir: &Path, file: Option<&Path>) -> Result<Access, CommandError> {
+pub(super) fn for_opening(dir: &Path, who: Asked<'_>) -> Result<Access, CommandError> {
     if !vault::is_locked(dir).unwrap_or(false) {
         return Ok(Access::default());
     }
-    match given(file)? {
-        None if io::stdin().is_terminal() => access(Some(&asked()?)),
-        given => access(given.as_deref()),
-    }
+    let pin = match given(who.pin_file)? {
+        None if io::stdin().is_terminal() => Some(asked()?),
+        given => given,
+    };
+    Ok(Access { worker: who.worker.map(str::to_owned), ..access(pin.as_deref())? })
 }
 
 /// The present PIN as it is typed, once for a command.
@@ -50,18 +52,19 @@ fn asked() -> Result<String, CommandError> {
 }
 
 /// What unlocks a daemon, if there is a PIN or somebody to ask.
-pub(super) fn unlock(file: Option<&Path>) -> Result<Option<Command>, CommandError> {
-    let pin = match given(file)? {
+pub(super) fn unlock(who: Asked<'_>) -> Result<Option<Command>, CommandError> {
+    let pin = match given(who.pin_file)? {
         None if io::stdin().is_terminal() => Some(asked()?),
         given => given,
     };
-    Ok(pin.map(|pin| Command::Unlock(OldPinArgs { old: Hidden(Some(pin)) })))
+    let worker = who.worker.map(str::to_owned);
+    Ok(pin.map(|pin| Command::Unlock(TurnArgs { worker, old: Hidden(Some(pin)) })))
 }
 
 /// Adds the PINs that a command needs.
-pub(super) fn fill(dir: &Path, file: Option<&Path>, command: &mut Command) -> Result<(), CommandError> {
+pub(super) fn fill(dir: &Path, who: Asked<'_>, command: &mut Command) -> Result<(), CommandError> {
     let present = || -> Result<Hidden, CommandError> {
-        match given(file)? {
+        match given(who.pin_file)? {
             None if vault::is_locked(dir).unwrap_or(false) => Ok(Hidden(Some(asked()?))),
             given => Ok(Hidden(given)),
         }
@@ -70,9 +73,14 @@ pub(super) fn fill(dir: &Path, file: Option<&Path>, command: &mut Command) -> Re
         Command::Pin(PinCommand::Set(args)) => args.new = Hidden(Some(new(args.new_pin_file.as_deref())?)),
         Command::Pin(PinCommand::Change(args)) => {
             args.old = present()?;
+            args.who = who.worker.map(str::to_owned);
             args.new = Hidden(Some(new(args.new_pin_file.as_deref())?));
         }
-        Command::Pin(PinCommand::Remove(args)) | Command::Unlock(args) => args.old = present()?,
+        Command::Pin(PinCommand::Remove(args)) => args.old = present()?,
+        Command::Unlock(args) | Command::Switch(args) => {
+            args.old = present()?;
+            args.worker = args.worker.take().or_else(|| who.worker.map(str::to_owned));
+        }
         _ => {}
     }
     Ok(())

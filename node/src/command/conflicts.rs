@@ -83,7 +83,7 @@ fn list(replica: &Replica, args: &ListConflictsArgs) -> Result<Answer, CommandEr
     let workers = Workers::load(replica)?;
     let scopes = match &args.unit {
         Some(unit) => vec![units.named(unit)?.scope],
-        None => replica.scopes(),
+        None => replica.open_scopes(),
     };
     let only = match &args.key {
         Some(key) => Some(key::resolve(replica, &KINDS, key, args.unit.as_deref())?),

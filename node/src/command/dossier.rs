@@ -125,7 +125,7 @@ fn history(
 fn naming(replica: &Replica, workers: &Workers, person: &DocumentView) -> Result<Vec<Value>, CommandError> {
     let id = person.id.to_string();
     let mut records = Vec::new();
-    for scope in replica.scopes() {
+    for scope in replica.open_scopes() {
         for spec in kinds() {
             let mut found = Vec::new();
             replica.each(&scope, spec.kind, |view| {

@@ -72,7 +72,7 @@ fn erase(replica: &Replica, person: &str, args: &EraseArgs) -> Result<Answer, Co
     if told || crate::text::scrub(reason) != reason {
         return Err(CommandError::usage("reason-tells", &Message::EraseReasonTells));
     }
-    let who = replica.profile().enrolment();
+    let who = replica.acting();
     let access = Kind::ERASURE.spec().map(|spec| &spec.access);
     if let (Some(who), Some(access)) = (who, access)
         && !access.writers.contains(&who.role)

@@ -93,7 +93,7 @@ pub(super) fn execute(
     let units = Units::load(replica)?;
     let scopes = match &args.unit {
         Some(unit) => vec![units.named(unit)?.scope],
-        None => replica.scopes(),
+        None => replica.open_scopes(),
     };
     let street = replica.profile().grant().map_or_else(String::new, |grant| grant.street_name.clone());
     let (kind, title) = match args.kind {

@@ -55,7 +55,7 @@ fn one(
     let units = Units::load(replica)?;
     let scopes = match unit {
         Some(unit) => vec![units.named(unit)?.scope],
-        None => replica.scopes(),
+        None => replica.open_scopes(),
     };
     let mut found = Vec::new();
     for kind in kinds {

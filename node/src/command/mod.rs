@@ -57,7 +57,7 @@ pub use org::{
     AreaArgs, BoundaryCommand, ListBoundariesArgs, LocateArgs, OrgCommand, OrgRecordCommand, RecordArgs,
     RecordKeyArgs, RehomeArgs, SetBoundaryArgs, SetRecordArgs, ShowBoundaryArgs, SplitArgs, StaffingArgs,
 };
-pub use pin::{Hidden, NewPinArgs, OldPinArgs, PinCommand, RecoverArgs};
+pub use pin::{Hidden, NewPinArgs, OldPinArgs, PinCommand, RecoverArgs, TurnArgs};
 pub use register::{
     AddArgs, CloseArgs, FindArgs, LinkArgs, ListArgs, MergeArgs, MoveArgs, RegisterCommand, SetArgs,
     ShowArgs, UnlinkArgs, UnmergeArgs,
@@ -133,7 +133,17 @@ pub enum Command {
     /// Lets the daemon do nothing before the PIN is given again.
     Lock,
     /// Gives the daemon the PIN.
-    Unlock(OldPinArgs),
+    Unlock(TurnArgs),
+    /// Begins another worker's turn on a shared device.
+    Switch(TurnArgs),
+    /// A command of this worker and no other's: refused in another one's turn.
+    #[command(skip)]
+    As {
+        /// His name.
+        worker: String,
+        /// What he asks.
+        command: Box<Command>,
+    },
     /// One session with the relay.
     Sync(SyncArgs),
     /// The daily summary.
@@ -187,6 +197,10 @@ pub fn execute(
         // What is damaged may not take effect.
         return doctor::execute(replica, args);
     }
+    if let Command::As { command, .. } = command {
+        return execute(replica, command, progress);
+    }
+    replica.check_turn()?;
     replica.apply()?;
     match command {
         Command::Digest => status::digest(replica),
@@ -209,7 +223,9 @@ pub fn execute(
         Command::Roster(command) => roster::execute(replica, command),
         Command::Pin(command) => pin::execute(replica, command),
         // Only a daemon has something to lock.
-        Command::Lock | Command::Unlock(_) => Err(CommandError::failed("no-daemon", &Message::NoDaemon)),
+        Command::Lock | Command::Unlock(_) | Command::Switch(_) => {
+            Err(CommandError::failed("no-daemon", &Message::NoDaemon))
+        }
         Command::Erase(args) => erase::execute(replica, args),
         Command::Summary(args) => centre::summary(replica, args),
         Command::Analyse(args) => centre::analyse(replica, args),
@@ -218,6 +234,6 @@ pub fn execute(
         Command::Work(command) => work::execute(replica, command),
         Command::ReportSealed(args) => sealed::execute(replica, args),
         Command::Doctor(args) => doctor::execute(replica, args),
-        Command::Sync(_) => Err(sync::needs_network()),
+        Command::Sync(_) | Command::As { .. } => Err(sync::needs_network()),
     }
 }

@@ -58,6 +58,20 @@ pub struct NewPinArgs {
     /// The new one.
     #[arg(skip)]
     pub new: Hidden,
+    /// Whose, on a shared device.
+    #[arg(skip)]
+    pub who: Option<String>,
+}
+
+/// Whose turn begins.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct TurnArgs {
+    /// The worker's name, on a shared device.
+    #[arg(long, value_name = "NAME")]
+    pub worker: Option<String>,
+    /// His PIN.
+    #[arg(skip)]
+    pub old: Hidden,
 }
 
 /// The present PIN.
@@ -89,13 +103,17 @@ pub(super) fn execute(replica: &Replica, command: &PinCommand) -> Result<Answer,
             if vault.is_locked_with_pin() {
                 return Err(CommandError::failed("pin-set", &Message::PinIsSet));
             }
-            (vault.set_pin(None, &args.new.pin()?, PinCost::default()), Message::PinSet)
+            (vault.set_pin((None, None), &args.new.pin()?, PinCost::default()), Message::PinSet)
         }
         PinCommand::Change(args) => {
             if !vault.is_locked_with_pin() {
                 return Err(CommandError::from(&VaultError::NoPin));
             }
-            (vault.set_pin(Some(&args.old.pin()?), &args.new.pin()?, PinCost::default()), Message::PinSet)
+            let (old, new) = (args.old.pin()?, args.new.pin()?);
+            // In whoever's turn: his own PIN.
+            let turn = replica.turn_of();
+            let who = args.who.as_deref().or(turn.as_deref());
+            (vault.set_pin((who, Some(&old)), &new, PinCost::default()), Message::PinSet)
         }
         PinCommand::Remove(args) => {
             if !vault.is_locked_with_pin() {
@@ -140,6 +158,21 @@ impl Lock {
         Self { idle, state: Mutex::new(LockState { locked: false, last: Instant::now() }) }
     }
 
+    /// Locks if nobody has asked for anything for too long.
+    pub(super) fn look(&self, replica: &Replica) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if replica.store().is_locked_with_pin() {
+            self.note_idle(replica, &mut state, Instant::now());
+        }
+    }
+
+    fn note_idle(&self, replica: &Replica, state: &mut LockState, now: Instant) {
+        if self.idle.is_some_and(|idle| now.duration_since(state.last) >= idle) {
+            state.locked = true;
+            replica.end_turn();
+        }
+    }
+
     /// Locks, unlocks, or lets a command pass. `None` if the command is to be done.
     pub(super) fn attend(
         &self,
@@ -149,36 +182,55 @@ impl Lock {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !replica.store().is_locked_with_pin() {
             return match command {
-                Command::Lock | Command::Unlock(_) => Some(Err(CommandError::from(&VaultError::NoPin))),
+                Command::Lock | Command::Unlock(_) | Command::Switch(_) => {
+                    Some(Err(CommandError::from(&VaultError::NoPin)))
+                }
                 _ => None,
             };
         }
         let now = Instant::now();
-        state.locked |= self.idle.is_some_and(|idle| now.duration_since(state.last) >= idle);
+        self.note_idle(replica, &mut state, now);
         let said = |locked: bool, message: Message<'_>| {
             Some(Ok(Answer { json: json!({ "locked": locked }), text: message.both() }))
         };
         match command {
             Command::Lock => {
                 state.locked = true;
+                replica.end_turn();
                 said(true, Message::Locked)
             }
-            Command::Unlock(args) => {
+            Command::Unlock(args) | Command::Switch(args) => {
                 let right = args.old.pin().and_then(|pin| {
-                    replica.store().check_pin(&pin).map_err(|error| {
+                    replica.store().check_worker(args.worker.as_deref(), &pin).map_err(|error| {
                         note(replica, What::SIGN_IN_FAILED);
                         CommandError::from(&error)
                     })
+                });
+                let right = right.and_then(|worker| match worker {
+                    Some(worker) => Ok(replica.begin_turn(worker)?),
+                    None => Ok(()),
                 });
                 match right {
                     Ok(()) => {
                         state.locked = false;
                         state.last = now;
                         note(replica, What::SIGN_IN);
-                        said(false, Message::Unlocked)
+                        let worker = replica.turn_of();
+                        let message = match &worker {
+                            Some(worker) => Message::TurnOf { worker },
+                            None => Message::Unlocked,
+                        };
+                        let json = json!({ "locked": false, "worker": worker });
+                        Some(Ok(Answer { json, text: message.both() }))
                     }
                     Err(error) => Some(Err(error)),
                 }
+            }
+            Command::As { worker, .. }
+                if !state.locked && replica.turn_of().is_some_and(|turn| turn != *worker) =>
+            {
+                let turn = replica.turn_of().unwrap_or_default();
+                Some(Err(CommandError::failed("other-turn", &Message::OtherTurn { worker: &turn })))
             }
             _ if state.locked => Some(Err(CommandError::failed("locked", &Message::IsLocked))),
             _ => {

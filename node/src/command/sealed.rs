@@ -52,7 +52,7 @@ pub(super) fn execute(replica: &Replica, args: &ReportSealedArgs) -> Result<Answ
     if replica.seal_key()?.is_none() {
         return Err(CommandError::failed("no-seal-key", &Message::NoSealKey));
     }
-    let worker = replica.profile().enrolment().map(|enrolment| enrolment.worker);
+    let worker = replica.acting().map(|acting| acting.worker);
     let worker = worker.filter(|_| !args.anonymous);
     replica.report_sealed(Report { worker, at_ms: replica.now_ms(), about, whom, text })?;
     Ok(Answer { json: json!({ "sealed": true }), text: Message::ReportSealed.line() })

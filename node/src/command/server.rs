@@ -19,6 +19,9 @@ impl Progress for Lines {
     }
 }
 
+/// How often a daemon looks whether it is idle.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Does the commands that come over a control socket until `stop` resolves. Where there is a PIN, it is
 /// asked for again after `idle_lock` without a command.
 pub async fn serve(
@@ -27,17 +30,34 @@ pub async fn serve(
     idle_lock: Option<Duration>,
     stop: impl Future<Output = ()>,
 ) {
-    let lock = Lock::new(idle_lock);
+    let lock = Arc::new(Lock::new(idle_lock));
+    let (watched, watching) = (Arc::clone(&replica), Arc::clone(&lock));
+    let watch = async move {
+        // Whoever went away is not to leave his key in memory.
+        let mut every = tokio::time::interval(LOOK_EVERY);
+        loop {
+            every.tick().await;
+            watching.look(&watched);
+        }
+    };
     let runtime = Handle::current();
     let handle = move |command: Command, lines: Lines| {
-        let result = match (lock.attend(&replica, &command), &command) {
+        let attended = lock.attend(&replica, &command);
+        let command = match command {
+            Command::As { command, .. } => *command,
+            command => command,
+        };
+        let result = match (attended, &command) {
             (Some(answer), _) => answer,
             (None, Command::Sync(args)) => runtime.block_on(sync::sync(&replica, args, &lines)),
             (None, command) => execute(&replica, command, &lines),
         };
         lines.send(&line_of(result));
     };
-    control::serve(control, stop, handle).await;
+    tokio::select! {
+        () = control::serve(control, stop, handle) => {}
+        () = watch => {}
+    }
 }
 
 /// How an outcome travels.

@@ -65,11 +65,11 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
             })
         })
         .collect();
-    let enrolment = profile.enrolment();
+    let acting = replica.acting();
     let (street, worker) = match profile.grant() {
         Some(grant) => (
             json!({ "code": grant.street_code, "name": grant.street_name }),
-            Value::from(grant.worker_name.clone()),
+            Value::from(acting.as_ref().map(|acting| acting.name.clone())),
         ),
         None => (Value::Null, Value::Null),
     };
@@ -78,8 +78,9 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
         "epoch": format!("{:016x}", profile.epoch().0),
         "street": street,
         "worker": worker,
-        "role": enrolment.as_ref().map(|enrolment| enrolment.role),
-        "unit": enrolment.as_ref().map(|enrolment| enrolment.unit.clone()),
+        "role": acting.as_ref().map(|acting| acting.role),
+        "shared": replica.store().is_shared(),
+        "unit": acting.as_ref().map(|acting| acting.unit.clone()),
         "relay": profile.address(),
         "joining": profile.joining().is_some(),
         "scopes": scopes,
@@ -87,16 +88,16 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
         "conflicts": conflicts,
     });
     let mut lines = Vec::new();
-    match (profile.grant(), &enrolment) {
-        (Some(grant), Some(enrolment)) => {
+    match (profile.grant(), &acting) {
+        (Some(grant), Some(acting)) => {
             lines.push(
                 Message::Who {
                     street: &grant.street_name,
                     code: &grant.street_code,
-                    worker: &grant.worker_name,
-                    role_zh: role_zh(enrolment.role),
-                    role: enrolment.role.name(),
-                    unit: &enrolment.unit.to_string(),
+                    worker: &acting.name,
+                    role_zh: role_zh(acting.role),
+                    role: acting.role.name(),
+                    unit: &acting.unit.to_string(),
                 }
                 .line(),
             );

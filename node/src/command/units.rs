@@ -79,7 +79,8 @@ fn normal(name: &str) -> String {
 
 impl Units {
     pub(super) fn load(replica: &Replica) -> Result<Self, ReplicaError> {
-        let held = replica.scopes().into_iter().filter(|scope| matches!(scope, Scope::Grid(_))).collect();
+        let held =
+            replica.open_scopes().into_iter().filter(|scope| matches!(scope, Scope::Grid(_))).collect();
         let street_name =
             replica.profile().grant().map_or_else(String::new, |grant| grant.street_name.clone());
         let mut all = Vec::new();

@@ -13,7 +13,7 @@ use super::endpoint::Dialler;
 use super::sync::{SyncOptions, sync};
 use super::{NetError, tls};
 use crate::replica::leaving::begin_anew;
-use crate::replica::{Machine, Profile, Replica, ReplicaError};
+use crate::replica::{Machine, Profile, Replica, ReplicaError, World};
 
 /// What joining led to.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -30,7 +30,11 @@ pub struct Joined {
     pub roster: bool,
 }
 
-fn unusable(zh: &str, en: &str) -> NetError {
+pub(super) fn unsound() -> NetError {
+    unusable("中心的答复无效", "the centre's answer does not hold")
+}
+
+pub(super) fn unusable(zh: &str, en: &str) -> NetError {
     NetError::Invitation { zh: zh.to_owned(), en: en.to_owned() }
 }
 
@@ -73,7 +77,7 @@ impl Joining {
     /// # Errors
     /// [`NetError::Invitation`] if it cannot be used, [`NetError::Replica`] if the directory is taken.
     pub fn begin(machine: &Machine, dir: &Path, line: &str) -> Result<Self, NetError> {
-        let invitation = read(machine, line)?;
+        let invitation = read(machine.world.as_ref(), line)?;
         let replica = Arc::new(prepare(machine, dir, line, &invitation)?);
         Ok(Self { replica, invitation })
     }
@@ -91,6 +95,7 @@ impl Joining {
             secret: self.invitation.secret,
             epoch: profile.epoch(),
             device: String::new(),
+            sharing: None,
         })
     }
 
@@ -102,10 +107,11 @@ impl Joining {
         let grant = match answer {
             Answer::Granted(grant) => grant,
             Answer::Refused(reason) => return Err(refused(&reason)),
+            Answer::Seated(..) => return Err(unsound()),
         };
         let mut profile = self.replica.profile();
         if grant.enrolment.open(&self.invitation.relay).map(|e| e.replica) != Ok(profile.replica()) {
-            return Err(unusable("中心的答复无效", "the centre's answer does not hold"));
+            return Err(unsound());
         }
         profile.set_grant(grant);
         self.replica.set_profile(profile)?;
@@ -113,14 +119,14 @@ impl Joining {
     }
 }
 
-fn read(machine: &Machine, line: &str) -> Result<Invitation, NetError> {
+pub(super) fn read(world: &dyn World, line: &str) -> Result<Invitation, NetError> {
     let invitation = Invitation::from_line(line).map_err(|error| match error {
         wangge_model::invitation::InvitationError::Foreign => {
             unusable("这不是邀请码,邀请码以 WG1- 开头", &error.to_string())
         }
         _ => unusable("邀请码不完整或有误,请重新复制整行,或向中心要一个新的", &error.to_string()),
     })?;
-    if invitation.expires_s < machine.world.now_ms() / 1_000 {
+    if invitation.expires_s < world.now_ms() / 1_000 {
         return Err(unusable("已过期,请向中心要一个新的", "it has expired: ask the centre for a new one"));
     }
     Ok(invitation)
@@ -161,7 +167,7 @@ fn prepare(machine: &Machine, dir: &Path, line: &str, invitation: &Invitation) -
     }
 }
 
-async fn show(dialler: &Dialler, address: &str, join: Join) -> Result<Answer, NetError> {
+pub(super) async fn show(dialler: &Dialler, address: &str, join: Join) -> Result<Answer, NetError> {
     let broken = |reason: String| NetError::Broken { reason };
     let connection = dialler.dial(address).await?.connection;
     let (mut send, mut recv) = connection.open_bi().await.map_err(|e| broken(e.to_string()))?;
@@ -181,10 +187,14 @@ async fn show(dialler: &Dialler, address: &str, join: Join) -> Result<Answer, Ne
 }
 
 /// The centre's reason, in words.
-fn refused(reason: &str) -> NetError {
+pub(super) fn refused(reason: &str) -> NetError {
     match reason {
         "used" => unusable("已被使用过,每个邀请码只能用一次", "it has been used already: each works once"),
         "expired" => unusable("已过期,请向中心要一个新的", "it has expired: ask the centre for a new one"),
+        "taken" => unusable(
+            "此人已在本机登记;忘记 PIN 请用 wangge pin recover",
+            "the worker uses this device already; for a forgotten PIN: wangge pin recover",
+        ),
         "unknown" => unusable("中心没有发过这个邀请码", "the centre does not know it"),
         other => unusable(other, other),
     }
@@ -195,11 +205,22 @@ async fn finish(replica: &Arc<Replica>) -> Result<Joined, NetError> {
     let profile = replica.profile();
     let enrolment = profile.enrolment();
     let (Some(grant), Some(enrolment)) = (profile.grant().cloned(), enrolment) else {
-        return Err(unusable("中心的答复无效", "the centre's answer does not hold"));
+        return Err(unsound());
     };
+    let roster = fetch_roster(replica).await;
+    Ok(Joined {
+        street_name: grant.street_name,
+        worker_name: grant.worker_name,
+        role: enrolment.role,
+        unit: enrolment.unit,
+        roster,
+    })
+}
+
+pub(super) async fn fetch_roster(replica: &Arc<Replica>) -> bool {
     let only = Some(BTreeSet::from([Scope::Street]));
     let options = SyncOptions { timeout: Some(Duration::from_secs(30)), only, ..SyncOptions::default() };
-    let roster = match sync(replica, options).await {
+    match sync(replica, options).await {
         Ok(report) => report.in_sync,
         Err(error) => {
             tracing::warn!(
@@ -208,12 +229,5 @@ async fn finish(replica: &Arc<Replica>) -> Result<Joined, NetError> {
             );
             false
         }
-    };
-    Ok(Joined {
-        street_name: grant.street_name,
-        worker_name: grant.worker_name,
-        role: enrolment.role,
-        unit: enrolment.unit,
-        roster,
-    })
+    }
 }

@@ -7,6 +7,7 @@ mod endpoint;
 mod exchange;
 mod join;
 mod listen;
+mod share;
 mod sync;
 mod tls;
 
@@ -25,6 +26,7 @@ pub use endpoint::{Dialler, Line, listen, peer_of};
 pub use exchange::{Exchange, Purpose, farewell};
 pub use join::{Joined, Joining, join, join_on};
 pub use listen::{Gate, Listener, NeighbourGate, record_refusal};
+pub use share::share;
 pub use sync::{NO_POST, SyncOptions, SyncReport, sync, sync_with};
 
 /// What goes wrong between replicas. Chinese first, for those who meet it in the field.

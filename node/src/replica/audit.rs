@@ -64,9 +64,9 @@ impl Replica {
 
     fn completed(&self, mut entry: Entry) -> Entry {
         if entry.worker == DocId([0; 16])
-            && let Some(enrolment) = self.profile().enrolment()
+            && let Some(acting) = self.acting()
         {
-            entry.worker = enrolment.worker;
+            entry.worker = acting.worker;
         }
         if entry.at_ms == 0 {
             entry.at_ms = self.now_ms();

@@ -10,11 +10,13 @@ use wangge_model::planted::{self, Bug};
 use wangge_model::right::NOBODY;
 use wangge_model::schema::Kind;
 use wangge_model::transaction::{LEN_BYTES_MAX, Opening, Seen, Transaction, actor};
+use wangge_model::turn::sign_turn;
 use wangge_model::verdict::Verdict;
 use wangge_store::Batch;
 
 use super::apply::put_all;
 use super::scope::{HeldScope, extent_of};
+use super::turn::Author;
 use super::vault::encode_record;
 use super::verdicts::Decisions;
 use super::{Replica, ReplicaError, encode, keys, lock};
@@ -53,8 +55,12 @@ impl Replica {
         edits: Vec<Edit>,
         wall_ms: Option<u64>,
     ) -> Result<Option<Committed>, ReplicaError> {
-        let worker = self.profile().enrolment().map_or(DocId([0; 16]), |enrolment| enrolment.worker);
-        self.commit_as(scope, worker, edits, Vec::new(), wall_ms)
+        let author = match self.turn() {
+            Some(turn) => Author::InTurn(turn),
+            None if self.store.is_shared() => return Err(ReplicaError::NoTurn),
+            None => Author::Device(self.profile().enrolment().map_or(NOBODY, |enrolment| enrolment.worker)),
+        };
+        self.commit_as(scope, &author, edits, Vec::new(), wall_ms)
     }
 
     /// Commits edits of the centre's own machinery, in nobody's name.
@@ -66,7 +72,7 @@ impl Replica {
         scope: &Scope,
         edits: Vec<Edit>,
     ) -> Result<Option<Committed>, ReplicaError> {
-        self.commit_as(scope, NOBODY, edits, Vec::new(), None)
+        self.commit_as(scope, &Author::Device(NOBODY), edits, Vec::new(), None)
     }
 
     /// Writes decisions into this replica's log; the relay's alone count.
@@ -74,17 +80,18 @@ impl Replica {
     /// # Errors
     /// [`ReplicaError`].
     pub fn commit_verdicts(&self, scope: &Scope, verdicts: Vec<Verdict>) -> Result<(), ReplicaError> {
-        self.commit_as(scope, NOBODY, Vec::new(), verdicts, None).map(|_| ())
+        self.commit_as(scope, &Author::Device(NOBODY), Vec::new(), verdicts, None).map(|_| ())
     }
 
     fn commit_as(
         &self,
         scope: &Scope,
-        worker: DocId,
+        acting: &Author,
         edits: Vec<Edit>,
         verdicts: Vec<Verdict>,
         wall_ms: Option<u64>,
     ) -> Result<Option<Committed>, ReplicaError> {
+        let worker = acting.worker();
         self.recover()?;
         let turn = lock(&self.documents);
         self.apply_all(&turn)?;
@@ -134,7 +141,7 @@ impl Replica {
                 head = held.record(&log, seq - 1).map_or(head, |record| record.head);
             }
             let (seen, reported) = unreported(&held, &scoped.applied, &scoped.reported, &log);
-            let transaction = Transaction {
+            let mut transaction = Transaction {
                 log,
                 seq,
                 lamport: scoped.applied.next_lamport(),
@@ -146,7 +153,11 @@ impl Replica {
                 changes,
                 verdicts,
                 erased: Vec::new(),
+                turn: None,
             };
+            if let Author::InTurn(turn) = acting {
+                transaction.turn = Some(sign_turn(&turn.key(), &transaction.said(&scoped.secret)));
+            }
             transaction.check_form().map_err(|e| ReplicaError::Form(e.to_string()))?;
             let head = next_head(&head, &transaction.hash(&scoped.secret));
             let identity = own.map_or_else(

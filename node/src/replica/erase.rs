@@ -286,6 +286,8 @@ impl Replica {
             match reported {
                 Ok(_) => {}
                 // It is gone all the same; whoever asks sees this replica among those that have not said so.
+                // On a shared device it waits for somebody's turn.
+                Err(ReplicaError::NoTurn) => return Ok(()),
                 Err(error @ ReplicaError::MayNot { .. }) => {
                     tracing::warn!(scope = %order.scope, %error, "an erasure cannot be reported");
                 }

@@ -26,6 +26,7 @@ mod salvage;
 mod scope;
 mod sealed;
 mod search;
+mod turn;
 pub mod vault;
 mod verdicts;
 mod views;
@@ -57,6 +58,7 @@ pub use lookup::{Delivery, Found, ScopeDigest};
 pub use machine::{Machine, System, World};
 pub use profile::{Profile, STORE_VERSION};
 pub use sealed::{SealedEnd, SealedIntakeError};
+pub use turn::Acting;
 pub use vault::KEY_FILE;
 pub use verdicts::{Damage, LogState, Quarantined};
 
@@ -100,6 +102,8 @@ pub struct Replica {
     rosters: roster::Rosters,
     searched: search::Searched,
     recent: recent::Recent,
+    /// Whose turn it is on a shared device.
+    turn: RwLock<Option<Arc<vault::WorkerSecret>>>,
     /// Cases and orders that changed, where somebody carries over between them.
     crossing: crossing::Changed,
     /// Whether it is the centre's own, for good.
@@ -204,6 +208,17 @@ pub enum ReplicaError {
     Erased {
         /// Which.
         document: DocId,
+    },
+    /// Several workers use the device, and it is nobody's turn.
+    #[error(
+        "本机由多人共用,请先输入自己的 PIN (wangge unlock --worker 姓名)\nseveral workers use this device: give your own PIN first (wangge unlock --worker NAME)"
+    )]
+    NoTurn,
+    /// He has a PIN here, but the centre has ended his use of the device.
+    #[error("{name} 已不在本机的使用人员名单中\n{name} may no longer use this device: ask the centre")]
+    NotHere {
+        /// Who.
+        name: String,
     },
     /// A neighbour cannot begin with this replica.
     #[error(
@@ -390,6 +405,7 @@ impl Replica {
             crossing: crossing::Changed::default(),
             searched: search::Searched::default(),
             recent: recent::Recent::default(),
+            turn: RwLock::new(None),
             is_centre,
             arriving_pages: Mutex::default(),
             sealing: Mutex::new(()),
@@ -404,6 +420,12 @@ impl Replica {
         replica.load_scopes()?;
         replica.salvage()?;
         replica.renew_views()?;
+        if let Some(worker) = replica.store.take_opener()
+            && let Err(error) = replica.begin_turn(worker)
+        {
+            // Sessions go on; whoever may act here unlocks.
+            tracing::warn!(%error, "no turn begins");
+        }
         Ok(replica)
     }
 

@@ -141,7 +141,8 @@ impl Replica {
             let Some(enrolment) = profile.enrolment() else { return Ok(()) };
             roster = Arc::new(RosterView::of_enrolment(&enrolment));
         }
-        let act = Act { scope, author, transaction, after_ms, observed_ms: self.now_ms() };
+        let secret = self.secret(scope).ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
+        let act = Act { scope, author, transaction, secret: &secret, after_ms, observed_ms: self.now_ms() };
         judge(&roster, &profile.centre(), &act).map_err(|refusal: Refusal| ReplicaError::MayNot {
             scope: scope.clone(),
             refusal: Box::new(refusal),

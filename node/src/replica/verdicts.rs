@@ -12,6 +12,7 @@ use wangge_model::log::{LogIdentity, LogRecord, Tip};
 use wangge_model::materialise::{Applied, Open, enter};
 use wangge_model::right::{Act, judge};
 use wangge_model::roster::RosterView;
+use wangge_model::transaction::ScopeSecret;
 use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
 use wangge_store::Batch;
 
@@ -35,6 +36,7 @@ pub(super) struct Decisions {
 /// What one round judges by.
 pub(super) struct Bench {
     centre: ReplicaId,
+    secret: Option<ScopeSecret>,
     /// Its word is the verdict.
     pub(super) is_centre: bool,
     pub(super) roster: Option<Arc<RosterView>>,
@@ -77,7 +79,8 @@ impl Bench {
         let author = &held.tips.get(log)?.identity;
         let roster = self.roster.as_ref()?;
         let transaction = &record.transaction;
-        let act = Act { scope, author, transaction, after_ms, observed_ms: self.now_ms };
+        let secret = self.secret.as_ref()?;
+        let act = Act { scope, author, transaction, secret, after_ms, observed_ms: self.now_ms };
         let reason = judge(roster, &self.centre, &act).err()?.reason;
         match reason {
             // Enrolled since this roster was made, perhaps. `street` alone decides who is.
@@ -161,6 +164,7 @@ impl Replica {
         let is_centre = profile.replica() == centre;
         let mut bench = Bench {
             centre,
+            secret: self.secret(scope),
             is_centre,
             roster: self.judging_roster()?,
             now_ms: self.now_ms(),

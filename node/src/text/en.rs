@@ -113,6 +113,10 @@ pub(super) fn say(message: &Message<'_>) -> String {
                  or a case number, or look with find"
             )
         }
+        Message::TurnOf { worker } => format!("unlocked: it is the turn of {worker}"),
+        Message::OtherTurn { worker } => {
+            format!("it is the turn of {worker}; another worker begins with wangge switch --worker NAME")
+        }
         Message::PinIsSet => "a PIN is set already; wangge pin change sets another".to_owned(),
         Message::PinSet => {
             "the PIN is set; the centre helps if it is forgotten: wangge pin recover".to_owned()
@@ -299,7 +303,11 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("join:pin", "set a PIN on joining, typed at the terminal"),
     ("run:idle_lock", "ask for the PIN again after so many seconds without a command"),
     ("lock", "let the daemon do nothing before the PIN is given again"),
-    ("unlock", "give the daemon the PIN"),
+    ("unlock", "give the daemon the PIN; on a shared device --worker says who"),
+    ("switch", "on a shared device: another worker's turn begins"),
+    (":me", "on a shared device: who acts, by name; or WANGGE_WORKER"),
+    ("unlock:worker", "name of the worker"),
+    ("switch:worker", "name of the worker"),
     ("erase", "erase all that is held on a person (centre)"),
     ("erase:person", "the person: id (at least 6 digits) or ID number"),
     ("erase:reason", "why; no personal data"),

@@ -181,6 +181,12 @@ pub enum Message<'a> {
         key: &'a str,
     },
     PinIsSet,
+    TurnOf {
+        worker: &'a str,
+    },
+    OtherTurn {
+        worker: &'a str,
+    },
     PinSet,
     PinRemoved,
     PinAsked,

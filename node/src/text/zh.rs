@@ -73,6 +73,7 @@ pub(super) fn reason(reason: VoidReason) -> &'static str {
         VoidReason::Discarded => "社管中心已从隔离区剔除",
         VoidReason::QuarantineFull => "这台设备已被注销,隔离区已满",
         VoidReason::Unfit => "内容与本机已有的对不上,以社管中心的认定为准",
+        VoidReason::NoTurn => "多人共用的设备上,没有经办人本人的签名",
         VoidReason::OtherUnit => "这个标识是其他单位的记录",
         _ => "新版本的规定",
     }
@@ -180,6 +181,10 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::KeyAmbiguous { key } => format!("“{key}”对应几条记录,请写完整标识,或用 --unit 指明单位:"),
         Message::NotFound { key } => {
             format!("本机没有“{key}”。可用标识(至少前 6 位)、身份号码、信用代码或编号;也可用 find 查找")
+        }
+        Message::TurnOf { worker } => format!("已解锁,现在由 {worker} 使用"),
+        Message::OtherTurn { worker } => {
+            format!("现在由 {worker} 使用,换人请先运行 wangge switch --worker 姓名")
         }
         Message::PinIsSet => "已经设置过 PIN;要换新的,用 wangge pin change".to_owned(),
         Message::PinSet => "PIN 已设置。忘记了可请中心恢复:wangge pin recover".to_owned(),
@@ -362,7 +367,11 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("join:pin", "加入时设置 PIN,在终端输入"),
     ("run:idle_lock", "多少秒无操作后要求重新输入 PIN"),
     ("lock", "锁定后台程序,直到重新输入 PIN"),
-    ("unlock", "输入 PIN 解锁后台程序"),
+    ("unlock", "输入 PIN 解锁后台程序;多人共用时用 --worker 说明是谁"),
+    ("switch", "多人共用的设备:换成另一人使用"),
+    (":me", "多人共用的设备:由谁操作,姓名;也可用 WANGGE_WORKER"),
+    ("unlock:worker", "使用人姓名"),
+    ("switch:worker", "使用人姓名"),
     ("erase", "清除一人的全部信息(中心)"),
     ("erase:person", "人员:编号(至少 6 位)或公民身份号码"),
     ("erase:reason", "理由,不能含个人信息"),

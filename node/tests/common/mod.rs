@@ -78,6 +78,7 @@ fn centre_run(edits: &[Edit]) -> Run {
             changes: edits.iter().map(draft).collect(),
             verdicts: Vec::new(),
             erased: Vec::new(),
+            turn: None,
         };
         head = next_head(&head, &transaction.hash(&secret(&Scope::Street)));
         transactions.push(transaction);

@@ -134,6 +134,7 @@ fn run() -> Run {
         seen: Vec::new(),
         changes: vec![document.draft(vec![put("name", "张三"), put("phone", "13800000001")])],
         erased: Vec::new(),
+        turn: None,
         verdicts: Vec::new(),
     };
     let head = next_head(&EMPTY_HEAD, &transaction.hash(&SECRET));
@@ -178,7 +179,13 @@ fn frames() -> Vec<Frame> {
             upto: 3,
             head: [1; 8],
         }),
-        Frame::Join(Join { number: 1, secret: [5; 16], epoch: Epoch(5), device: "手机".into() }),
+        Frame::Join(Join {
+            number: 1,
+            secret: [5; 16],
+            epoch: Epoch(5),
+            device: "手机".into(),
+            sharing: None,
+        }),
         Frame::Joined(Box::new(Joined::Granted(grant()))),
         Frame::Bye([1; 8]),
         Frame::Refused("why".into()),

@@ -545,6 +545,7 @@ impl Town {
             changes: vec![change],
             verdicts: Vec::new(),
             erased: Vec::new(),
+            turn: None,
         };
         let head = next_head(&EMPTY_HEAD, &transaction.hash(&replica.secret(&scope)?));
         let signature = sign_head(&replica.signing_key(), &log, 1, &head);

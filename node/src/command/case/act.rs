@@ -227,7 +227,7 @@ fn leads_back(office: &Office<'_>, into: &Target, from: &DocId) -> Result<bool, 
             return Ok(true);
         }
         if let Some(further) = office.case_in_list(&scope, &view)?.merged_into {
-            for scope in office.replica.scopes() {
+            for scope in office.replica.open_scopes() {
                 if let Some(view) = office.replica.get(&scope, Kind::CASE, &further)? {
                     next = Some((scope, view));
                     break;

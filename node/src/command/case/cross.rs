@@ -48,11 +48,11 @@ pub(super) fn settle(
     scope: &Scope,
     case: &DocId,
 ) -> Result<usize, ReplicaError> {
-    let carrier = replica.profile().enrolment().map(|enrolment| enrolment.role);
+    let carrier = replica.acting().map(|acting| acting.role);
     let Some(role) = carrier.filter(|role| matches!(role, Role::CentreClerk | Role::CentreAdmin)) else {
         return Ok(0);
     };
-    let held: BTreeSet<Scope> = replica.scopes().into_iter().collect();
+    let held: BTreeSet<Scope> = replica.open_scopes().into_iter().collect();
     let mut done = 0;
     for _ in 0..ROUNDS_MAX {
         let Some(document) = replica.get(scope, Kind::CASE, case)? else { break };

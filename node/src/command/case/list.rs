@@ -88,7 +88,7 @@ pub(super) fn chosen(
 fn scopes(office: &Office<'_>, which: &WhichArgs) -> Result<Vec<Scope>, CommandError> {
     Ok(match &which.unit {
         Some(unit) => vec![Units::load(office.replica)?.named(unit)?.scope],
-        None => office.replica.scopes(),
+        None => office.replica.open_scopes(),
     })
 }
 
@@ -139,7 +139,7 @@ pub(super) fn list(replica: &Replica, which: &WhichArgs) -> Result<Answer, Comma
     let mut total = found.len();
     let plain = which.state.is_none() && !which.overdue && !which.mine && !which.flagged;
     // Orders stand in the list of those who hold no case.
-    let orders = of_kind(replica, Kind::ORDER, &replica.scopes())?;
+    let orders = of_kind(replica, Kind::ORDER, &replica.open_scopes())?;
     let team = !office.is_centre() && which.unit.is_none() && (plain || which.mine);
     for (scope, view) in orders.iter().filter(|_| team) {
         total += 1;

@@ -177,7 +177,7 @@ fn elsewhere(
     group: &Group,
 ) -> Result<Option<Warning>, ReplicaError> {
     let Some(number) = &group.number else { return Ok(None) };
-    for other in replica.scopes() {
+    for other in replica.open_scopes() {
         if other != *scope && replica.by_natural_key(&other, kind, number)?.is_some() {
             let name = group.values.get(&Slot::Field("name")).map(Scalar::to_text).unwrap_or_default();
             let at = format!("{name} {} ({other})", units.name(&other));

@@ -106,7 +106,7 @@ pub(super) fn find(replica: &Replica, kind: Kind, args: &FindArgs) -> Result<Ans
 fn scopes(replica: &Replica, units: &Units, unit: Option<&str>) -> Result<Vec<Scope>, CommandError> {
     Ok(match unit {
         Some(unit) => vec![units.named(unit)?.scope],
-        None => replica.scopes(),
+        None => replica.open_scopes(),
     })
 }
 

@@ -243,7 +243,7 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
         return Err(CommandError::usage("id-missing", &Message::IdMissing));
     }
     let mut also_in = Vec::new();
-    for other in replica.scopes().into_iter().filter(|other| *other != scope) {
+    for other in replica.open_scopes().into_iter().filter(|other| *other != scope) {
         if let Some(number) = &number
             && let Some(view) = replica.by_natural_key(&other, kind, number)?
         {

@@ -109,7 +109,7 @@ pub(super) fn record(replica: &Replica, spec: &RecordSpec, key: &str) -> Result<
     if !COPIED.contains(&spec.kind) {
         return key::resolve(replica, &[spec.kind], key, None);
     }
-    let scopes = replica.scopes();
+    let scopes = replica.open_scopes();
     let mut found = key::candidates(replica, spec.kind, key.trim(), &scopes)?;
     let hex = key.trim().to_ascii_lowercase();
     if (key::PREFIX_LEN_MIN..=32).contains(&hex.len()) {
@@ -128,7 +128,7 @@ pub(super) fn record(replica: &Replica, spec: &RecordSpec, key: &str) -> Result<
         let key = scrub(key);
         return Err(CommandError::failed("key-ambiguous", &Message::KeyAmbiguous { key: &key }).with(&lines));
     }
-    let own = replica.profile().enrolment().map(|enrolment| enrolment.unit);
+    let own = replica.acting().map(|acting| acting.unit);
     let at = found.iter().position(|target| Some(&target.scope) == own.as_ref()).unwrap_or(0);
     if found.is_empty() {
         let key = scrub(key);

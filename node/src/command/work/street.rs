@@ -55,16 +55,16 @@ impl Street {
             true
         })?;
         let profile = replica.profile();
-        let enrolment = profile.enrolment();
-        let own = enrolment.as_ref().map(|enrolment| Actor {
-            worker: enrolment.worker,
-            role: enrolment.role,
-            unit: enrolment.unit.clone(),
+        let acting = replica.acting();
+        let own = acting.as_ref().map(|acting| Actor {
+            worker: acting.worker,
+            role: acting.role,
+            unit: acting.unit.clone(),
         });
-        if let (Some(own), Some(grant)) = (&own, profile.grant()) {
+        if let (Some(own), Some(acting)) = (&own, &acting) {
             let post = (own.role, own.unit.clone());
             let person = people.entry(own.worker).or_insert_with(|| Person {
-                name: grant.worker_name.clone(),
+                name: acting.name.clone(),
                 posts: Vec::new(),
                 active: true,
             });
@@ -73,7 +73,7 @@ impl Street {
             }
         }
         let street_name = profile.grant().map_or_else(String::new, |grant| grant.street_name.clone());
-        let held = replica.scopes().into_iter().collect();
+        let held = replica.open_scopes().into_iter().collect();
         Ok(Self { units, people, held, villages: Units::load(replica)?, street_name, own })
     }
 

@@ -10,11 +10,15 @@ use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use wangge_model::identity::DocId;
 use wangge_store::{Batch, Store, StoreError};
 
-use super::keyfile::{Holder, KEY_FILE, KeyFile, Lock, PIN_CHARS_MAX, PIN_CHARS_MIN, Pin, discard};
+use super::keyfile::{
+    Holder, KEY_FILE, KeyFile, Lock, PIN_CHARS_MAX, PIN_CHARS_MIN, Pin, WorkerKey, discard,
+};
 use super::keyring::{Documents, Ring};
 use super::seal::{Key, Nonces, Pair, PinCost, seal_to};
+use super::workers::WorkerSecret;
 use super::{GENERAL, GENERAL_COPY, Keys, Vault, WRAPS, generation_of, is_clear, lock, unwrap, wrap};
 use crate::replica::{ReplicaError, World};
 
@@ -28,6 +32,8 @@ const ANSWER: &str = "WGA1-";
 pub struct Access {
     /// The PIN, for a directory that is locked with one.
     pub pin: Option<Pin>,
+    /// Whose it is, where several workers have one.
+    pub worker: Option<String>,
     /// How dear a guess at a new PIN shall be.
     pub cost: PinCost,
     /// The store key itself: nothing is kept in a file then. For simulations.
@@ -66,6 +72,18 @@ pub enum VaultError {
         /// How long, in seconds.
         wait_s: u64,
     },
+    /// Several have this PIN.
+    #[error(
+        "本机有多人使用,请说明是谁 (--me 姓名 或环境变量 WANGGE_WORKER)\n\
+         several workers use this device: say who (--me NAME or WANGGE_WORKER in the environment)"
+    )]
+    WhoseTurn,
+    /// The PINs of a shared device stay.
+    #[error(
+        "本机由多人共用,不能取消 PIN;可以更换 (wangge pin change)\n\
+         this device is shared: its PINs cannot be taken away, only changed (wangge pin change)"
+    )]
+    Shared,
     /// Too short or too long.
     #[error(
         "PIN 应为 {PIN_CHARS_MIN} 到 {PIN_CHARS_MAX} 个字符,给的是 {chars} 个\n\
@@ -145,9 +163,11 @@ impl From<ReplicaError> for VaultError {
 
 /// Whose secret opened the vault.
 pub(super) struct Opened {
-    file: Option<KeyFile>,
+    pub(super) file: Option<KeyFile>,
     given: Option<Key>,
-    pair: Option<Pair>,
+    pub(super) pair: Option<Pair>,
+    /// On a shared device: the worker.
+    pub(super) worker: Option<WorkerSecret>,
 }
 
 impl Opened {
@@ -195,7 +215,7 @@ impl Vault {
         let (key, opened) = match access.given {
             Some(given) => {
                 let given = Key::of(given);
-                (derive(&given, 1), Opened { file: None, given: Some(given), pair: None })
+                (derive(&given, 1), Opened { file: None, given: Some(given), pair: None, worker: None })
             }
             None => {
                 let key = Key::draw(&*world)?;
@@ -214,7 +234,7 @@ impl Vault {
                     KeyFile { replica, holders: vec![holder], keys: Vec::new(), failures: 0, failed_ms: 0 };
                 file.add_key(&*world, 1, &key)?;
                 file.write(dir)?;
-                (key, Opened { file: Some(file), given: None, pair: Some(pair) })
+                (key, Opened { file: Some(file), given: None, pair: Some(pair), worker: None })
             }
         };
         let ring = Ring { store: [(1, key)].into(), general };
@@ -241,7 +261,10 @@ impl Vault {
         let (keys, opened) = match access.given {
             Some(given) => {
                 let given = Key::of(given);
-                (given_keys(&store, &given)?, Opened { file: None, given: Some(given), pair: None })
+                {
+                    let opened = Opened { file: None, given: Some(given.clone()), pair: None, worker: None };
+                    (given_keys(&store, &given)?, opened)
+                }
             }
             None => {
                 KeyFile::tidy(dir)?;
@@ -251,9 +274,11 @@ impl Vault {
                         None => VaultError::Empty { dir: dir.to_owned() },
                     });
                 };
-                let (index, pair) = file.admit(dir, &*world, access.pin.as_ref())?;
+                let who = access.worker.as_deref();
+                let (index, pair) = file.admit(dir, &*world, access.pin.as_ref(), who)?;
                 let keys = file.open(index, &pair).ok_or(VaultError::Unreadable)?;
-                (keys, Opened { file: Some(file), given: None, pair: Some(pair) })
+                let worker = file.secret_of(index, &pair);
+                (keys, Opened { file: Some(file), given: None, pair: Some(pair), worker })
             }
         };
         Self::with_keys(dir, store, world, keys, opened)
@@ -309,19 +334,25 @@ impl Vault {
         if !file.needs_pin() {
             return Err(VaultError::NoPin);
         }
-        file.admit(&self.dir, &*self.world, Some(pin)).map(|_| ())
+        file.admit(&self.dir, &*self.world, Some(pin), None).map(|_| ())
     }
 
-    /// Sets a PIN where there was none, or another one instead of `old`.
+    /// Sets a PIN where there was none, or another one instead of `old`, which is that of `who` where several
+    /// workers have one.
     ///
     /// # Errors
     /// [`VaultError::PinNeeded`] or [`VaultError::PinWrong`] if `old` is not the one that is set.
-    pub fn set_pin(&self, old: Option<&Pin>, new: &Pin, cost: PinCost) -> Result<(), VaultError> {
+    pub fn set_pin(
+        &self,
+        (who, old): (Option<&str>, Option<&Pin>),
+        new: &Pin,
+        cost: PinCost,
+    ) -> Result<(), VaultError> {
         let mut holder = lock(&self.holder);
         let mut file = holder.file.clone().ok_or(VaultError::NoPin)?;
         if file.needs_pin() {
             let old = old.ok_or(VaultError::PinNeeded)?;
-            let (index, pair) = file.admit(&self.dir, &*self.world, Some(old))?;
+            let (index, pair) = file.admit(&self.dir, &*self.world, Some(old), who)?;
             file.holders[index].lock = Lock::pin(&*self.world, &pair, new, cost)?;
         } else {
             let pair = Pair::draw(&*self.world)?;
@@ -346,7 +377,10 @@ impl Vault {
         if !file.needs_pin() {
             return Err(VaultError::NoPin);
         }
-        file.admit(&self.dir, &*self.world, Some(old))?;
+        if file.is_shared() {
+            return Err(VaultError::Shared);
+        }
+        file.admit(&self.dir, &*self.world, Some(old), None)?;
         let added = Holder::open(&*self.world)?;
         holder.pair = added.lock.unlock(None);
         let keys = self.store_keys();
@@ -371,12 +405,16 @@ impl Vault {
         file.remove_holders(is_recovery);
         let keys = self.store_keys();
         file.add_holder(&*self.world, Holder::recovery(public), &keys)?;
+        // Whose key the old one could open is known when he unlocks next.
+        for worker in file.holders.iter_mut().filter_map(|holder| holder.worker.as_mut()) {
+            worker.recovery = None;
+        }
         file.write(&self.dir)?;
         holder.file = Some(file);
         Ok(())
     }
 
-    fn store_keys(&self) -> Vec<(u32, Key)> {
+    pub(super) fn store_keys(&self) -> Vec<(u32, Key)> {
         self.ring().store.iter().map(|(number, key)| (*number, key.clone())).collect()
     }
 
@@ -398,7 +436,9 @@ impl Vault {
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
         pending.write_all(pair.secret().as_slice()).and_then(|()| pending.sync_all()).map_err(failed)?;
         let keys = file.keys.iter().map(|key| (key.number, key.sealed[index].clone())).collect();
-        Ok(RecoveryRequest { replica: file.replica, public: pair.public(), keys }.to_line())
+        let workers = file.holders.iter().filter_map(|holder| holder.worker.as_ref()?.recovery.clone());
+        let workers = workers.collect();
+        Ok(RecoveryRequest { replica: file.replica, public: pair.public(), keys, workers }.to_line())
     }
 
     /// Opens a vault with the centre's answer and sets a new PIN.
@@ -422,13 +462,29 @@ impl Vault {
             answer.keys.iter().map(|(number, key)| (*number, Key::of(*key))).collect();
         let mut file = KeyFile::read(dir)?.ok_or_else(|| VaultError::Missing { dir: dir.to_owned() })?;
         let pair = Pair::draw(&*world)?;
-        let holder = Holder::with_pin(&*world, &pair, pin, access.cost)?;
-        file.add_holder(&*world, holder, &keys)?;
+        let mut holder = Holder::with_pin(&*world, &pair, pin, access.cost)?;
+        let is_his = |key: &Option<WorkerKey>| match (&answer.worker, key) {
+            (Some(worker), Some(key)) => key.public == worker.public().0,
+            (None, key) => key.is_none(),
+            (Some(_), None) => false,
+        };
+        if let Some(worker) = &answer.worker {
+            let known = file
+                .holders
+                .iter()
+                .find_map(|holder| holder.worker.clone().filter(|key| is_his(&Some(key.clone()))));
+            let sealed = seal_to(&*world, &pair.public(), &worker.to_bytes())?;
+            holder.worker = Some(WorkerKey { sealed, ..known.ok_or(VaultError::Line)? });
+        }
         let stays = pair.public();
-        file.remove_holders(|holder| !matches!(holder.lock, Lock::Recovery) && holder.public != stays);
+        file.add_holder(&*world, holder, &keys)?;
+        file.remove_holders(|holder| {
+            !matches!(holder.lock, Lock::Recovery) && holder.public != stays && is_his(&holder.worker)
+        });
         file.failures = 0;
         // Opening first: a wrong answer must not replace what is there.
-        let opened = Opened { file: Some(file.clone()), given: None, pair: Some(pair) };
+        let opened =
+            Opened { file: Some(file.clone()), given: None, pair: Some(pair), worker: answer.worker.clone() };
         let vault = Self::with_keys(dir, store, world, keys, opened)?;
         file.write(dir)?;
         discard(&path).map_err(|source| VaultError::File { path, source })?;
@@ -449,11 +505,12 @@ fn given_keys(store: &Store, given: &Key) -> Result<Vec<(u32, Key)>, VaultError>
 
 impl KeyFile {
     /// Whom the PIN, or the file itself, lets in.
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         dir: &Path,
         world: &dyn World,
         pin: Option<&Pin>,
+        who: Option<&str>,
     ) -> Result<(usize, Pair), VaultError> {
         let open = |lock: &Lock| matches!(lock, Lock::Open(_));
         if let Some(index) = self.holders.iter().position(|holder| open(&holder.lock)) {
@@ -465,9 +522,18 @@ impl KeyFile {
         if wait_s > 0 {
             return Err(VaultError::PinWait { wait_s });
         }
-        let mut holders = self.holders.iter().enumerate();
-        let found = holders.find_map(|(index, holder)| Some((index, holder.lock.unlock(Some(pin))?)));
-        match found {
+        let opened = |(index, holder): (usize, &Holder)| Some((index, holder.lock.unlock(Some(pin))?));
+        let holders = self.holders.iter().enumerate().filter(|(_, holder)| holder.is_seated());
+        let mut found: Vec<(usize, Pair)> = holders.filter_map(opened).collect();
+        if let (Some(who), true) = (who, self.is_shared()) {
+            found.retain(|(index, pair)| {
+                self.secret_of(*index, pair).is_some_and(|worker| worker.name == who)
+            });
+        }
+        if found.len() > 1 {
+            return Err(VaultError::WhoseTurn);
+        }
+        match found.pop() {
             Some(found) => {
                 if self.failures > 0 {
                     self.failures = 0;
@@ -495,11 +561,14 @@ pub struct RecoveryRequest {
     pub public: [u8; 32],
     /// Its store keys, sealed to the centre.
     pub keys: Vec<(u32, Vec<u8>)>,
+    /// On a shared device: its workers' keys, likewise.
+    pub workers: Vec<Vec<u8>>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Answer {
     keys: Vec<(u32, [u8; 32])>,
+    worker: Option<WorkerSecret>,
 }
 
 impl RecoveryRequest {
@@ -515,17 +584,31 @@ impl RecoveryRequest {
         postcard::from_bytes(&from_line(REQUEST, line)?).map_err(|_| VaultError::Line)
     }
 
-    /// The centre's answer, a line that only this device can use.
+    /// Who uses the device, if several do: worker and name, as it knows them.
+    pub fn workers(&self, recovery: &Pair) -> Vec<(DocId, String)> {
+        let opened = self.workers.iter().filter_map(|sealed| WorkerSecret::open(recovery, sealed));
+        opened.map(|worker| (worker.worker, worker.name)).collect()
+    }
+
+    /// The centre's answer, a line that only this device can use. On a shared device it is for `worker`.
     ///
     /// # Errors
     /// [`VaultError::Line`] if the keys were not sealed to `recovery`.
-    pub fn answer(&self, world: &dyn World, recovery: &Pair) -> Result<String, VaultError> {
+    pub fn answer(
+        &self,
+        world: &dyn World,
+        recovery: &Pair,
+        worker: Option<&DocId>,
+    ) -> Result<String, VaultError> {
+        let mut workers = self.workers.iter().filter_map(|sealed| WorkerSecret::open(recovery, sealed));
+        let worker = worker.map(|id| workers.find(|known| known.worker == *id).ok_or(VaultError::Line));
+        let worker = worker.transpose()?;
         let open = |(number, sealed): &(u32, Vec<u8>)| {
             let key = recovery.open(sealed)?;
             Some((*number, key.as_slice().try_into().ok()?))
         };
         let keys = self.keys.iter().map(open).collect::<Option<_>>().ok_or(VaultError::Line)?;
-        let text = Zeroizing::new(crate::replica::encode(&Answer { keys }));
+        let text = Zeroizing::new(crate::replica::encode(&Answer { keys, worker }));
         Ok(to_line(ANSWER, &seal_to(world, &self.public, &text)?))
     }
 }

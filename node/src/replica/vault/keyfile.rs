@@ -89,13 +89,13 @@ pub(super) struct Holder {
 /// A worker's own signing key on this device.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct WorkerKey {
-    /// The worker's document.
-    pub(super) worker: [u8; 16],
+    /// The invitation that is to make it count; 0 once it does.
+    pub(super) invitation: u32,
     /// His public key.
     pub(super) public: [u8; 32],
-    /// The secret, sealed to the holder.
+    /// A [`super::workers::WorkerSecret`], sealed to the holder.
     pub(super) sealed: Vec<u8>,
-    /// The secret, sealed to the centre's recovery key.
+    /// The same, sealed to the centre's recovery key.
     pub(super) recovery: Option<Vec<u8>>,
 }
 

@@ -17,6 +17,7 @@ mod keyfile;
 mod keyring;
 mod record;
 mod seal;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -30,6 +31,7 @@ pub use access::{Access, RecoveryRequest, VaultError};
 pub use keyfile::{KEY_FILE, PIN_CHARS_MAX, PIN_CHARS_MIN, Pin};
 pub(crate) use record::{decode_record, encode_record};
 pub use seal::{Pair, PinCost, seal_to};
+pub use workers::WorkerSecret;
 
 use keyring::{Documents, Ring};
 use record::Parts;
