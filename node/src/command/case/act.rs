@@ -36,7 +36,7 @@ pub(super) fn recorded(replica: &Replica, at_ms: Option<u64>) -> Option<u64> {
 pub(super) fn target(replica: &Replica, key: &str) -> Result<Target, CommandError> {
     match key::resolve(replica, &[Kind::CASE], key, None) {
         Err(error) if error.code == "not-found" => {
-            let mut orders = key::candidates(replica, Kind::ORDER, key.trim(), &replica.scopes())?;
+            let mut orders = key::candidates(replica, Kind::ORDER, key.trim(), &replica.open_scopes())?;
             if orders.len() > 1 {
                 // What was given back or ended is not what is meant, if there is another.
                 let mut open = Vec::new();
