@@ -13,6 +13,7 @@ pub mod codes;
 pub mod deadline;
 pub mod document;
 pub mod enrolment;
+pub mod fingerprint;
 pub mod identity;
 pub mod ingest;
 pub mod invitation;

@@ -14,6 +14,7 @@ use wangge_model::audit::{EMPTY, Entry, Link, Source, What};
 use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::{Document, Op, Origin, Scalar, Target, stored_heads, stored_page};
 use wangge_model::enrolment::StreetId;
+use wangge_model::fingerprint::{Answer, Holds, Question};
 use wangge_model::identity::{DocId, Epoch, Hash, LogId, ReplicaId, Scope};
 use wangge_model::invitation::Invitation;
 use wangge_model::log::{EMPTY_HEAD, Run, SigningKey, next_head, sign_head};
@@ -205,6 +206,13 @@ fn frames_travel_as_ever() {
         Frame::Sealed(Box::new(sealed_run())),
         Frame::SealedKept(SealedKept { series: sealed_run().series, upto: 3, head: [9; 8] }),
         Frame::GrantKept,
+        Frame::Compare(Question { scope: scope(), clock: [4; 8], at: vec![1, 15], digest: [5; 8] }),
+        Frame::Compared(Answer {
+            scope: scope(),
+            at: vec![],
+            holds: Holds::Documents(vec![(DocId([7; 16]), [8; 8])]),
+        }),
+        Frame::Apart { scope: scope(), documents: vec![DocId([9; 16])] },
         Frame::Order(Box::new(order.clone())),
         Frame::Wiped(Box::new(order.receipt(&SigningKey::from_bytes(&[3; 32]), 1_790_000_000_001))),
         Frame::Refused("why".to_owned()),

@@ -9,6 +9,7 @@ use wangge_model::audit::{Entry, Link, Source, What};
 use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::{Document, Op, Target};
 use wangge_model::enrolment::{Enrolment, Grant, SignedEnrolment, StreetId};
+use wangge_model::fingerprint::{Answer, Holds, Question};
 use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Role, Scope};
 use wangge_model::invitation::Invitation;
 use wangge_model::log::{EMPTY_HEAD, Run, SigningKey, next_head, sign_head};
@@ -148,6 +149,8 @@ fn frames() -> Vec<Frame> {
         Frame::Pong([1; 8]),
         Frame::Granted(Box::new(grant())),
         Frame::GrantKept,
+        Frame::Compare(Question { scope: grid(), clock: [4; 8], at: vec![1, 15], digest: [5; 8] }),
+        Frame::Compared(Answer { scope: grid(), at: vec![3], holds: Holds::Branches(vec![[6; 8]; 16]) }),
         Frame::Order(Box::new(order())),
         Frame::Wiped(Box::new(order().receipt(&key(3).0, 9))),
         Frame::Sealed(Box::new(sealed_run("一件事"))),

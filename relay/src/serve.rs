@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use wangge_node::control::Control;
-use wangge_node::net::{Limits, Listener};
+use wangge_node::net::{EXAMINE_EVERY, Limits, Listener, keep_whole};
 use wangge_node::replica::Replica;
 use wangge_store::Options;
 
@@ -52,6 +52,8 @@ pub async fn serve(
         crate::sealed::make_key(&replica)?;
     }
     let opening = tokio::spawn(crate::sealed::opening(Arc::clone(&replica), until(stopped.clone())));
+    let whole = keep_whole(Arc::clone(&replica), EXAMINE_EVERY, until(stopped.clone()));
+    let whole = tokio::spawn(whole);
     let control = Control::bind(dir).map_err(|e| RelayError::Control(e.to_string()))?;
     let control = tokio::spawn(crate::control::serve(Arc::clone(&roster), control, until(stopped.clone())));
     let serving = tokio::spawn(listener.serve(Arc::clone(&replica), roster, until(stopped)));
@@ -61,6 +63,7 @@ pub async fn serve(
     let _ = serving.await;
     let _ = deciding.await;
     let _ = opening.await;
+    let _ = whole.await;
     let _ = control.await;
     Ok(())
 }

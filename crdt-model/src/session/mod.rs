@@ -19,7 +19,8 @@ use scope::ScopeSession;
 use crate::checkpoint::{Checkpoint, Cursor};
 use crate::clock::{Clock, Extent};
 use crate::enrolment::{Grant, SignedEnrolment, StreetId};
-use crate::identity::{LogId, ReplicaId, Scope};
+use crate::fingerprint::{Answer, Holds, Question};
+use crate::identity::{DocId, LogId, ReplicaId, Scope};
 use crate::log::Run;
 use crate::sealed::{SealedKept, SealedRun};
 use crate::wipe::{SignedOrder, SignedReceipt};
@@ -213,6 +214,17 @@ pub enum Output {
     Farewell {
         /// Whether both ended equal.
         equal: bool,
+    },
+    /// The peer asks what is held of some documents: answer with [`Session::compared`].
+    Compare(Question),
+    /// The peer's answer to a question.
+    Compared(Answer),
+    /// The peer has found that these documents differ.
+    Apart {
+        /// The scope.
+        scope: Scope,
+        /// The documents.
+        documents: Vec<DocId>,
     },
     /// The answer to a ping: whether both sides hold the same.
     Pong {
@@ -450,6 +462,36 @@ impl Session {
         self.send(&Frame::Ping(digest));
     }
 
+    /// Digest of this side's clock of a scope in which the peer takes full part.
+    fn scope_clock(&self, scope: &Scope) -> Option<[u8; 8]> {
+        let session = self.scopes.get(scope).filter(|session| session.taken.is_none())?;
+        Some(session.mine.digest())
+    }
+
+    /// Scopes of which both sides hold the same logs, to be compared.
+    pub fn comparable(&self) -> Vec<Scope> {
+        let whole = |s: &ScopeSession| s.taken.is_none() && s.in_sync();
+        self.scopes.iter().filter(|(_, session)| whole(session)).map(|(scope, _)| scope.clone()).collect()
+    }
+
+    /// Asks the peer whether it holds the same of some documents, by this side's digest over them;
+    /// [`Output::Compared`] answers. Whether the scope is still shared.
+    pub fn compare(&mut self, scope: &Scope, at: Vec<u8>, digest: [u8; 8]) -> bool {
+        let Some(clock) = self.scope_clock(scope) else { return false };
+        self.send(&Frame::Compare(Question { scope: scope.clone(), clock, at, digest }));
+        true
+    }
+
+    /// Answers the peer's question.
+    pub fn compared(&mut self, answer: Answer) {
+        self.send_quietly(&Frame::Compared(answer));
+    }
+
+    /// Tells the peer which documents differ.
+    pub fn tell_apart(&mut self, scope: &Scope, documents: Vec<DocId>) {
+        self.send_quietly(&Frame::Apart { scope: scope.clone(), documents });
+    }
+
     /// Ends the session in order.
     pub fn say_bye(&mut self) {
         let digest = self.digest();
@@ -594,6 +636,25 @@ impl Session {
                 self.out.push_back(Output::Pong { equal });
                 Ok(())
             }
+            (Phase::Open, Frame::Compare(question)) => {
+                if self.scope_clock(&question.scope) == Some(question.clock) {
+                    self.out.push_back(Output::Compare(question));
+                } else {
+                    let Question { scope, at, .. } = question;
+                    self.compared(Answer { scope, at, holds: Holds::NotNow });
+                }
+                Ok(())
+            }
+            (Phase::Open, Frame::Compared(answer)) => {
+                self.out.push_back(Output::Compared(answer));
+                Ok(())
+            }
+            (Phase::Open, Frame::Apart { scope, documents }) => {
+                if self.scopes.get(&scope).is_some_and(|session| session.taken.is_none()) {
+                    self.out.push_back(Output::Apart { scope, documents });
+                }
+                Ok(())
+            }
             (Phase::Open, Frame::Granted(grant)) => {
                 self.due = false;
                 self.out.push_back(Output::Granted(grant));
@@ -725,6 +786,9 @@ fn name(frame: &Frame) -> &'static str {
         Frame::Page { .. } => "a page",
         Frame::Ping(_) => "a ping",
         Frame::Pong(_) => "a pong",
+        Frame::Compare(_) => "a comparison",
+        Frame::Compared(_) => "an answer to a comparison",
+        Frame::Apart { .. } => "what differs",
         Frame::Granted(_) => "an enrolment",
         Frame::Order(_) => "an order",
         Frame::Wiped(_) => "a receipt for an order",

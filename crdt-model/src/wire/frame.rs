@@ -7,7 +7,8 @@ use super::bytes::{Reader, WireError, Writer};
 use crate::checkpoint::Cursor;
 use crate::clock::{Clock, Extent};
 use crate::enrolment::{Grant, SignedEnrolment, StreetId};
-use crate::identity::{Epoch, LogId, Scope};
+use crate::fingerprint::{APART_MAX, Answer, DEPTH_MAX, Question};
+use crate::identity::{DocId, Epoch, LogId, Scope};
 use crate::sealed::{SealedKept, SealedRun};
 use crate::transaction::SEEN_MAX;
 use crate::turn::{Seat, Sharing};
@@ -51,6 +52,17 @@ pub enum Frame {
     Ping([u8; 8]),
     /// The answer to a ping: the same digest of the other side.
     Pong([u8; 8]),
+    /// Do we hold the same documents?
+    Compare(Question),
+    /// The answer.
+    Compared(Answer),
+    /// With equal clocks these documents were found to differ.
+    Apart {
+        /// The scope.
+        scope: Scope,
+        /// The documents, as far as they were named.
+        documents: Vec<DocId>,
+    },
     /// A changed enrolment.
     Granted(Box<Grant>),
     /// The centre orders the receiver to destroy what it holds.
@@ -182,6 +194,9 @@ const GRANTED: u8 = 11;
 const BYE: u8 = 12;
 const REFUSED: u8 = 13;
 const GRANT_KEPT: u8 = 14;
+const COMPARE: u8 = 15;
+const COMPARED: u8 = 16;
+const APART: u8 = 17;
 const ORDER: u8 = 30;
 const WIPED: u8 = 31;
 const SEALED: u8 = 70;
@@ -211,6 +226,18 @@ fn check_clocks(clocks: &[ScopeClock]) -> Result<(), WireError> {
     }
 }
 
+/// A document's id has so many halves of a byte.
+fn check_depth(at: &[u8]) -> Result<(), WireError> {
+    match at.len() {
+        found if found > DEPTH_MAX => Err(WireError::Limit {
+            what: "a level of a comparison",
+            found: found as u64,
+            max: DEPTH_MAX as u64,
+        }),
+        _ => Ok(()),
+    }
+}
+
 impl Frame {
     /// The frame as it travels, with its length in front.
     pub fn encode(&self) -> Vec<u8> {
@@ -230,6 +257,9 @@ impl Frame {
             }
             Self::Ping(digest) => (PING, digest.to_vec()),
             Self::Pong(digest) => (PONG, digest.to_vec()),
+            Self::Compare(question) => (COMPARE, to_bytes(question)),
+            Self::Compared(answer) => (COMPARED, to_bytes(answer)),
+            Self::Apart { scope, documents } => (APART, to_bytes(&(scope, documents))),
             Self::Granted(grant) => (GRANTED, to_bytes(grant)),
             Self::Order(order) => (ORDER, to_bytes(order)),
             Self::Wiped(receipt) => (WIPED, to_bytes(receipt)),
@@ -285,6 +315,21 @@ impl Frame {
             PONG => Self::Pong(digest("a pong")?),
             ORDER => Self::Order(from_bytes(body, "an order")?),
             WIPED => Self::Wiped(from_bytes(body, "a receipt for an order")?),
+            COMPARE => {
+                let question: Question = from_bytes(body, "a comparison")?;
+                check_depth(&question.at)?;
+                Self::Compare(question)
+            }
+            COMPARED => {
+                let answer: Answer = from_bytes(body, "the answer to a comparison")?;
+                check_depth(&answer.at)?;
+                Self::Compared(answer)
+            }
+            APART => {
+                let (scope, mut documents): (Scope, Vec<DocId>) = from_bytes(body, "what differs")?;
+                documents.truncate(APART_MAX);
+                Self::Apart { scope, documents }
+            }
             GRANTED => Self::Granted(from_bytes(body, "an enrolment")?),
             GRANT_KEPT => {
                 Reader::new(body).end("a receipt for an enrolment")?;

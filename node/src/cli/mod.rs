@@ -255,6 +255,9 @@ fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
             }
             let answer = outcome?;
             let unfinished = matches!(command, Command::Sync(_)) && !command::is_in_sync(&answer.json);
+            if command::is_apart(&answer.json) {
+                return Ok((answer, exit::FAILED));
+            }
             if matches!(command, Command::Doctor(_)) && !command::doctor::is_healthy(&answer.json) {
                 return Ok((answer, exit::FAILED));
             }

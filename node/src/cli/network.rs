@@ -82,28 +82,34 @@ pub(super) fn run(
 ) -> Result<Answer, CommandError> {
     runtime()?.block_on(async {
         let stop = crate::stop_signal().map_err(NetError::Control)?;
-        net::run(dir, machine(access), RunOptions { listen }, stop, async |replica, mut stopped| {
-            let control = Control::bind(dir).map_err(NetError::Control)?;
-            if replica.profile().enrolment().is_some_and(|enrolment| enrolment.role.is_centre()) {
-                // A register of the whole street takes a second to read: before anybody asks.
-                let replica = Arc::clone(&replica);
-                tokio::task::spawn_blocking(move || {
-                    if let Err(error) = replica.warm_search(Kind::PERSON) {
-                        tracing::warn!(%error, "the search is not ready");
-                    }
-                });
-            }
-            // Whoever started it may read no further: that ends no daemon.
-            let _ = writeln!(
-                std::io::stderr(),
-                "{}",
-                Message::Running { dir: &dir.display().to_string() }.both()
-            );
-            // An error means that whoever could stop it is gone: stop.
-            let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
-            command::serve(replica, control, idle_lock, stop).await;
-            Ok(())
-        })
+        net::run(
+            dir,
+            machine(access),
+            RunOptions { listen, ..RunOptions::default() },
+            stop,
+            async |replica, mut stopped| {
+                let control = Control::bind(dir).map_err(NetError::Control)?;
+                if replica.profile().enrolment().is_some_and(|enrolment| enrolment.role.is_centre()) {
+                    // A register of the whole street takes a second to read: before anybody asks.
+                    let replica = Arc::clone(&replica);
+                    tokio::task::spawn_blocking(move || {
+                        if let Err(error) = replica.warm_search(Kind::PERSON) {
+                            tracing::warn!(%error, "the search is not ready");
+                        }
+                    });
+                }
+                // Whoever started it may read no further: that ends no daemon.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{}",
+                    Message::Running { dir: &dir.display().to_string() }.both()
+                );
+                // An error means that whoever could stop it is gone: stop.
+                let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
+                command::serve(replica, control, idle_lock, stop).await;
+                Ok(())
+            },
+        )
         .await
     })?;
     Ok(Answer { json: serde_json::Value::Null, text: String::new() })

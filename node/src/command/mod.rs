@@ -66,8 +66,8 @@ pub use roster::RosterCommand;
 pub use sealed::ReportSealedArgs;
 pub(crate) use server::outcome_of;
 pub use server::serve;
-pub(crate) use sync::is_in_sync;
 pub use sync::{SyncArgs, sync};
+pub(crate) use sync::{is_apart, is_in_sync};
 pub use work::WorkCommand;
 
 /// A worker's command on his replica.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Answer, CommandError, Progress};
 use crate::net::{SyncOptions, SyncReport};
@@ -24,6 +24,10 @@ pub struct SyncArgs {
     /// Where the relay is reached now, `HOST:PORT`; kept once it has answered with its key.
     #[arg(long, value_name = "ADDR")]
     pub relay: Option<String>,
+    /// Compare with the peer what both really hold, and mend what differs.
+    #[arg(long)]
+    #[serde(default)]
+    pub verify: bool,
 }
 
 /// Syncs. Needs a Tokio runtime of several threads.
@@ -40,14 +44,42 @@ pub async fn sync(
         // How much there will be is not known beforehand.
         progress.step(Word::Syncing.zh(), moved, 0);
     };
-    let options = SyncOptions {
+    let options = || SyncOptions {
         timeout: Some(Duration::from_secs(args.timeout_s)),
         peer: args.peer.clone(),
         relay: args.relay.clone(),
         progress: Some(&told),
         ..SyncOptions::default()
     };
-    Ok(answer(&crate::net::sync(replica, options).await?))
+    if args.verify {
+        replica.compare_soon();
+    }
+    let mut report = crate::net::sync(replica, options()).await?;
+    if !args.verify {
+        return Ok(answer(&report));
+    }
+    let apart = |replica: &Replica| replica.apart().into_values().map(|found| found.len()).sum::<usize>();
+    let found = apart(replica);
+    let mut compared = !replica.is_compare_asked();
+    if found > 0 {
+        tokio::task::block_in_place(|| replica.mend())?;
+        replica.compare_soon();
+        report = crate::net::sync(replica, options()).await?;
+        compared = !replica.is_compare_asked();
+    }
+    let left = apart(replica);
+    let verified = Message::Verified { compared, found, left };
+    let mut whole = answer(&report);
+    let documents: Vec<String> =
+        replica.apart().into_values().flatten().map(|document| document.to_string()).collect();
+    whole.json["verified"] = json!({ "compared": compared, "found": found, "left": documents });
+    whole.text = format!("{}\n{}", whole.text, verified.both());
+    Ok(whole)
+}
+
+/// Whether the answer says that something differs which could not be mended.
+pub(crate) fn is_apart(json: &Value) -> bool {
+    json["verified"]["left"].as_array().is_some_and(|left| !left.is_empty())
 }
 
 fn answer(report: &SyncReport) -> Answer {

@@ -15,6 +15,7 @@ use super::drive::drive;
 use super::endpoint::{Dialler, peer_of};
 use super::exchange::Purpose;
 use super::listen::{Listener, NeighbourGate};
+use super::wholeness::{EXAMINE_EVERY, keep_whole};
 use super::{NetError, blocking};
 use crate::replica::{Machine, Replica, ReplicaError, World};
 
@@ -28,6 +29,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(120);
 pub struct RunOptions {
     /// Listen for neighbours here.
     pub listen: Option<SocketAddr>,
+    /// How often all that is stored is examined, by default once a day.
+    pub examine_every: Option<Duration>,
 }
 
 /// Runs the daemon of the replica in `dir` until `stop` resolves.
@@ -49,6 +52,8 @@ pub async fn run(
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(apply_news(Arc::clone(&replica), stopped.clone()));
+    let every = options.examine_every.unwrap_or(EXAMINE_EVERY);
+    tasks.spawn(keep_whole(Arc::clone(&replica), every, until(stopped.clone())));
     let (ended, mut wiped) = oneshot::channel();
     let session = keep_session(Arc::clone(&replica), stopped.clone());
     tasks.spawn(async move {
@@ -141,12 +146,7 @@ async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) -> 
                 }
             },
         };
-        // A relay that answered and whose line broke is most likely there: on a patchy signal one must not
-        // wait minutes after each break. A session that one side ended would end again.
-        wait = match met.into_inner() && lost_line {
-            true => BACKOFF_MIN,
-            false => (wait * 2).min(BACKOFF_MAX),
-        };
+        wait = next_wait(wait, met.into_inner() && lost_line);
         tokio::select! {
             () = &mut stop => break,
             () = tokio::time::sleep(jittered(wait, replica.world().as_ref())) => {}
@@ -154,6 +154,13 @@ async fn keep_session(replica: Arc<Replica>, stopped: watch::Receiver<bool>) -> 
     }
     dialler.close().await;
     gone
+}
+
+/// How long to wait after a session, when it was `wait` before it. A relay that answered and whose line broke is
+/// most likely there: on a patchy signal one must not wait minutes after each break. A session that one side
+/// ended would end again.
+fn next_wait(wait: Duration, met_and_lost: bool) -> Duration {
+    if met_and_lost { BACKOFF_MIN } else { (wait * 2).min(BACKOFF_MAX) }
 }
 
 /// Between half and all of `wait`, so that a street's devices do not come back at the same moment.
@@ -175,4 +182,22 @@ async fn live(dialler: &Dialler, replica: &Arc<Replica>, met: &AtomicBool) -> Re
     let ended = drive(replica, purpose, None, &connection, send, recv, Some(&progress)).await;
     connection.close(quinn::VarInt::from_u32(0), b"");
     ended.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_that_is_away_is_asked_more_and_more_seldom_and_one_whose_line_broke_at_once() {
+        let mut wait = BACKOFF_MIN;
+        for _ in 0..20 {
+            let next = next_wait(wait, false);
+            assert!(next >= wait && next <= BACKOFF_MAX);
+            wait = next;
+        }
+        assert_eq!(wait, BACKOFF_MAX);
+        // However short the session was.
+        assert_eq!(next_wait(wait, true), BACKOFF_MIN);
+    }
 }

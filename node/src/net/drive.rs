@@ -20,6 +20,9 @@ const CHUNK_LEN_BYTES: usize = 64 * 1024;
 /// How often a peer's patience is measured.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether a comparison with the peer is due.
+const COMPARE_TICK: Duration = Duration::from_secs(60);
+
 /// How long a peer may say nothing while it still has work of a scope that it lost. Far longer than a link
 /// pauses, and below the patience that ends a session.
 const HAND_OVER_MAX: Duration = Duration::from_secs(10);
@@ -136,6 +139,8 @@ impl Driver<'_> {
         self.pump()?;
         let mut is_stranger = true;
         let mut roster = self.exchange.roster_news();
+        let mut compare = tokio::time::interval(COMPARE_TICK);
+        compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.exchange.is_over() {
@@ -145,7 +150,7 @@ impl Driver<'_> {
             }
             let listening = !self.exchange.is_closing() && self.exchange.has_room();
             let paused = self.pace.paused_until;
-            let Exchange { news, backlog, sealed, .. } = &mut self.exchange;
+            let Exchange { news, backlog, sealed, greet_again, .. } = &mut self.exchange;
             tokio::select! {
                 biased;
                 wrote = send.write(backlog.unsent()), if !backlog.unsent().is_empty() => {
@@ -166,6 +171,10 @@ impl Driver<'_> {
                         }
                     }
                 }
+                Ok(()) = greet_again.changed() => {
+                    return Err(broken("less is held here than was told: greeting again".to_owned()));
+                }
+                _ = compare.tick() => blocking(|| self.exchange.compare_if_due())?,
                 Ok(()) = roster.changed() => blocking(|| self.exchange.recheck())?,
                 _ = tick.tick(), if self.watch.is_some() => self.check_patience()?,
             }

@@ -9,7 +9,8 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use wangge_model::clock::Clock;
 use wangge_model::enrolment::SignedEnrolment;
-use wangge_model::identity::{LogId, ReplicaId, Scope};
+use wangge_model::fingerprint::{APART_MAX, Answer, Holds, Question};
+use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::log::Run;
 use wangge_model::sealed::Series;
 use wangge_model::session::{
@@ -95,7 +96,21 @@ pub struct Exchange {
     unwanted: u32,
     /// This replica has destroyed what it held, and why.
     wiped: Option<String>,
+    /// What it has been asked and has not answered, where this side compares.
+    comparing: Option<Comparing>,
+    /// Told when less is held here than the peer was told.
+    pub(super) greet_again: tokio::sync::watch::Receiver<u64>,
 }
+
+/// A comparison of what both sides really hold.
+#[derive(Debug, Default)]
+struct Comparing {
+    open: BTreeSet<(Scope, Vec<u8>)>,
+    apart: BTreeMap<Scope, BTreeSet<DocId>>,
+}
+
+/// Questions of one comparison at most: a few name as many documents as are kept.
+const QUESTIONS_MAX: usize = 64;
 
 /// Bytes that wait to be sent.
 #[derive(Debug, Default)]
@@ -142,6 +157,8 @@ impl Exchange {
             room_len_bytes: None,
             unwanted: 0,
             wiped: None,
+            comparing: None,
+            greet_again: replica.greet_again(),
             misfits: 0,
             gave_sealed: BTreeSet::new(),
             sealed: replica.sealed_news(),
@@ -374,6 +391,87 @@ impl Exchange {
         has_room
     }
 
+    /// Ends a session that is to end once both hold the same.
+    fn end(&mut self) {
+        let traffic = self.session.traffic();
+        if traffic.transactions_sent + traffic.documents_received > 0 {
+            self.session.say_bye();
+        }
+        self.over = true;
+    }
+
+    /// Asks the peer once a day whether it really holds the same. Whoever dials asks.
+    pub(super) fn compare_if_due(&mut self) -> Result<(), NetError> {
+        if !self.purpose.dialler
+            || !self.in_sync
+            || self.comparing.is_some()
+            || self.purpose.only.is_some()
+            || !self.replica.is_compare_due(&self.purpose.peer)?
+        {
+            return Ok(());
+        }
+        let mut comparing = Comparing::default();
+        for scope in self.session.comparable() {
+            let Some(print) = self.replica.print(&scope)? else { continue };
+            if self.session.compare(&scope, Vec::new(), print.digest(&[])) {
+                comparing.open.insert((scope, Vec::new()));
+            }
+        }
+        // Reading all documents may have taken long enough for everything to change: then another time.
+        if comparing.open.is_empty() {
+            return Ok(());
+        }
+        self.comparing = Some(comparing);
+        Ok(())
+    }
+
+    /// Answers what the peer asks about its documents.
+    fn answer(&mut self, question: Question) -> Result<(), NetError> {
+        let Question { scope, at, digest, .. } = question;
+        let holds = match self.replica.print(&scope)? {
+            Some(print) => print.answer(&at, &digest),
+            None => Holds::NotNow,
+        };
+        self.session.compared(Answer { scope, at, holds });
+        Ok(())
+    }
+
+    fn take_answer(&mut self, answer: &Answer) -> Result<(), NetError> {
+        let Some(comparing) = &mut self.comparing else { return Ok(()) };
+        let Answer { scope, at, holds } = answer;
+        if !comparing.open.remove(&(scope.clone(), at.clone())) {
+            return Ok(());
+        }
+        let print = self.replica.print(scope)?;
+        if let Some(print) = print {
+            let (more, apart) = print.compare(at, holds);
+            if !apart.is_empty() {
+                comparing.apart.entry(scope.clone()).or_default().extend(apart);
+            }
+            for at in more {
+                if comparing.open.len() < QUESTIONS_MAX
+                    && self.session.compare(scope, at.clone(), print.digest(&at))
+                {
+                    comparing.open.insert((scope.clone(), at));
+                }
+            }
+        }
+        if !comparing.open.is_empty() {
+            return Ok(());
+        }
+        let apart = self.comparing.take().map(|comparing| comparing.apart).unwrap_or_default();
+        for (scope, documents) in apart {
+            let documents: Vec<DocId> = documents.into_iter().take(APART_MAX).collect();
+            self.replica.note_apart(&scope, documents.iter().copied());
+            self.session.tell_apart(&scope, documents);
+        }
+        self.replica.note_compared(&self.purpose.peer)?;
+        if self.purpose.once {
+            self.end();
+        }
+        Ok(())
+    }
+
     fn refused(&self, reason: &str) {
         if let Some(gate) = &self.purpose.gate {
             gate.refused(&self.purpose.peer.to_string(), reason);
@@ -577,14 +675,14 @@ impl Exchange {
                     gate.in_sync(&self.purpose.peer);
                 }
                 self.remember()?;
-                if self.purpose.once {
-                    let traffic = self.session.traffic();
-                    if traffic.transactions_sent + traffic.documents_received > 0 {
-                        self.session.say_bye();
-                    }
-                    self.over = true;
+                self.compare_if_due()?;
+                if self.purpose.once && self.comparing.is_none() {
+                    self.end();
                 }
             }
+            Output::Compare(question) => self.answer(question)?,
+            Output::Compared(answer) => self.take_answer(&answer)?,
+            Output::Apart { scope, documents } => self.replica.note_apart(&scope, documents),
             Output::Farewell { equal } => {
                 tracing::debug!(peer = %self.purpose.peer, equal, "the peer ended the session");
                 self.in_sync = equal;

@@ -10,6 +10,7 @@ mod listen;
 mod share;
 mod sync;
 mod tls;
+mod wholeness;
 
 use std::net::SocketAddr;
 
@@ -28,6 +29,7 @@ pub use join::{Joined, Joining, join, join_on};
 pub use listen::{Gate, Listener, NeighbourGate, record_refusal};
 pub use share::share;
 pub use sync::{NO_POST, SyncOptions, SyncReport, sync, sync_with};
+pub use wholeness::{EXAMINE_EVERY, keep_whole};
 
 /// What goes wrong between replicas. Chinese first, for those who meet it in the field.
 #[derive(Debug, thiserror::Error)]

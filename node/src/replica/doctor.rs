@@ -245,6 +245,9 @@ impl Replica {
             let reason = "what was cut off with a damaged transaction is kept until a peer delivers that one";
             checkup.note(Finding::new(Trouble::Aside, reason).within(scope).at(log, next));
         }
+        for finding in self.examine_apart(scope) {
+            checkup.note(finding);
+        }
         self.examine_documents(scope, &expected, checkup);
         self.examine_views(scope, checkup);
     }

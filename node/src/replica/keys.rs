@@ -266,6 +266,14 @@ pub(crate) fn remembered_of(peer: &ReplicaId) -> Vec<u8> {
 /// All that is remembered of peers.
 pub(crate) const REMEMBERED: &[u8] = b"P";
 
+/// When all that is stored was last examined.
+pub(crate) const EXAMINED: &[u8] = b"mexamined";
+
+/// When all was last compared with a peer.
+pub(crate) fn compared(peer: &ReplicaId) -> Vec<u8> {
+    [b"c".as_slice(), &peer.0].concat()
+}
+
 /// At the centre: the scope in which it first met a document of this id.
 pub(crate) fn home(doc: &DocId) -> Vec<u8> {
     [b"H".as_slice(), &doc.0].concat()

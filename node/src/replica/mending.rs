@@ -7,6 +7,7 @@ use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::{Document, VIEW_FORMAT};
 use wangge_model::identity::{DocId, LogId, Scope};
 use wangge_model::log::{EMPTY_HEAD, Tip, next_head};
+use wangge_model::materialise::Applied;
 use wangge_model::wire::decode_page;
 use wangge_store::Batch;
 
@@ -14,7 +15,7 @@ use super::apply::put_all;
 use super::doctor::{Checkup, Finding, Outcome, Trouble};
 use super::pages::Page;
 use super::salvage::{beginning, kept_checkpoint, restore_record};
-use super::scope::{ScopeState, extent_of};
+use super::scope::{Arrival, ScopeState, extent_of};
 use super::vault::decode_record;
 use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
 
@@ -133,6 +134,9 @@ impl Replica {
         }
         self.store.commit(batch)?;
         self.load_anew(&mut state.scopes, scope)?;
+        if outcome == Outcome::Asked {
+            self.say_greet_again();
+        }
         Ok(outcome)
     }
 
@@ -261,15 +265,67 @@ impl Replica {
     /// Makes damaged documents anew: first what the kept pages have of them, then all transactions take
     /// effect again. What a document holds already stays as it is.
     fn mend_documents(&self, scope: &Scope, findings: &mut [&mut Finding]) -> Result<(), ReplicaError> {
+        for finding in findings.iter_mut().filter(|f| f.what == Trouble::Document) {
+            if finding.document.is_some_and(|document| self.is_past_mending(&document)) {
+                finding.outcome = Outcome::Lost;
+            }
+        }
+        let due = |f: &Finding| f.what == Trouble::Document && f.outcome == Outcome::Found;
         let damaged: BTreeSet<DocId> =
-            findings.iter().filter(|f| f.what == Trouble::Document).filter_map(|f| f.document).collect();
+            findings.iter().filter(|f| due(f)).filter_map(|f| f.document).collect();
         if damaged.is_empty() {
             return Ok(());
         }
         let logs_hold = !findings.iter().any(|f| f.what == Trouble::Transaction);
-        let outcome = self.make_anew(scope, &damaged, logs_hold)?;
-        for finding in findings.iter_mut().filter(|f| f.what == Trouble::Document) {
+        let outcome = match self.make_anew(scope, &damaged, logs_hold)? {
+            // The centre's pages are another beginning.
+            Outcome::Lost if !self.is_centre() => self.begin_again(scope)?,
+            outcome => outcome,
+        };
+        for finding in findings.iter_mut().filter(|f| due(f)) {
             finding.outcome = outcome;
+        }
+        Ok(())
+    }
+
+    /// Lets the pages of a scope come once more: what of its documents is damaged and cannot be made of what is
+    /// here, they hold. The logs stay.
+    fn begin_again(&self, scope: &Scope) -> Result<Outcome, ReplicaError> {
+        let _turn = lock(&self.documents);
+        let mut batch = Batch::new();
+        let apart = self.apart().remove(scope).unwrap_or_default();
+        self.drop_documents(scope, |doc, opens| !opens || apart.contains(doc), &mut batch)?;
+        self.drop_kept_pages(scope, &mut batch)?;
+        batch.put(keys::applied(scope), encode(&Applied::default()));
+        batch.put(keys::completeness(scope), encode(&Arrival::Nothing));
+        self.store.commit(batch)?;
+        self.load_anew(&mut lock(&self.state).scopes, scope)?;
+        self.recent.clear();
+        self.forget_apart(scope);
+        self.say_greet_again();
+        tracing::warn!(%scope, "its pages are asked for once more");
+        Ok(Outcome::Asked)
+    }
+
+    /// Removes the documents of which `drop` says so, by id and whether they open.
+    fn drop_documents(
+        &self,
+        scope: &Scope,
+        drop: impl Fn(&DocId, bool) -> bool,
+        batch: &mut Batch,
+    ) -> Result<(), ReplicaError> {
+        for key in self.store.scan_keys(&keys::documents(scope)) {
+            let key = key?;
+            let Some(cursor) = keys::cursor_of(&key) else { continue };
+            let bytes = self.store.get(&key).ok().flatten();
+            let opens = bytes.is_some_and(|bytes| Document::decode(cursor.doc, &bytes).is_ok());
+            if drop(&cursor.doc, opens) {
+                batch.delete(key);
+                // Sealed under the same key.
+                for spec in wangge_model::schema::kinds() {
+                    batch.delete(keys::view(scope, spec.kind, &cursor.doc));
+                }
+            }
         }
         Ok(())
     }
@@ -298,23 +354,10 @@ impl Replica {
             return Ok(Outcome::Lost);
         }
         let mut batch = Batch::new();
-        for key in self.store.scan_keys(&keys::documents(scope)) {
-            let key = key?;
-            if let Some(cursor) = keys::cursor_of(&key)
-                && damaged.contains(&cursor.doc)
-                && self
-                    .store
-                    .get(&key)
-                    .ok()
-                    .flatten()
-                    .is_none_or(|b| Document::decode(cursor.doc, &b).is_err())
-            {
-                batch.delete(key);
-                // Sealed under the same key.
-                for spec in wangge_model::schema::kinds() {
-                    batch.delete(keys::view(scope, spec.kind, &cursor.doc));
-                }
-            }
+        let apart = self.apart().remove(scope).unwrap_or_default();
+        if !damaged.is_empty() {
+            let gone = |doc: &DocId, opens: bool| damaged.contains(doc) && (!opens || apart.contains(doc));
+            self.drop_documents(scope, gone, &mut batch)?;
         }
         for document in found {
             put_all(self.writes_of(scope, &document), &mut batch);
@@ -324,8 +367,12 @@ impl Replica {
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.applied = applied;
         }
+        self.recent.clear();
         match self.apply_all(&turn) {
-            Ok(_) => Ok(Outcome::Repaired),
+            Ok(_) => {
+                self.forget_apart(scope);
+                Ok(Outcome::Repaired)
+            }
             Err(error) => {
                 // Another scope's damage is in the way: the next examination finds what is left.
                 tracing::warn!(%scope, %error, "documents are not made anew yet");
@@ -482,6 +529,9 @@ impl Replica {
                 let Some(scoped) = state.scopes.get(&scope) else { return Ok(Outcome::Lost) };
                 return Ok(restore_record(&scope, scoped, key, batch).1);
             }
+            // It is as if it had never been done.
+            (Some(b'c'), _) => batch.delete(key),
+            _ if key == keys::EXAMINED => batch.delete(key),
             // Follows from the relay's verdicts in its own log, and from documents.
             (Some(b'O' | b'X' | b'V' | b'N' | b'B'), Some(scope)) => {
                 batch.delete(key);

@@ -8,6 +8,7 @@
 mod apply;
 mod audit;
 mod commit;
+mod compare;
 mod crossing;
 mod doctor;
 mod erase;
@@ -112,6 +113,9 @@ pub struct Replica {
     arriving_pages: Mutex<BTreeMap<Scope, pages::Stored>>,
     /// Audit entries and sealed cells are written one at a time.
     sealing: Mutex<()>,
+    compared: compare::Compared,
+    /// The next session is to compare.
+    compare_asked: AtomicBool,
     /// What was damaged when it was opened.
     salvaged: Mutex<Vec<Finding>>,
     /// Told when there are sealed cells to send or to open.
@@ -409,6 +413,8 @@ impl Replica {
             is_centre,
             arriving_pages: Mutex::default(),
             sealing: Mutex::new(()),
+            compared: compare::Compared::default(),
+            compare_asked: AtomicBool::new(false),
             salvaged: Mutex::new(salvaged),
             sealed: tokio::sync::watch::Sender::new(0),
         };

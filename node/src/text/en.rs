@@ -195,6 +195,16 @@ pub(super) fn say(message: &Message<'_>) -> String {
             "{found} findings: {repaired} repaired, {asked} to come with the next sync, {lost} that nothing here \
              brings back; the others were left alone (--repair mends)"
         ),
+        Message::Verified { compared: false, .. } => {
+            "not compared: something is under way or undecided, try again in a while".to_owned()
+        }
+        Message::Verified { found: 0, .. } => "compared: both sides hold the same records".to_owned(),
+        Message::Verified { found, left: 0, .. } => {
+            format!("{found} records differed from the peer's and were made anew: they agree now")
+        }
+        Message::Verified { found, left, .. } => format!(
+            "{found} records differed from the peer's and {left} still do: tell the centre (`wangge doctor` names them)"
+        ),
         Message::Damage { what, outcome, place, reason } => {
             let what = match what {
                 Trouble::Store => "the store's files",
@@ -269,10 +279,14 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("join", "join a street with an invitation"),
     ("run", "run the daemon: stay in sync with the centre"),
     ("digest", "a hash over each scope's documents"),
-    ("doctor", "check that the data on this device are whole"),
+    (
+        "doctor",
+        "check that the data on this device are whole; exit code 0: whole, 1: damage was found (mended or not), 2: usage",
+    ),
     ("doctor:repair", "mend what can be mended; the next sync brings the rest"),
     ("status", "this replica, and what is unsent"),
     ("sync", "sync once with the centre"),
+    ("sync:verify", "compare with the peer what both hold, and mend what differs"),
     ("report-sealed", "report something that only the centre reads, author included"),
     ("report-sealed:text", "what is reported"),
     ("report-sealed:about", "what it is about"),

@@ -299,6 +299,11 @@ pub enum Message<'a> {
         asked: usize,
         lost: usize,
     },
+    Verified {
+        compared: bool,
+        found: usize,
+        left: usize,
+    },
     Damage {
         what: Trouble,
         outcome: Outcome,

@@ -260,6 +260,16 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::Unhealthy { found, repaired, asked, lost } => format!(
             "发现 {found} 处损坏:已修复 {repaired} 处,下次同步补回 {asked} 处,无法补回 {lost} 处,其余未处理 (加 --repair 修复)"
         ),
+        Message::Verified { compared: false, .. } => {
+            "还没有核对:有内容正在传送或中心尚未处理,请稍后再试".to_owned()
+        }
+        Message::Verified { found: 0, .. } => "已与对方逐项核对,两边记录一致".to_owned(),
+        Message::Verified { found, left: 0, .. } => {
+            format!("核对发现 {found} 份记录与对方不一致,已重新生成,现在一致")
+        }
+        Message::Verified { found, left, .. } => format!(
+            "核对发现 {found} 份记录与对方不一致,仍有 {left} 份没有修好,请告知社管中心 (wangge doctor 可查看是哪些)"
+        ),
         Message::Damage { what, outcome, place, reason } => {
             let what = match what {
                 Trouble::Store => "存储文件",
@@ -333,10 +343,11 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("join", "用邀请码加入街道"),
     ("run", "在后台运行:保持与中心同步"),
     ("digest", "各范围记录的摘要"),
-    ("doctor", "检查本机数据是否完好"),
+    ("doctor", "检查本机数据是否完好。退出码:0 完好,1 有损坏 (含已修复的),2 用法错误"),
     ("doctor:repair", "修复能修复的,其余下次同步时补回"),
     ("status", "本机状态和未上传条数"),
     ("sync", "与中心同步一次"),
+    ("sync:verify", "与对方逐项核对记录,修复不一致的"),
     ("report-sealed", "密封举报:只有社管中心能看到内容和举报人"),
     ("report-sealed:text", "举报内容"),
     ("report-sealed:about", "事由,如 作风、违法建筑"),

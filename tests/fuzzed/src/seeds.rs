@@ -4,6 +4,7 @@ use wangge_ledger::sample::{write_places, write_residents};
 use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::{Change, Document, Op, Scalar, Target, stored_page};
 use wangge_model::enrolment::{Enrolment, Grant, SignedEnrolment, StreetId};
+use wangge_model::fingerprint::{Answer, Holds, Question};
 use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Role, Scope};
 use wangge_model::invitation::Invitation;
 use wangge_model::log::{EMPTY_HEAD, Run, SigningKey, next_head, sign_head};
@@ -174,6 +175,9 @@ fn frames() -> Vec<Frame> {
         Frame::Ping([1; 8]),
         Frame::Granted(Box::new(grant())),
         Frame::GrantKept,
+        Frame::Compare(Question { scope: grid(), clock: [4; 8], at: vec![1, 15], digest: [5; 8] }),
+        Frame::Compared(Answer { scope: grid(), at: vec![3], holds: Holds::Branches(vec![[6; 8]; 16]) }),
+        Frame::Apart { scope: grid(), documents: vec![DOCUMENT] },
         Frame::SealedKept(SealedKept {
             series: Series { replica: key(3).1, number: 7 },
             upto: 3,
