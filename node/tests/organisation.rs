@@ -3,7 +3,10 @@
 mod common;
 
 use common::{GRIDS, Station};
+use wangge_model::document::{Op, Target};
 use wangge_model::identity::{Role, Scope};
+use wangge_model::schema::Kind;
+use wangge_node::replica::Edit;
 
 fn admin() -> Station {
     let admin = Station::empty("王五", Role::CentreAdmin, &Scope::Centre, &common::everything());
@@ -123,4 +126,30 @@ fn offices_teams_and_reference_documents_are_kept_and_read() {
     let ana = Station::of_grid("张三", 1);
     assert_eq!(ana.run(&["org", "office", "list"]).as_array().map(Vec::len), Some(7));
     ana.refused(&["org", "office", "add", "name=某办", "code=x"], "may-not");
+}
+
+/// A team that the roster has is there before anything else is recorded of it.
+#[test]
+fn a_team_of_the_roster_is_listed_shown_and_described() {
+    let admin = admin();
+    let field =
+        |name: &str, value: &str| Op { target: Target::Field(name.to_owned()), value: Some(value.into()) };
+    let team = Edit {
+        doc: common::worker_id("team:fire"),
+        kind: Kind::UNIT,
+        ops: vec![field("scope", "team:fire"), field("name", "消防中队"), field("code", "fire")],
+    };
+    admin.hear_from_centre(&[team]);
+    let listed = admin.run(&["org", "team", "list"]);
+    assert_eq!((&listed[0]["scope"], &listed[0]["id"]), (&"team:fire".into(), &serde_json::Value::Null));
+    assert_eq!(admin.run(&["org", "team", "show", "消防中队"])["scope"], "team:fire");
+    admin.run(&["org", "team", "set", "team:fire", "kind=常设", "lead=王五"]);
+    let listed = admin.run(&["org", "team", "list"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!((&listed[0]["name"], &listed[0]["lead"]), (&"消防中队".into(), &"王五".into()));
+    let message = admin.refused(&["org", "team", "set", "消防中队", "kind=随意"], "code-unknown");
+    assert!(message.contains("常设、临时") && !message.contains("代码表"), "{message}");
+    // The unit is called so here as well.
+    let point = admin.run(&["org", "point", "add", "name=工作点", "unit=溪淤村"]);
+    assert_eq!(point["scope"], "grid:330881121200");
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{IDS, Station, shown};
+use common::{IDS, Station, grid, shown};
 use serde_json::Value;
 
 fn id(added: &Value) -> &str {
@@ -187,4 +187,33 @@ fn the_centre_changes_a_code_table_and_fields_follow() {
     std::fs::write(file, "01,务工").expect("writes");
     let message = ana.refused(&["codes", "set", "inflow-reason", file], "may-not");
     assert!(message.contains("社管中心"), "{message}");
+}
+
+/// What people type is near to what is meant: a part of a field's name, a word of a long table; and what
+/// links other records lies where they are.
+#[test]
+fn short_words_are_understood_or_answered_with_what_comes_near() {
+    let clerk = Station::of_centre("王五");
+    let at = ["--unit", "溪淤村"];
+    let add = |words: &[&str]| clerk.run(&[words, &at].concat());
+    let factory = add(&["enterprise", "add", "name=五金厂", "category=内资", "address=溪淤 3 号"]);
+    let factory = clerk.run(&["enterprise", "show", id(&factory)]);
+    assert_eq!(shown(&factory["fields"], "enterprise_category"), "01");
+    let person = add(&["person", "add", &format!("id_number={}", IDS[0]), "name=王小明"]);
+    let message = clerk.refused(&["person", "set", IDS[0], "education=大学本科"], "code-unknown");
+    assert!(message.contains("21 大学本科毕业") && !message.contains("博士"), "{message}");
+    // Somebody from overseas may have a foreign name alone.
+    let new = ["person", "add", "foreign_name=John Smith", "document_number=P1234567", "document_kind=护照"];
+    let message = clerk.refused(&[&new[..], &at].concat(), "code-unknown");
+    assert!(message.contains("414 普通护照") && !message.contains("户口簿"), "{message}");
+    let new = ["person", "add", "foreign_name=John Smith", "document_number=P1234567", "document_kind=414"];
+    add(&new);
+    assert_eq!(clerk.run(&["person", "find", "smith"]).as_array().map(Vec::len), Some(1));
+    clerk.refused(&[&["person", "add", "document_number=P7654321"], &at[..]].concat(), "name-missing");
+    // The centre holds all grids, and need not say in which one a residency is.
+    let dwelling = add(&["dwelling", "add", "address=溪淤 1 号"]);
+    let (person, dwelling) = (id(&person).to_owned(), id(&dwelling).to_owned());
+    let lives =
+        ["residency", "add", &format!("person={person}"), &format!("dwelling={dwelling}"), "from=2026-01-01"];
+    assert_eq!(clerk.run(&lives)["scope"], grid(1).to_string());
 }

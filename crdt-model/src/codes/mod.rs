@@ -50,14 +50,20 @@ impl Table {
         by_code.or_else(by_label).or_else(padded).map(String::as_str)
     }
 
-    /// What is allowed, as a message lists it.
-    pub fn allowed(&self, max: usize) -> String {
-        let mut shown: Vec<String> =
-            self.codes.iter().take(max).map(|(code, label)| format!("{code} {label}")).collect();
-        if self.codes.len() > max {
-            shown.push("…".to_owned());
-        }
-        shown.join("、")
+    /// What is allowed, as a message lists it: of a long table what comes near to what was typed, if anything
+    /// does.
+    pub fn near(&self, typed: &str, max: usize) -> String {
+        let typed = text::compact(typed);
+        let near = |label: &str| !typed.is_empty() && label.contains(&typed);
+        let any = self.codes.len() > max && self.codes.values().any(|label| near(label));
+        let all: Vec<String> = self
+            .codes
+            .iter()
+            .filter(|(_, label)| !any || near(label))
+            .map(|(code, label)| format!("{code} {label}"))
+            .collect();
+        let more = if all.len() > max { Some("…".to_owned()) } else { None };
+        all.into_iter().take(max).chain(more).collect::<Vec<_>>().join("、")
     }
 }
 
@@ -238,7 +244,7 @@ mod tests {
         }
         assert_eq!(codes.table("country").and_then(|table| table.read("usa")), Some("USA"));
         assert_eq!(codes.table("safety-hazard").and_then(|table| table.read("00")), Some("00"));
-        assert!(table.allowed(3).starts_with("01 务工、02 务农、03 经商、…"));
+        assert!(table.near("", 3).starts_with("01 务工、02 务农、03 经商、…"));
     }
 
     #[test]

@@ -47,6 +47,16 @@ fn known(kind: Kind, typed: &str) -> Result<&'static str, CommandError> {
     {
         return Ok(name);
     }
+    // `birth` for birth_date, `category` for enterprise_category: where it is the one field's alone.
+    let part_of = |name: &str| {
+        let rest = name.strip_prefix(typed).and_then(|rest| rest.strip_prefix('_'));
+        let front = name.strip_suffix(typed).and_then(|front| front.strip_suffix('_'));
+        rest.or(front).is_some()
+    };
+    let mut parts = settable(kind).map(|(name, _)| name).filter(|name| part_of(name));
+    if let (Some(name), None) = (parts.next(), parts.next()) {
+        return Ok(name);
+    }
     if let Some(what) = not_collected(typed) {
         let NotCollected { label, reason_zh, reason_en, .. } = what;
         let message = RegisterMessage::NotCollected { label, reason_zh, reason_en };
@@ -130,7 +140,7 @@ impl Edits {
             if alternatives.iter().all(|field| after(self, field).is_empty()) {
                 let label =
                     |field: &&str| kind.spec().and_then(|spec| spec.field(field)).map_or("", |f| f.label);
-                if *alternatives == ["name"] {
+                if alternatives[0] == "name" {
                     return Err(CheckError::name_missing(label(&"name")).into());
                 }
                 let labels: Vec<&str> = alternatives.iter().map(label).collect();
@@ -195,7 +205,9 @@ impl Edits {
 /// What a record of a kind must say: of each group one.
 fn needed(kind: Kind) -> &'static [&'static [&'static str]] {
     match kind {
-        Kind::PERSON | Kind::PLACE | Kind::ENTERPRISE => &[&["name"]],
+        // 境外人员 may have a foreign name alone.
+        Kind::PERSON => &[&["name", "foreign_name"]],
+        Kind::PLACE | Kind::ENTERPRISE => &[&["name"]],
         Kind::HOUSEHOLD => &[&["household_number", "head", "address"]],
         Kind::DWELLING => &[&["address"]],
         Kind::HOUSE => &[&["house_number", "address"]],
@@ -275,7 +287,7 @@ impl<'a> Reader<'a> {
             }
             Form::Code(table) => {
                 let found =
-                    self.codes.table(table).map(|table| (table.read(typed), table.allowed(ALLOWED_MAX)));
+                    self.codes.table(table).map(|table| (table.read(typed), table.near(typed, ALLOWED_MAX)));
                 match found {
                     Some((Some(code), _)) => code.into(),
                     found => {

@@ -126,6 +126,7 @@ pub(super) fn title(view: &DocumentView) -> String {
         Kind::HOUSEHOLD => &["household_number", "address"],
         Kind::DWELLING => &["address"],
         Kind::HOUSE => &["house_number", "address"],
+        Kind::PERSON => &["name", "foreign_name"],
         _ => &["name"],
     };
     let name = fields.iter().map(|field| view.text(field)).find(|text| !text.is_empty());
@@ -171,6 +172,8 @@ pub(super) fn headline(units: &Units, scope: &Scope, view: &DocumentView) -> Str
         _ => &[],
     };
     parts.extend(fields.iter().map(|name| field(view, name, Sight::Masked)).filter(|text| !text.is_empty()));
+    // What has no name is called by its id, once; a name stands once as well.
+    parts.dedup();
     let unit = units.name(scope);
     parts.push(if unit.is_empty() { scope.to_string() } else { unit });
     if view.conflicts().next().is_some() {

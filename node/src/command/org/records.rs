@@ -107,10 +107,33 @@ pub(super) fn execute(
             write(replica, kind, doc, None, &args.fields, args.text_file.as_ref())
         }
         OrgRecordCommand::Set(args) => {
-            let view = find(replica, kind, &args.key)?;
+            let view = match find(replica, kind, &args.key) {
+                Ok(view) => view,
+                // A team that only the roster has: what is said of it begins its record.
+                Err(error) => {
+                    let Some((scope, name)) = roster_team(replica, kind, &args.key)? else {
+                        return Err(error);
+                    };
+                    let mut fields = args.fields.clone();
+                    fields.push(format!("scope={scope}"));
+                    if !fields.iter().any(|typed| typed.starts_with("name=")) {
+                        fields.push(format!("name={name}"));
+                    }
+                    let doc = DocId(replica.random()?);
+                    return write(replica, kind, doc, None, &fields, args.text_file.as_ref());
+                }
+            };
             write(replica, kind, view.id, Some(&view), &args.fields, args.text_file.as_ref())
         }
-        OrgRecordCommand::Show(args) => show(replica, &find(replica, kind, &args.key)?),
+        OrgRecordCommand::Show(args) => match find(replica, kind, &args.key) {
+            Ok(view) => show(replica, &view),
+            Err(error) => match roster_team(replica, kind, &args.key)? {
+                Some((scope, name)) => {
+                    Ok(Answer { text: format!("{name} ({scope})"), json: team_json(&scope, &name) })
+                }
+                None => Err(error),
+            },
+        },
         OrgRecordCommand::List => list(replica, kind),
         OrgRecordCommand::Close(args) => {
             let view = find(replica, kind, &args.key)?;
@@ -168,7 +191,7 @@ fn check(
             label: label(kind, "kind"),
             typed: &after("kind"),
             allowed: "常设、临时",
-            table: "-",
+            table: "",
         };
         return Err(CommandError::failed("code-unknown", &Message::Register(message)));
     }
@@ -213,7 +236,16 @@ fn write(
     fields: &[String],
     text_file: Option<&PathBuf>,
 ) -> Result<Answer, CommandError> {
-    let mut edits = Edits::parse(&Reader::load(replica)?, kind, fields)?;
+    let has = |name: &str| kind.spec().is_some_and(|spec| spec.field(name).is_some());
+    // Everywhere else it is called the unit.
+    let fields: Vec<String> = fields
+        .iter()
+        .map(|typed| match typed.split_once(['=', '＝']) {
+            Some(("unit" | "单位", value)) if has("scope") && !has("unit") => format!("scope={value}"),
+            _ => typed.clone(),
+        })
+        .collect();
+    let mut edits = Edits::parse(&Reader::load(replica)?, kind, &fields)?;
     normal_scope(replica, &mut edits)?;
     check(replica, kind, &edits, before)?;
     let text = match text_file {
@@ -271,10 +303,33 @@ pub(super) fn records(replica: &Replica, kind: Kind) -> Result<Vec<DocumentView>
     Ok(found)
 }
 
+/// Teams of the roster that nothing is recorded of.
+fn roster_teams(replica: &Replica) -> Result<Vec<(Scope, String)>, ReplicaError> {
+    let recorded: Vec<String> = records(replica, Kind::TEAM)?.iter().map(|view| view.text("scope")).collect();
+    let roster = replica.roster()?;
+    let teams = roster.units().iter().filter(|(scope, _)| matches!(scope, Scope::Team(_)));
+    let teams = teams.filter(|(scope, _)| !recorded.contains(&scope.to_string()));
+    Ok(teams.map(|(scope, unit)| (scope.clone(), unit.name.clone())).collect())
+}
+
+fn roster_team(replica: &Replica, kind: Kind, key: &str) -> Result<Option<(Scope, String)>, ReplicaError> {
+    if kind != Kind::TEAM {
+        return Ok(None);
+    }
+    let key = key.trim();
+    Ok(roster_teams(replica)?
+        .into_iter()
+        .find(|(scope, name)| name == key || scope.to_string() == key || scope.code() == key))
+}
+
+fn team_json(scope: &Scope, name: &str) -> Value {
+    json!({ "id": null, "kind": "team", "scope": scope, "name": name, "ad_hoc": false })
+}
+
 fn find(replica: &Replica, kind: Kind, key: &str) -> Result<DocumentView, CommandError> {
     let named: Vec<DocumentView> = records(replica, kind)?
         .into_iter()
-        .filter(|view| view.text("name") == key.trim() || view.text("code") == key.trim())
+        .filter(|view| ["name", "code", "scope"].iter().any(|field| view.text(field) == key.trim()))
         .collect();
     match <[DocumentView; 1]>::try_from(named) {
         Ok([view]) => Ok(view),
@@ -357,6 +412,12 @@ fn list(replica: &Replica, kind: Kind) -> Result<Answer, CommandError> {
         for (code, name) in OFFICES.iter().filter(|(code, name)| !known(code, name)) {
             json.push(json!({ "id": null, "kind": "office", "code": code, "name": name }));
             lines.push(format!("{code}  {name}"));
+        }
+    }
+    if kind == Kind::TEAM {
+        for (scope, name) in roster_teams(replica)? {
+            json.push(team_json(&scope, &name));
+            lines.push(format!("{scope}  {name}"));
         }
     }
     for view in &found {

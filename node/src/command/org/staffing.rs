@@ -223,7 +223,7 @@ pub(super) fn area(replica: &Replica, args: &AreaArgs) -> Result<Answer, Command
                 label: "片区性质",
                 typed,
                 allowed: "work 工作片、enterprise 企业片",
-                table: "-",
+                table: "",
             };
             return Err(CommandError::failed("code-unknown", &Message::Register(message)));
         }

@@ -235,7 +235,9 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
     let mut edits = Edits::parse(&Reader::load(replica)?, kind, &args.fields)?;
     let units = Units::load(replica)?;
     let typed_unit = edits.take("unit").flatten().map(|unit| unit.to_text());
-    let unit = units.choose(args.unit.as_deref().or(typed_unit.as_deref()))?;
+    let implied = linked_unit(replica, kind, &edits)?;
+    let said = args.unit.as_deref().or(typed_unit.as_deref()).or(implied.as_deref());
+    let unit = units.choose(said)?;
     let scope = unit.scope.clone();
     let number = edits.text(natural_key(kind));
     let named_otherwise = edits.text("document_number").is_some();
@@ -285,6 +287,21 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
     let also: Vec<Value> =
         also_in.iter().map(|(scope, view)| json!({ "scope": scope, "id": view.id.to_string() })).collect();
     saved(replica, kind, &scope, &doc, committed.is_some(), true, &warnings, &also)
+}
+
+/// Where the records are that a residency or a tenancy links, the dwelling or house before the person.
+fn linked_unit(replica: &Replica, kind: Kind, edits: &Edits) -> Result<Option<String>, CommandError> {
+    if ![Kind::RESIDENCY, Kind::TENANCY].contains(&kind) {
+        return Ok(None);
+    }
+    for (field, of) in [("house", Kind::HOUSE), ("dwelling", Kind::DWELLING), ("person", Kind::PERSON)] {
+        if let Some(Ok(doc)) = edits.text(field).map(|id| id.parse::<DocId>())
+            && let Some((scope, _)) = replica.find(of, &doc)?
+        {
+            return Ok(Some(scope.to_string()));
+        }
+    }
+    Ok(None)
 }
 
 /// The id for what is to be registered, its generation, and the document if it is registered already.

@@ -9,6 +9,9 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::NotCollected { label, reason_en, .. } => {
             format!("{label} is not collected: {reason_en}")
         }
+        RegisterMessage::CodeUnknown { label, typed, allowed, table: "" } => {
+            format!("{label}: {typed:?} is not understood; allowed: {allowed}")
+        }
         RegisterMessage::CodeUnknown { label, typed, allowed, table } => {
             format!("{typed:?} is not in the code table {table} of the field {label}; allowed: {allowed}")
         }

@@ -7,6 +7,9 @@ use crate::text::RegisterMessage;
 pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
     match *message {
         RegisterMessage::NotCollected { label, reason_zh, .. } => format!("“{label}”不收集:{reason_zh}"),
+        RegisterMessage::CodeUnknown { label, typed, allowed, table: "" } => {
+            format!("{label}“{typed}”无法识别。可填:{allowed}")
+        }
         RegisterMessage::CodeUnknown { label, typed, allowed, table } => {
             format!("{label}“{typed}”不在代码表 {table} 中。可填:{allowed}(全部:wangge codes show {table})")
         }
