@@ -126,6 +126,9 @@ fn a_period_is_assessed_with_evidence_and_an_appeal_is_decided_by_people() {
     ben.refused(&["appeal", "decide", &appeal, "--uphold", "--reason", "自己定"], "role");
     meet(&ben, &clerk);
     clerk.refused(&["appeal", "decide", &appeal, "--reason", "属实"], "outcome-missing");
+    let beyond = ["appeal", "decide", &appeal, "--uphold", "--reason", "属实", "--score", "120"];
+    let message = clerk.refused(&beyond, "marks");
+    assert!(message.contains("120") && message.contains("100"), "{message}");
     let decided = clerk.run(&["appeal", "decide", &appeal, "--uphold", "--reason", "属实", "--score", "100"]);
     assert_eq!(decided["state"], "upheld");
     assert_eq!(unit(&clerk.run(&["assess", "score", "11月"]), 2)["total"], 100.0);

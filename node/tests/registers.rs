@@ -200,6 +200,13 @@ fn short_words_are_understood_or_answered_with_what_comes_near() {
     let factory = clerk.run(&["enterprise", "show", id(&factory)]);
     assert_eq!(shown(&factory["fields"], "enterprise_category"), "01");
     let person = add(&["person", "add", &format!("id_number={}", IDS[0]), "name=王小明"]);
+    // The number alone says whose it is.
+    add(&["person", "add", IDS[1], "name=李小红"]);
+    // A case can be at a place or an enterprise, which is called by its line of business in the analysis.
+    let factory = factory["id"].as_str().expect("an id");
+    let report = ["case", "report", "--category", "work-safety", "--text", "堵塞", "--place", factory];
+    assert_eq!(clerk.run(&report)["scope"], grid(1).to_string());
+    assert_eq!(clerk.run(&["analyse"])["groups"][0]["label"], "安全生产");
     let message = clerk.refused(&["person", "set", IDS[0], "education=大学本科"], "code-unknown");
     assert!(message.contains("21 大学本科毕业") && !message.contains("博士"), "{message}");
     // Somebody from overseas may have a foreign name alone.

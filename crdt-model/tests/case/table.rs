@@ -1,7 +1,10 @@
 //! Every event in every state by every post, on every level.
 
-use wangge_model::case::{EventKind, State, Why};
+use std::collections::BTreeSet;
+
+use wangge_model::case::{EventKind, State, TABLE, Tier, Who, Why, row_of};
 use wangge_model::identity::{Role, Scope};
+use wangge_model::schema::Kind;
 
 use crate::desk::{GRID, MONDAY_MS, actor, case_in, team, to, told};
 
@@ -262,4 +265,37 @@ fn only_minor_classes_close_on_the_spot() {
             if allowed { Ok(()) } else { Err(Why::NotMinor) }
         });
     }
+}
+
+/// Admission judges by the schema, commands by the table as well: what one allows the other does not void,
+/// and the schema lets nobody in whom the table never would.
+#[test]
+fn admission_and_commands_know_the_same_roles() {
+    let posts = |who: &Who| -> Vec<Role> {
+        match who {
+            // Whoever can be given a case, and the centre, which carries over what a team did.
+            Who::Assignee => {
+                let fits = |role: &Role| {
+                    let units = [Scope::Grid(String::new()), Scope::Area(String::new()), team("fire")];
+                    *role != Role::WindowClerk && units.iter().any(|unit| role.fits(unit))
+                };
+                Role::ALL.iter().map(|(role, _, _)| *role).filter(fits).chain(CENTRE).collect()
+            }
+            Who::Reporter => match row_of(EventKind::Report).expect("a row").who {
+                [Who::Post(roles)] => roles.to_vec(),
+                other => panic!("{other:?}"),
+            },
+            who => {
+                [Tier::Grid, Tier::Area, Tier::Centre].into_iter().flat_map(|tier| who.roles(tier)).collect()
+            }
+        }
+    };
+    let access = &Kind::CASE.spec().expect("known").access;
+    for row in TABLE {
+        let table: BTreeSet<Role> = row.who.iter().flat_map(posts).collect();
+        let schema = access.event(row.kind.name()).unwrap_or_else(|| panic!("{:?} is not there", row.kind));
+        assert_eq!(schema.roles.iter().copied().collect::<BTreeSet<Role>>(), table, "{}", row.kind.name());
+    }
+    let others = access.events.iter().filter(|event| event.name != EventKind::Note.name());
+    assert_eq!(others.count(), TABLE.len());
 }

@@ -20,6 +20,8 @@ const TEXT_CHARS_MAX: usize = 2_000;
 const STAFF_MAX: i64 = 1_000_000;
 /// Greatest floor area, in square metres; more is a typing error.
 const AREA_MAX: f64 = 10_000_000.0;
+/// Characters of an ID number and of a credit code.
+const NUMBER_LEN: usize = 18;
 /// Codes that a message lists.
 const ALLOWED_MAX: usize = 20;
 
@@ -80,7 +82,15 @@ impl Edits {
     pub(super) fn parse(reader: &Reader<'_>, kind: Kind, typed: &[String]) -> Result<Self, CommandError> {
         let mut edits = Self::default();
         for typed in typed {
-            let Some((field, value)) = typed.split_once(['=', '＝']) else {
+            let natural = kind.spec().and_then(|spec| spec.natural_key);
+            let alone = |typed: &str| {
+                let typed = text::compact(typed);
+                typed.len() == NUMBER_LEN && typed.bytes().all(|b| b.is_ascii_alphanumeric())
+            };
+            let pair = typed.split_once(['=', '＝']);
+            // 990101199001010019 alone says whose it is.
+            let pair = pair.or(natural.filter(|_| alone(typed)).map(|field| (field, typed.as_str())));
+            let Some((field, value)) = pair else {
                 let typed = scrub(typed);
                 return Err(CommandError::usage("no-equals-sign", &Message::NoEqualsSign { typed: &typed }));
             };

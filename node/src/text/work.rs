@@ -59,6 +59,7 @@ pub enum WorkText<'a> {
     PeriodExists { name: &'a str },
     PeriodSet { name: &'a str, items: usize },
     Published { name: &'a str, units: usize },
+    MarksBeyond { typed: &'a str, full: f64 },
     ItemUnknown { typed: &'a str, known: &'a str },
     Decided,
     NotColumns { path: &'a str, reason: &'a str },

@@ -108,7 +108,10 @@ pub(super) fn order_of(
 fn facts(replica: &Replica, scope: &Scope, view: &DocumentView) -> Result<CrossingTarget, ReplicaError> {
     let mut place = view.text("location");
     if let Ok(id) = view.text("place").parse::<DocId>()
-        && let Some(found) = replica.get(scope, Kind::PLACE, &id)?
+        && let Some(found) = match replica.get(scope, Kind::PLACE, &id)? {
+            None => replica.get(scope, Kind::ENTERPRISE, &id)?,
+            found => found,
+        }
     {
         let (name, address) = (found.text("name"), found.text("address"));
         place = [name, address].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(",");

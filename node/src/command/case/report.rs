@@ -104,12 +104,15 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
     }
     let at_ms = happened_at(replica, args.at.as_deref())?;
     let unit = args.unit.as_deref();
-    let place =
-        args.place.as_deref().map(|key| told_of(replica, Kind::PLACE, key, unit, "--place")).transpose()?;
+    let place = args
+        .place
+        .as_deref()
+        .map(|key| told_of(replica, &[Kind::PLACE, Kind::ENTERPRISE], key, unit, "--place"))
+        .transpose()?;
     let person = args
         .person
         .as_deref()
-        .map(|key| told_of(replica, Kind::PERSON, key, unit, "--person"))
+        .map(|key| told_of(replica, &[Kind::PERSON], key, unit, "--person"))
         .transpose()?;
     // Where the place is, else where the person lives, else the only grid.
     let implied = place.as_ref().or(person.as_ref()).map(|target| target.scope.to_string());
@@ -156,17 +159,23 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
 /// The record that an option names.
 fn told_of(
     replica: &Replica,
-    kind: Kind,
+    kinds: &[Kind],
     key: &str,
     unit: Option<&str>,
     option: &str,
 ) -> Result<key::Target, CommandError> {
     // A number that cannot be right is more likely the reason than a record that is missing.
-    let doubt = match kind {
-        Kind::PERSON if text::compact(key).len() == 18 => IdNumber::parse(key).err().map(CheckError::from),
+    let doubt = match kinds {
+        [Kind::PERSON] if text::compact(key).len() == 18 => IdNumber::parse(key).err().map(CheckError::from),
         _ => None,
     };
-    key::resolve(replica, &[kind], key, unit).map_err(|error| {
+    let mut found = key::resolve(replica, &kinds[..1], key, unit);
+    for kind in &kinds[1..] {
+        if found.as_ref().is_err_and(|error| error.code == "not-found") {
+            found = key::resolve(replica, &[*kind], key, unit);
+        }
+    }
+    found.map_err(|error| {
         match doubt.filter(|_| error.code == "not-found") {
             Some(doubt) => CommandError::from(doubt),
             None => error,

@@ -10,6 +10,7 @@ use wangge_model::checks::{CheckError, Date};
 use wangge_model::work::day;
 
 use super::{facts, held_within, today, unit_or_own};
+use crate::command::work::cases::rulebook;
 use crate::command::work::shown::referred;
 use crate::command::work::street::Street;
 use crate::command::{Answer, CommandError};
@@ -64,19 +65,23 @@ pub(in crate::command) fn execute(replica: &Replica, args: &AnalyseArgs) -> Resu
         Grouping::Time => By::Time,
         Grouping::Repeat => By::Repeat,
     };
+    let book = rulebook(replica)?;
+    let rules = book.latest();
     let groups = group(&cases, by, replica.now_ms());
     let mut json = Vec::new();
     let mut lines =
         vec![Message::Work(WorkText::AnalysisOf { cases: cases.len(), groups: groups.len() }).line()];
     for (at, group) in groups.iter().enumerate() {
         let label = match street.unit(&group.key) {
+            _ if by == By::Line => rules.category_name(&group.key).to_owned(),
             Ok(unit) => street.unit_name(&unit),
             Err(_) => referred(replica, &group.key)?,
         };
+        let line = rules.category_name(&group.category);
         let numbers = cases.iter().filter(|fact| group.cases.contains(&fact.id));
         let numbers: Vec<&str> = numbers.map(|fact| fact.number.as_str()).collect();
         if at < LIST_LINES {
-            let what = if group.category.is_empty() { String::new() } else { format!(" {}", group.category) };
+            let what = if line.is_empty() { String::new() } else { format!(" {line}") };
             let count = Message::Work(WorkText::GroupOf {
                 count: group.count,
                 open: group.open,
@@ -85,7 +90,8 @@ pub(in crate::command) fn execute(replica: &Replica, args: &AnalyseArgs) -> Resu
             lines.push(format!("  {label}{what}:{}", count.zh()));
         }
         json.push(json!({
-            "key": group.key, "label": label, "category": group.category, "count": group.count, "open": group.open,
+            "key": group.key, "label": label, "category": group.category, "category_name": line,
+            "count": group.count, "open": group.open,
             "overdue": group.overdue, "cases": numbers,
         }));
     }

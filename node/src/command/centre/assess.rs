@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use wangge_model::centre::CaseFact;
 use wangge_model::centre::assessment::{AssessmentRules, Span, UnitScore, assess};
+use wangge_model::checks::text::compact;
 use wangge_model::checks::{CheckError, Date};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::{DocId, Scope};
@@ -22,7 +23,7 @@ use crate::command::work::street::Street;
 use crate::command::work::{self, WorkCommand};
 use crate::command::{Answer, CommandError, instant, shown};
 use crate::replica::{Edit, Replica};
-use crate::text::{Message, WorkText};
+use crate::text::{Message, WorkText, scrub};
 
 /// What can be done about assessment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Subcommand)]
@@ -285,6 +286,25 @@ fn decided(
         }
     }
     Ok(decided)
+}
+
+/// Whether an appeal can be decided with these marks: those of its item have an end.
+pub(in crate::command) fn check_marks(
+    replica: &Replica,
+    appeal: &DocumentView,
+    typed: Option<&str>,
+) -> Result<(), CommandError> {
+    let Some(typed) = typed else { return Ok(()) };
+    let Ok(marks) = compact(typed).parse::<f64>() else { return Ok(()) };
+    let period =
+        Period::all(replica)?.into_iter().find(|period| period.id.to_string() == appeal.text("period"));
+    let item = period.and_then(|period| period.rules.item(&appeal.text("item")).map(|item| item.full));
+    let full = item.unwrap_or(f64::INFINITY);
+    if (0.0..=full).contains(&marks) {
+        return Ok(());
+    }
+    let typed = scrub(typed);
+    Err(CommandError::failed("marks", &Message::Work(WorkText::MarksBeyond { typed: &typed, full })))
 }
 
 /// The scores of `units`, each with all below it.

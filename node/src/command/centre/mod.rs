@@ -23,7 +23,7 @@ pub use summary::SummaryArgs;
 pub use supervise::SuperviseCommand;
 
 pub(super) use analyse::execute as analyse;
-pub(super) use assess::{ScoreArgs, execute as assess, score_table};
+pub(super) use assess::{ScoreArgs, check_marks, execute as assess, score_table};
 pub(super) use summary::{execute as summary, table as summary_table};
 pub(super) use supervise::execute as supervise;
 

@@ -75,6 +75,11 @@ pub(super) fn execute(replica: &Replica, command: &WorkCommand) -> Result<Answer
         (Kind::HANDOVER, "start") => handover::start(replica, &street, spec, command),
         (Kind::HANDOVER, "show") => handover::show(replica, &street, spec, command),
         (Kind::HANDOVER, "sign") => handover::sign(replica, &street, spec, command),
+        (Kind::APPEAL, "decide") => {
+            let appeal = target(replica, spec, command)?.view;
+            super::centre::check_marks(replica, &appeal, command.get("score"))?;
+            add(replica, &street, spec, spec.verb("decide").ok_or_else(unknown)?, command)
+        }
         (Kind::ASSIST, "add") => assist::add(replica, &street, spec, command),
         (Kind::ASSIST, "route") => assist::route(replica, &street, spec, command),
         (_, "show") => show(replica, &street, spec, command),

@@ -54,6 +54,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::PeriodExists { name } => format!("there is a period {name:?} already"),
         WorkText::PeriodSet { name, items } => format!("the period {name:?} has {items} items"),
         WorkText::Published { name, units } => format!("scores of {units} units are published for {name:?}"),
+        WorkText::MarksBeyond { typed, full } => {
+            format!("--score: {typed:?} does not lie between 0 and {full}; nothing was saved")
+        }
         WorkText::ItemUnknown { typed, known } => format!("there is no item {typed:?}; use {known}"),
         WorkText::NotColumns { path, reason } => format!("{path} holds no columns: {reason}"),
         WorkText::ColumnUnknown { field, known } => format!("there is no column {field:?}; use {known}"),

@@ -69,6 +69,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::PeriodExists { name } => format!("考核期“{name}”已经有了,请换一个名称"),
         WorkText::PeriodSet { name, items } => format!("已设立考核期“{name}”,{items} 个考核项"),
         WorkText::Published { name, units } => format!("已公布“{name}”{units} 个单位的考核结果"),
+        WorkText::MarksBeyond { typed, full } => {
+            format!("改定得分“{typed}”(--score)应在 0 到 {full} 之间,没有保存")
+        }
         WorkText::ItemUnknown { typed, known } => format!("没有考核项“{typed}”,可用:{known}"),
         WorkText::NotColumns { path, reason } => {
             format!("{path} 不是列定义文件(JSON,要有 columns):{reason}")
