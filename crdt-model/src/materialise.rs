@@ -237,7 +237,7 @@ impl Applied {
     ) -> Option<Greatest> {
         let mut greatest = Greatest { lamport: own, exact: true, after_ms: 0 };
         for seen in seen {
-            let log = self.resolve(held, seen)?;
+            let log = branch_of(held, seen)?;
             if self.len_of(&log) < seen.len && !planted::is(Bug::ApplyEarly) {
                 return None;
             }
@@ -260,35 +260,35 @@ impl Applied {
         }
         Some(greatest)
     }
+}
 
-    /// The log, or the branch of it, that the author meant.
-    fn resolve(&self, held: &impl Held, seen: &Seen) -> Option<LogId> {
-        let mut open = vec![seen.log];
-        let mut known = BTreeSet::new();
-        while let Some(log) = open.pop() {
-            if !known.insert(log) {
-                continue;
-            }
-            let tip = held.tip(&log);
-            if let Some(tip) = &tip
-                && tip.len >= seen.len
-            {
-                if seen.len <= tip.floor {
-                    return Some(log);
-                }
-                let head = if seen.len == tip.len {
-                    Some(tip.head)
-                } else {
-                    held.record(&log, seen.len).map(|r| r.head)
-                };
-                if head.is_some_and(|head| head_tag(&head) == seen.head) {
-                    return Some(log);
-                }
-            }
-            open.extend(held.branches(&log));
+/// The log, or the branch of it, that has this head there.
+pub fn branch_of(held: &impl Held, seen: &Seen) -> Option<LogId> {
+    let mut open = vec![seen.log];
+    let mut known = BTreeSet::new();
+    while let Some(log) = open.pop() {
+        if !known.insert(log) {
+            continue;
         }
-        None
+        let tip = held.tip(&log);
+        if let Some(tip) = &tip
+            && tip.len >= seen.len
+        {
+            if seen.len <= tip.floor {
+                return Some(log);
+            }
+            let head = if seen.len == tip.len {
+                Some(tip.head)
+            } else {
+                held.record(&log, seen.len).map(|r| r.head)
+            };
+            if head.is_some_and(|head| head_tag(&head) == seen.head) {
+                return Some(log);
+            }
+        }
+        open.extend(held.branches(&log));
     }
+    None
 }
 
 struct Greatest {

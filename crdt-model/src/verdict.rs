@@ -13,6 +13,9 @@ pub struct Verdict {
     pub log: LogId,
     /// The last position decided.
     pub upto: u64,
+    /// The first bytes of the head there, so that of two branches the one is meant that was decided; zeros where
+    /// the name alone says it.
+    pub head: [u8; 4],
     /// When the relay observed them, milliseconds since 1970 (UTC).
     pub observed_ms: u64,
     /// The roster by which it decided: how many transactions of `street` had taken effect.
@@ -73,12 +76,12 @@ fn pieces(mut verdict: Verdict) -> Vec<Verdict> {
         let rest = verdict.voids.split_off(VOIDS_MAX);
         let voids = std::mem::replace(&mut verdict.voids, rest);
         let upto = voids.last().map_or(0, |void| void.seq);
-        pieces.push(Verdict { upto, voids, settled: Vec::new(), ..verdict.clone() });
+        pieces.push(Verdict { upto, head: [0; 4], voids, settled: Vec::new(), ..verdict.clone() });
     }
     while verdict.settled.len() > VOIDS_MAX {
         let rest = verdict.settled.split_off(VOIDS_MAX);
         let settled = std::mem::replace(&mut verdict.settled, rest);
-        pieces.push(Verdict { voids: Vec::new(), settled, upto: 0, ..verdict.clone() });
+        pieces.push(Verdict { voids: Vec::new(), settled, upto: 0, head: [0; 4], ..verdict.clone() });
     }
     pieces.push(verdict);
     pieces
@@ -169,6 +172,7 @@ mod tests {
         let long = Verdict {
             log: LogId([1; 8]),
             upto: 12_000,
+            head: [0; 4],
             observed_ms: 1_790_000_000_000,
             roster: 9,
             voids,

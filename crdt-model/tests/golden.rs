@@ -104,6 +104,7 @@ fn sample() -> (Document, Run, Hash) {
             verdicts: if seq == 2 {
                 let voids = vec![Void { seq: 3, reason: VoidReason::ScopeNotHeld }];
                 vec![Verdict {
+                    head: [0; 4],
                     log: LogId([1; 8]),
                     upto: 4,
                     observed_ms: 1_790_000_000_000,

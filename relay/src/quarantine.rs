@@ -136,6 +136,7 @@ pub(crate) fn settle(replica: &Replica, choice: &Choice) -> Result<Value, RelayE
     }
     for (scope, logs) in verdicts {
         let verdict = |(log, settled): (LogId, Vec<Settled>)| Verdict {
+            head: [0; 4],
             log,
             upto: replica.decided(&scope, &log),
             observed_ms: replica.now_ms(),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use wangge_model::audit::What;
 use wangge_model::document::{Change, Dep, Op, Scalar, Target};
-use wangge_model::identity::{DocId, LogId, Role, Scope};
+use wangge_model::identity::{DocId, Epoch, LogId, Role, Scope};
 use wangge_model::log::{Branch, SigningKey};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::{Seen, Transaction};
@@ -312,7 +312,15 @@ async fn what_is_void_takes_no_effect_anywhere() {
             here.clone(),
             Box::new(|pen| {
                 let (voids, settled) = (Vec::new(), Vec::new());
-                let verdict = Verdict { log: pen.log(), upto: 9, observed_ms: 1, roster: 0, voids, settled };
+                let verdict = Verdict {
+                    log: pen.log(),
+                    upto: 9,
+                    head: [0; 4],
+                    observed_ms: 1,
+                    roster: 0,
+                    voids,
+                    settled,
+                };
                 let mut transaction = pen.transaction(Vec::new());
                 transaction.verdicts = vec![verdict];
                 transaction
@@ -432,6 +440,40 @@ async fn forks_are_kept_shown_and_bounded() {
     }
     town.assert_ends("branches of nothing", peer, "a gap").await;
     town.assert_unharmed().await;
+}
+
+/// What was decided about one branch says nothing about another that takes its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_does_not_pass_for_what_was_decided() {
+    let town = Town::new().await;
+    let here = grid(0);
+    let pen = town.pen(&here, 310);
+    let bens = town.ben.replica.profile().enrolment().expect("enrolled").worker;
+    // The chances are even which branch keeps the name: until the other one has taken it.
+    for round in 0..6u8 {
+        let pen = Pen { epoch: Epoch(310 + u64::from(round)), ..pen.clone() };
+        let doc = DocId([90 + round; 16]);
+        let (change, _) = pen.person(doc, vec![put("name", "王一")]);
+        let honest = pen.clone().run(vec![change]);
+        let mut peer = town.enter().await;
+        peer.give(&here, std::slice::from_ref(&honest)).await;
+        peer.hear_until(|frame| matches!(frame, Frame::Acknowledged(_))).await;
+        let decided = Instant::now() + Duration::from_secs(30);
+        while town.ana.replica.decided(&here, &pen.log()) == 0 {
+            assert!(Instant::now() < decided, "the centre decides nothing");
+            town.ana.sync().await;
+        }
+        let mut thief = Pen { worker: bens, ..pen.clone() };
+        let other = DocId([190 + round; 16]);
+        let (change, _) = thief.person(other, vec![put("name", "王二")]);
+        let forged = thief.run(vec![change]);
+        peer.give(&here, std::slice::from_ref(&forged)).await;
+        peer.hear_until(|frame| matches!(frame, Frame::Acknowledged(_))).await;
+        town.assert_unharmed().await;
+        town.ana.sync().await;
+        assert!(town.ana.view(&here, doc).is_some(), "round {round}: what was accepted is gone");
+        assert!(town.ana.view(&here, other).is_none(), "round {round}: it wrote in another worker's name");
+    }
 }
 
 /// Frames that claim, flood, stop or stay away.

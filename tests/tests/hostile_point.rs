@@ -135,7 +135,7 @@ async fn what_a_point_withholds_still_reaches_the_centre() {
     let mut decided = pen.transaction(Vec::new());
     let verdicts = clock.0.iter().map(|(log, extent)| {
         let (voids, settled) = (Vec::new(), Vec::new());
-        Verdict { log: *log, upto: extent.len, observed_ms: 1, roster: 1, voids, settled }
+        Verdict { log: *log, upto: extent.len, head: [0; 4], observed_ms: 1, roster: 1, voids, settled }
     });
     decided.verdicts = verdicts.collect();
     let run = pen.sign(vec![decided]);

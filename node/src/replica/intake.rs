@@ -13,6 +13,7 @@ use wangge_model::materialise::Applied;
 use wangge_model::planted::{self, Bug};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
+use wangge_model::verdict::VoidReason;
 use wangge_store::Batch;
 
 use super::scope::{HeldScope, ScopeState, extent_of};
@@ -308,6 +309,22 @@ impl Replica {
                 scoped.applied.0.insert(log, applied);
             }
             batch.put(keys::applied(scope), encode(&scoped.applied));
+        }
+        // What was decided was decided about what is under the other name now.
+        if let Some(decided) = scoped.decided.get(&log).copied().filter(|decided| *decided > base) {
+            scoped.decided.insert(to, decided);
+            scoped.decided.insert(log, base);
+            batch.put(keys::decided(scope, &to), encode(&decided));
+            batch.put(keys::decided(scope, &log), encode(&base));
+        }
+        let range = (log, base + 1)..=(log, u64::MAX);
+        let voids: Vec<(u64, VoidReason)> =
+            scoped.voids.range(range).map(|((_, seq), reason)| (*seq, *reason)).collect();
+        for (seq, reason) in voids {
+            scoped.voids.remove(&(log, seq));
+            scoped.voids.insert((to, seq), reason);
+            batch.delete(keys::void(scope, &log, seq));
+            batch.put(keys::void(scope, &to, seq), encode(&reason));
         }
         if planted::is(Bug::DropBranch) {
             scoped.durable.0.remove(&log);

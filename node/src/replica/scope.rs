@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, Cursor};
 use wangge_model::clock::{Clock, Extent, head_tag};
-use wangge_model::identity::{LogId, Scope};
+use wangge_model::identity::{Hash, LogId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{LogRecord, Tip};
 use wangge_model::materialise::Applied;
@@ -203,6 +203,16 @@ pub(super) struct HeldScope<'a> {
     pub(super) store: &'a Vault,
     pub(super) scope: &'a Scope,
     pub(super) tips: &'a BTreeMap<LogId, Tip>,
+}
+
+impl HeldScope<'_> {
+    /// The chain's value at a position, if it is held.
+    pub(super) fn head(&self, log: &LogId, seq: u64) -> Option<Hash> {
+        match self.tips.get(log) {
+            Some(tip) if tip.len == seq => Some(tip.head),
+            _ => self.record(log, seq).map(|record| record.head),
+        }
+    }
 }
 
 impl Held for HeldScope<'_> {

@@ -5,14 +5,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use wangge_model::clock::head_tag;
 use wangge_model::document::Document;
 use wangge_model::identity::{LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{LogIdentity, LogRecord, Tip};
-use wangge_model::materialise::{Applied, Open, enter};
+use wangge_model::materialise::{Applied, Open, branch_of, enter};
 use wangge_model::right::{Act, judge};
 use wangge_model::roster::RosterView;
-use wangge_model::transaction::ScopeSecret;
+use wangge_model::transaction::{ScopeSecret, Seen};
 use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
 use wangge_store::Batch;
 
@@ -182,6 +183,7 @@ impl Replica {
             for seq in applied.len_of(log).max(tip.floor) + 1..=tip.len {
                 let Some(record) = held.record(log, seq) else { break };
                 for verdict in record.transaction.verdicts {
+                    let Some(verdict) = meant(held, &verdict) else { continue };
                     let upto = bench.decided.entry(verdict.log).or_default();
                     *upto = (*upto).max(verdict.upto);
                     for void in &verdict.voids {
@@ -215,7 +217,9 @@ impl Replica {
         let scope = documents.scope;
         let Decisions { decided, voids, backed } = decisions;
         let (mut entering, mut withdrawn) = (Vec::new(), false);
-        for verdict in verdicts {
+        let verdicts: Vec<Verdict> =
+            verdicts.iter().filter_map(|verdict| meant(documents.held, verdict)).collect();
+        for verdict in &verdicts {
             let log = verdict.log;
             if documents.is_of_centre(&log) {
                 // About its own log the relay says up to where a backup holds it.
@@ -447,6 +451,9 @@ impl Replica {
                 verdicts.push(Verdict {
                     log: *log,
                     upto: applied.len,
+                    head: HeldScope { store: &self.store, scope, tips: &scoped.tips }
+                        .head(log, applied.len)
+                        .map_or([0; 4], |head| head_tag(&head)),
                     observed_ms: now,
                     roster,
                     voids,
@@ -564,6 +571,7 @@ impl Replica {
         let backed = |(log, upto): (&LogId, &u64)| Verdict {
             log: *log,
             upto: *upto,
+            head: [0; 4],
             observed_ms: self.now_ms(),
             roster,
             voids: Vec::new(),
@@ -606,6 +614,20 @@ impl Replica {
     }
 }
 
+/// The verdict under the name that the branch it is about has here; `None` if it is about a branch that is not
+/// here.
+fn meant(held: &HeldScope<'_>, verdict: &Verdict) -> Option<Verdict> {
+    let Verdict { log, upto, head, .. } = *verdict;
+    if head == [0; 4] {
+        return Some(verdict.clone());
+    }
+    match branch_of(held, &Seen { log, len: upto, head }) {
+        Some(log) => Some(Verdict { log, ..verdict.clone() }),
+        None if held.head(&log, upto).is_none() => Some(verdict.clone()),
+        None => None,
+    }
+}
+
 /// Notes what the relay's log `own` had decided up to a position: a backup holds that.
 fn note_backup(held: &HeldScope<'_>, own: &LogId, upto: u64, backed: &mut BTreeMap<LogId, u64>) {
     let mut note = |log: LogId, len: u64| {
@@ -622,6 +644,7 @@ fn note_backup(held: &HeldScope<'_>, own: &LogId, upto: u64, backed: &mut BTreeM
     }
     for record in (floor + 1..=upto).map_while(|seq| held.record(own, seq)) {
         for verdict in record.transaction.verdicts {
+            let Some(verdict) = meant(held, &verdict) else { continue };
             note(verdict.log, verdict.upto);
         }
     }
