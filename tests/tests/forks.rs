@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use wangge_model::identity::Role;
+use serde_json::Value;
+
+use wangge_model::identity::{Epoch, Role};
+use wangge_node::command::{Command, Unwatched, execute};
 use wangge_tests::street::{Relay, Worker, grid, until_equal};
 
 const NUMBER: &str = "990101199001010019";
@@ -18,6 +21,45 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).expect("copies");
         }
     }
+}
+
+/// What the screen says.
+fn status(worker: &Worker) -> (String, Value) {
+    let answer = execute(&worker.replica, &Command::Status, &Unwatched).expect("status");
+    (answer.text, answer.json)
+}
+
+fn epoch_of(dir: &Path) -> Epoch {
+    // Beside a copy lies no mark.
+    Worker::open(dir).replica.profile().epoch()
+}
+
+/// Without the mark beside the directory, peers tell: what the phone had sent comes back to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_whose_mark_is_gone_too_hears_it_from_the_centre() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let at = dir.path().join("ana");
+    let ana = Worker::join(&at, &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    let doc = ana.person(&grid(0), NUMBER, &[("name", "张三")]);
+    ana.sync().await;
+    drop(ana);
+    drop(Worker::open(&at));
+    let backup = dir.path().join("backup");
+    copy(&at, &backup);
+    let ana = Worker::open(&at);
+    for step in 0..3 {
+        ana.set(&grid(0), doc, &[("phone", &format!("1380000000{step}"))]);
+    }
+    ana.sync().await;
+    let restored = Worker::open(&backup);
+    assert!(!status(&restored).0.contains("较早"));
+    restored.sync().await;
+    let (said, json) = status(&restored);
+    assert_eq!(json["happened"][0]["what"], "took-back", "{json}");
+    assert_eq!(json["happened"][0]["transactions"], 3, "{json}");
+    assert!(said.contains("3 笔已从对方取回"), "{said}");
+    assert_eq!(restored.view(&grid(0), doc).expect("there").text("phone"), "13800000002");
 }
 
 /// A workstation's disk is cloned and both copies go on: both branches are kept and applied.
@@ -44,6 +86,19 @@ async fn both_branches_of_a_cloned_disk_are_kept() {
             worker.sync().await;
         }
     }
+    for one in [&ana, &twin] {
+        let (said, json) = status(one);
+        let told = json["happened"].as_array().cloned().unwrap_or_default();
+        assert!(told.iter().any(|told| told["what"] == "forked"), "{json}");
+        assert!(said.contains("有两份本机数据在同时使用"), "{said}");
+    }
+    assert!(!status(&ben).0.contains("两份"), "{:?}", status(&ben));
+    // Both branches stay as evidence: logs of their own, of one device.
+    let author = ana.replica.profile().replica();
+    let of_ana =
+        ben.replica.logs().into_iter().filter(|log| log.identity.replica == author && log.scope == grid(0));
+    let (branches, whole): (Vec<_>, Vec<_>) = of_ana.partition(|log| log.identity.branch.is_some());
+    assert!(!branches.is_empty() && !whole.is_empty(), "{branches:?} {whole:?}");
     for worker in [&ana, &twin, &ben] {
         worker.sync().await;
         let view = worker.view(&grid(0), doc).expect("there");
@@ -64,7 +119,8 @@ async fn both_branches_of_a_cloned_disk_are_kept() {
     assert_eq!((view.text("phone"), view.text("employer")), ("13800000008".into(), "另一厂".into()));
 }
 
-/// A phone is put back to last week's state: it takes its own work back and begins a new epoch.
+/// A phone is put back to last week's state: it takes its own work back and begins a new epoch. Whoever puts back
+/// the directory alone is told at once, before any peer is met.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_put_back_to_last_week_takes_its_work_back() {
     let dir = tempfile::tempdir().expect("dir");
@@ -80,10 +136,24 @@ async fn a_phone_put_back_to_last_week_takes_its_work_back() {
     ana.set(&grid(0), doc, &[("phone", "13800000001")]);
     ana.sync().await;
     drop(ana);
-    let restored = Worker::open(&backup);
-    let before = restored.replica.profile().epoch();
+    let (said, json) = status(&Worker::open(&at));
+    assert!(json["happened"].as_array().is_some_and(Vec::is_empty), "{json}");
+    // The directory is put back; what lies beside it is not part of it.
+    drop(Worker::open(&at));
+    std::fs::remove_dir_all(&at).expect("removes");
+    copy(&backup, &at);
+    let before = epoch_of(&backup);
+    let restored = Worker::open(&at);
+    assert_ne!(restored.replica.profile().epoch(), before, "a new epoch begins at once: {said}");
+    let (said, json) = status(&restored);
+    assert_eq!(json["happened"][0]["what"], "set-back", "{json}");
+    assert_eq!(json["happened"][0]["transactions"], 1, "{json}");
+    assert!(said.contains("本机数据被恢复到了较早的状态") && said.contains("少了本机写的 1 笔"), "{said}");
+    // It is told once, not at each opening.
+    drop(restored);
+    let restored = Worker::open(&at);
+    assert_eq!(status(&restored).1["happened"].as_array().map(Vec::len), Some(1));
     restored.sync().await;
-    assert_ne!(restored.replica.profile().epoch(), before, "a new epoch begins");
     assert_eq!(restored.view(&grid(0), doc).expect("there").text("phone"), "13800000001");
     restored.set(&grid(0), doc, &[("phone", "13800000002")]);
     restored.sync().await;

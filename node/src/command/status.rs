@@ -8,6 +8,7 @@ use wangge_model::identity::Scope;
 use wangge_model::schema::kinds;
 use wangge_model::session::Completeness;
 
+use super::instant::short;
 use super::{Answer, CommandError};
 use crate::replica::{Replica, ReplicaError};
 use crate::text::{Message, role_zh};
@@ -73,6 +74,8 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
         ),
         None => (Value::Null, Value::Null),
     };
+    let past = replica.past()?;
+    let apart: usize = replica.apart().values().map(std::collections::BTreeSet::len).sum();
     let json = json!({
         "replica": profile.replica().to_string(),
         "epoch": format!("{:016x}", profile.epoch().0),
@@ -86,6 +89,8 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
         "scopes": scopes,
         "unsent": unsent,
         "conflicts": conflicts,
+        "happened": past,
+        "apart": apart,
     });
     let mut lines = Vec::new();
     match (profile.grant(), &acting) {
@@ -108,6 +113,13 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
     lines.push(Message::Unsent { unsent }.line());
     if conflicts > 0 {
         lines.push(Message::OpenConflicts { conflicts }.line());
+    }
+    for happened in &past {
+        let (when, transactions) = (short(happened.at_ms), happened.transactions);
+        lines.push(Message::Happened { when: &when, what: happened.what, transactions }.both());
+    }
+    if apart > 0 {
+        lines.push(Message::RecordsApart { apart }.line());
     }
     for (scope, (tally, complete, transactions)) in &tallies {
         lines.push(

@@ -18,7 +18,7 @@ use wangge_store::Batch;
 
 use super::scope::{HeldScope, ScopeState, extent_of};
 use super::vault::encode_record;
-use super::{Replica, ReplicaError, State, encode, keys, lock};
+use super::{Replica, ReplicaError, State, encode, keys, lock, past};
 
 /// A run that did not fit: what to tell the peer is held of the log.
 #[derive(Debug, PartialEq, Eq)]
@@ -131,7 +131,9 @@ impl Replica {
     ) -> Result<Vec<Run>, IntakeError> {
         let mut batch = Batch::new();
         let mut news = Vec::new();
-        let mut took_back = false;
+        let mut took_back = 0;
+        let mut own_fork = false;
+        let me = self.profile().replica();
         let mut early = Vec::new();
         let mut forked = Vec::new();
         let mut renamed = BTreeSet::new();
@@ -166,7 +168,13 @@ impl Replica {
                             result = Err(error);
                             break;
                         }
-                        took_back |= checked.log == own;
+                        if checked.log == own {
+                            took_back += checked.records.len() as u64;
+                        }
+                        // A branch of this replica's own that others wrote.
+                        own_fork |= opens
+                            && checked.tip.identity.branch.is_some()
+                            && checked.tip.identity.replica == me;
                         if opens && checked.tip.identity.branch.is_some() {
                             forked.push(checked.log);
                         }
@@ -188,7 +196,8 @@ impl Replica {
                         }
                         forked.push(log);
                         renamed.insert(log);
-                        took_back |= log == own;
+                        own_fork |= checked.tip.identity.replica == me;
+                        took_back += u64::from(log == own);
                         tracing::warn!(%scope, %log, base, branch = %to, "a log forked: both branches are kept");
                         self.rename(scope, scoped, log, base, to, &mut batch, &mut news)?;
                         append(scope, scoped, checked, erased, &mut batch, &mut news);
@@ -228,9 +237,14 @@ impl Replica {
         for (log, extent) in early {
             self.note_durable(scope, log, extent);
         }
-        if took_back {
+        if took_back > 0 {
             tracing::warn!("this replica's own transactions came back from a peer: a new epoch begins");
             self.open_epoch()?;
+        }
+        if own_fork {
+            self.note_past(past::What::Forked, 0)?;
+        } else if took_back > 0 {
+            self.note_past(past::What::TookBack, took_back)?;
         }
         let judges = self.is_centre();
         for log in forked.iter().filter(|_| judges) {

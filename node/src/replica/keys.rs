@@ -266,6 +266,9 @@ pub(crate) fn remembered_of(peer: &ReplicaId) -> Vec<u8> {
 /// All that is remembered of peers.
 pub(crate) const REMEMBERED: &[u8] = b"P";
 
+/// What befell this replica.
+pub(crate) const PAST: &[u8] = b"mpast";
+
 /// When all that is stored was last examined.
 pub(crate) const EXAMINED: &[u8] = b"mexamined";
 

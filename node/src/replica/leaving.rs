@@ -148,6 +148,7 @@ impl Replica {
         self.rosters.forget();
         self.recent.clear();
         self.store.shred()?;
+        self.remove_mark();
         profile.grant = None;
         *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile;
         tracing::warn!("the centre has revoked this device: what it held is destroyed");

@@ -20,6 +20,7 @@ mod machine;
 mod mending;
 mod outgoing;
 mod pages;
+mod past;
 mod profile;
 mod recent;
 mod roster;
@@ -57,6 +58,7 @@ pub use erase::ErasureOrder;
 pub use intake::{IntakeError, Misfit};
 pub use lookup::{Delivery, Found, ScopeDigest};
 pub use machine::{Machine, System, World};
+pub use past::{Happened, What as Event};
 pub use profile::{Profile, STORE_VERSION};
 pub use sealed::{SealedEnd, SealedIntakeError};
 pub use turn::Acting;
@@ -114,6 +116,9 @@ pub struct Replica {
     /// Audit entries and sealed cells are written one at a time.
     sealing: Mutex<()>,
     compared: compare::Compared,
+    /// Where the mark beside the directory lies, if there is one.
+    mark: Option<PathBuf>,
+    last_mark: Mutex<Option<Vec<u8>>>,
     /// The next session is to compare.
     compare_asked: AtomicBool,
     /// What was damaged when it was opened.
@@ -414,6 +419,9 @@ impl Replica {
             arriving_pages: Mutex::default(),
             sealing: Mutex::new(()),
             compared: compare::Compared::default(),
+            // A simulated disk has no beside, and the centre an incarnation instead.
+            mark: if is_centre { None } else { past::mark_of(dir).filter(|_| dir.is_dir()) },
+            last_mark: Mutex::new(None),
             compare_asked: AtomicBool::new(false),
             salvaged: Mutex::new(salvaged),
             sealed: tokio::sync::watch::Sender::new(0),
@@ -424,6 +432,7 @@ impl Replica {
         }
         replica.leave()?;
         replica.load_scopes()?;
+        replica.check_mark()?;
         replica.salvage()?;
         replica.renew_views()?;
         if let Some(worker) = replica.store.take_opener()
@@ -637,6 +646,7 @@ impl Replica {
         if !batch.is_empty() {
             self.store.commit(batch)?;
         }
+        self.write_mark();
         Ok(())
     }
 
@@ -681,7 +691,9 @@ impl Replica {
         let mut profile = self.profile();
         profile.earlier.push(profile.epoch);
         profile.epoch = Epoch(u64::from_le_bytes(self.random()?));
-        self.set_profile(profile)
+        self.set_profile(profile)?;
+        self.write_mark();
+        Ok(())
     }
 
     /// Hands over all that is stored, sealed as it is, as it is at the end of this call; commits go on

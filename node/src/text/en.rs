@@ -6,7 +6,7 @@ mod roster;
 pub(super) mod work;
 
 use super::Message;
-use crate::replica::{Outcome, Trouble};
+use crate::replica::{Event, Outcome, Trouble};
 
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
@@ -195,6 +195,22 @@ pub(super) fn say(message: &Message<'_>) -> String {
             "{found} findings: {repaired} repaired, {asked} to come with the next sync, {lost} that nothing here \
              brings back; the others were left alone (--repair mends)"
         ),
+        Message::Happened { when, what: Event::SetBack, transactions } => format!(
+            "{when} the data of this device were put back to an earlier state (a restored backup, perhaps): \
+             {transactions} of its own transactions are missing. It numbers anew; what was sent comes back with the next \
+             sync, what was not is to be looked for on the other device or in a newer backup"
+        ),
+        Message::Happened { when, what: Event::TookBack, transactions } => format!(
+            "{when} {transactions} transactions that this device had sent came back from a peer: its data had been \
+             restored or damaged; it numbers anew"
+        ),
+        Message::Happened { when, what: Event::Forked, .. } => format!(
+            "{when} two copies of this device's data are in use (a cloned disk, perhaps). What both wrote is kept; retire \
+             one of them, or let it join again with a new invitation"
+        ),
+        Message::RecordsApart { apart } => {
+            format!("{apart} records differ from a peer's: run wangge sync --verify to mend them")
+        }
         Message::Verified { compared: false, .. } => {
             "not compared: something is under way or undecided, try again in a while".to_owned()
         }

@@ -15,7 +15,7 @@ use wangge_model::identity::Role;
 use wangge_model::right::Refusal;
 use wangge_model::verdict::VoidReason;
 
-use crate::replica::{Delivery, Outcome, Trouble};
+use crate::replica::{Delivery, Event, Outcome, Trouble};
 
 pub use case::{CaseText, LedgerText, Refused};
 pub(crate) use help::help;
@@ -298,6 +298,14 @@ pub enum Message<'a> {
         repaired: usize,
         asked: usize,
         lost: usize,
+    },
+    Happened {
+        when: &'a str,
+        what: Event,
+        transactions: u64,
+    },
+    RecordsApart {
+        apart: usize,
     },
     Verified {
         compared: bool,

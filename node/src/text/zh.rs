@@ -9,7 +9,7 @@ use wangge_model::schema::Kind;
 use wangge_model::verdict::VoidReason;
 
 use super::{Message, Word, role_zh};
-use crate::replica::{Outcome, Trouble};
+use crate::replica::{Event, Outcome, Trouble};
 
 pub(super) fn word(word: Word) -> &'static str {
     match word {
@@ -260,6 +260,19 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::Unhealthy { found, repaired, asked, lost } => format!(
             "发现 {found} 处损坏:已修复 {repaired} 处,下次同步补回 {asked} 处,无法补回 {lost} 处,其余未处理 (加 --repair 修复)"
         ),
+        Message::Happened { when, what: Event::SetBack, transactions } => format!(
+            "{when} 发现本机数据被恢复到了较早的状态 (如还原了备份),少了本机写的 {transactions} 笔。已重新编号,不会与以前的冲突;\
+             上报过的联网同步后自动取回,没上报过的请到原设备或更新的备份里找"
+        ),
+        Message::Happened { when, what: Event::TookBack, transactions } => {
+            format!("{when} 本机早先上报过的 {transactions} 笔已从对方取回,本机数据曾被恢复或损坏,已重新编号")
+        }
+        Message::Happened { when, what: Event::Forked, .. } => format!(
+            "{when} 发现有两份本机数据在同时使用 (如克隆了硬盘)。两边写的都已保留,一笔不少;请停用其中一份,或用新邀请码重新加入"
+        ),
+        Message::RecordsApart { apart } => {
+            format!("{apart} 份记录与对方不一致,请运行 wangge sync --verify 修复")
+        }
         Message::Verified { compared: false, .. } => {
             "还没有核对:有内容正在传送或中心尚未处理,请稍后再试".to_owned()
         }
