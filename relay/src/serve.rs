@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use wangge_node::control::Control;
 use wangge_node::net::{EXAMINE_EVERY, Limits, Listener, keep_whole};
-use wangge_node::replica::Replica;
+use wangge_node::replica::{Machine, Replica};
 use wangge_store::Options;
 
 use crate::decide::decide;
@@ -38,7 +38,22 @@ pub async fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), RelayError> {
-    let replica = Arc::new(Replica::open(dir, Options { cache_bytes: CACHE_BYTES, ..Options::default() })?);
+    let machine = Options { cache_bytes: CACHE_BYTES, ..Options::default() };
+    serve_on(machine, dir, options, ready, stop).await
+}
+
+/// Serves the street in `dir` on another machine than this one.
+///
+/// # Errors
+/// [`RelayError`], as [`serve`].
+pub async fn serve_on(
+    machine: impl Into<Machine>,
+    dir: &Path,
+    options: ServeOptions,
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> Result<(), RelayError> {
+    let replica = Arc::new(Replica::open(dir, machine)?);
     let roster = Roster::take_office(Arc::clone(&replica))?;
     let listener = Listener::bind(&replica, options.listen)?.with_limits(options.limits);
     let addr = listener.addr()?;

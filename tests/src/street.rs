@@ -12,8 +12,8 @@ use wangge_model::document::{Document, DocumentView, Op, Scalar, Target};
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
 use wangge_node::net::{Limits, SyncOptions, SyncReport, join, sync};
-use wangge_node::replica::{Committed, Edit, Replica};
-use wangge_relay::{Division, Founding, Invite, Roster, ServeOptions, found, serve};
+use wangge_node::replica::{Committed, Edit, Machine, Replica};
+use wangge_relay::{Division, Founding, Invite, Roster, ServeOptions, found, serve_on};
 use wangge_store::Options;
 
 /// Codes of the grids of a test street.
@@ -70,6 +70,11 @@ impl Relay {
 
     /// Serves a street that was founded before.
     pub async fn serve(dir: &Path, listen: SocketAddr) -> Self {
+        Self::serve_on(Machine::default(), dir, listen).await
+    }
+
+    /// Serves a street on a machine of its own.
+    pub async fn serve_on(machine: Machine, dir: &Path, listen: SocketAddr) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, is_ready) = oneshot::channel();
         let at = dir.to_owned();
@@ -78,7 +83,9 @@ impl Relay {
                 let _ = stopped.await;
             };
             let options = ServeOptions { listen, address: None, limits: Limits::default() };
-            serve(&at, options, |addr| ready.send(addr).expect("told"), stop).await.expect("serves");
+            serve_on(machine, &at, options, |addr| ready.send(addr).expect("told"), stop)
+                .await
+                .expect("serves");
         });
         let addr = is_ready.await.expect("listens");
         Self { dir: dir.to_owned(), addr, stop: Some(stop), task: Some(task) }
@@ -195,10 +202,15 @@ impl Worker {
 
     /// Opens a replica that joined before.
     pub fn open(dir: &Path) -> Self {
+        Self::open_on(&Machine::default(), dir)
+    }
+
+    /// The same on a machine of its own.
+    pub fn open_on(machine: &Machine, dir: &Path) -> Self {
         // Tasks of whoever had it open may hold the store for a moment more.
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
         loop {
-            match Replica::open(dir, Options::default()) {
+            match Replica::open(dir, machine.clone()) {
                 Ok(replica) => return Self { replica: Arc::new(replica) },
                 Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
             }

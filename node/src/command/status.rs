@@ -8,7 +8,7 @@ use wangge_model::identity::Scope;
 use wangge_model::schema::kinds;
 use wangge_model::session::Completeness;
 
-use super::instant::short;
+use super::instant::{day, rfc3339, short};
 use super::{Answer, CommandError};
 use crate::replica::{Replica, ReplicaError};
 use crate::text::{Message, role_zh};
@@ -23,6 +23,8 @@ pub(super) fn digest(replica: &Replica) -> Result<Answer, CommandError> {
         .collect();
     Ok(Answer { json, text: lines.join("\n") })
 }
+
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 #[derive(Default)]
 struct Tally {
@@ -75,6 +77,7 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
         None => (Value::Null, Value::Null),
     };
     let past = replica.past()?;
+    let met_ms = replica.met_centre_ms();
     let apart: usize = replica.apart().values().map(std::collections::BTreeSet::len).sum();
     let json = json!({
         "replica": profile.replica().to_string(),
@@ -89,6 +92,7 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
         "scopes": scopes,
         "unsent": unsent,
         "conflicts": conflicts,
+        "met_centre": met_ms.map(rfc3339),
         "happened": past,
         "apart": apart,
     });
@@ -113,6 +117,10 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
     lines.push(Message::Unsent { unsent }.line());
     if conflicts > 0 {
         lines.push(Message::OpenConflicts { conflicts }.line());
+    }
+    if let Some(met_ms) = met_ms {
+        let days = replica.now_ms().saturating_sub(met_ms) / DAY_MS;
+        lines.push(Message::MetCentre { when: &day(met_ms), days }.line());
     }
     for happened in &past {
         let (when, transactions) = (short(happened.at_ms), happened.transactions);

@@ -266,6 +266,9 @@ pub(crate) fn remembered_of(peer: &ReplicaId) -> Vec<u8> {
 /// All that is remembered of peers.
 pub(crate) const REMEMBERED: &[u8] = b"P";
 
+/// When the centre was last met.
+pub(crate) const MET: &[u8] = b"mmet";
+
 /// What befell this replica.
 pub(crate) const PAST: &[u8] = b"mpast";
 

@@ -531,7 +531,7 @@ impl Replica {
             }
             // It is as if it had never been done.
             (Some(b'c'), _) => batch.delete(key),
-            _ if key == keys::EXAMINED || key == keys::PAST => batch.delete(key),
+            _ if [keys::EXAMINED, keys::PAST, keys::MET].contains(&key) => batch.delete(key),
             // Follows from the relay's verdicts in its own log, and from documents.
             (Some(b'O' | b'X' | b'V' | b'N' | b'B'), Some(scope)) => {
                 batch.delete(key);

@@ -68,6 +68,9 @@ pub use verdicts::{Damage, LogState, Quarantined};
 use scope::ScopeState;
 use vault::{Access, Vault, VaultError};
 
+/// How exactly it is known when the centre was last met, milliseconds: each session would write otherwise.
+const MET_EVERY_MS: u64 = 3_600 * 1_000;
+
 /// A log has become durable up to an extent.
 #[derive(Clone, Debug)]
 pub struct Durable {
@@ -633,6 +636,10 @@ impl Replica {
     pub fn remember(&self, peer: &ReplicaId, clocks: &BTreeMap<Scope, Clock>) -> Result<(), ReplicaError> {
         let mut batch = Batch::new();
         let is_relay = *peer == self.profile().centre();
+        let (now_ms, met_ms) = (self.now_ms(), self.met_centre_ms());
+        if is_relay && met_ms.is_none_or(|met_ms| now_ms.abs_diff(met_ms) >= MET_EVERY_MS) {
+            batch.put(keys::MET, encode(&now_ms));
+        }
         for (scope, clock) in clocks {
             if is_relay {
                 self.note_rollback(scope, clock, &mut batch)?;
@@ -648,6 +655,11 @@ impl Replica {
         }
         self.write_mark();
         Ok(())
+    }
+
+    /// When this replica last heard from the centre, to the hour, milliseconds since 1970 (UTC).
+    pub fn met_centre_ms(&self) -> Option<u64> {
+        postcard::from_bytes(&self.store.get(keys::MET).ok()??).ok()
     }
 
     /// Notes whether the relay, which has `clock`, lacks part of its own logs: then it was put back to an

@@ -195,6 +195,11 @@ pub(super) fn say(message: &Message<'_>) -> String {
             "{found} findings: {repaired} repaired, {asked} to come with the next sync, {lost} that nothing here \
              brings back; the others were left alone (--repair mends)"
         ),
+        Message::MetCentre { when, days: 0..=6 } => format!("last synced with the centre: {when}"),
+        Message::MetCentre { when, days } => format!(
+            "last synced with the centre: {when}, {days} days ago: sync as soon as there is a network (after long \
+             neighbours refuse this device too)"
+        ),
         Message::Happened { when, what: Event::SetBack, transactions } => format!(
             "{when} the data of this device were put back to an earlier state (a restored backup, perhaps): \
              {transactions} of its own transactions are missing. It numbers anew; what was sent comes back with the next \

@@ -299,6 +299,10 @@ pub enum Message<'a> {
         asked: usize,
         lost: usize,
     },
+    MetCentre {
+        when: &'a str,
+        days: u64,
+    },
     Happened {
         when: &'a str,
         what: Event,

@@ -260,6 +260,12 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::Unhealthy { found, repaired, asked, lost } => format!(
             "发现 {found} 处损坏:已修复 {repaired} 处,下次同步补回 {asked} 处,无法补回 {lost} 处,其余未处理 (加 --repair 修复)"
         ),
+        Message::MetCentre { when, days: 0..=6 } => format!("上次与中心同步:{when}"),
+        Message::MetCentre { when, days } => {
+            format!(
+                "上次与中心同步:{when},已有 {days} 天没有同步,请尽快联网 (长期不同步,邻近设备也会拒绝连接)"
+            )
+        }
         Message::Happened { when, what: Event::SetBack, transactions } => format!(
             "{when} 发现本机数据被恢复到了较早的状态 (如还原了备份),少了本机写的 {transactions} 笔。已重新编号,不会与以前的冲突;\
              上报过的联网同步后自动取回,没上报过的请到原设备或更新的备份里找"
