@@ -183,7 +183,7 @@ enum Command {
         #[arg(long)]
         dir: PathBuf,
     },
-    /// 检查数据是否完好 / Check that all that is stored is whole
+    /// 检查数据是否完好,退出码 0 完好、1 有损坏 / Check that all that is stored is whole; exit code 0: whole, 1: damage
     Doctor {
         /// 数据目录 / Data directory
         #[arg(long)]

@@ -9,7 +9,10 @@ use wangge_model::identity::Role;
 use wangge_node::net::{SyncOptions, sync};
 use wangge_node::replica::{Checkup, Outcome, Replica, Trouble};
 use wangge_store::{Batch, Options, Store};
+use wangge_tests::process::{Programs, text};
 use wangge_tests::street::{Relay, Worker, grid, number, until_equal};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_under-test");
 
 /// A small generator of numbers, seeded (xorshift64*).
 struct Dice(u64);
@@ -260,6 +263,88 @@ async fn unsent_work_that_is_damaged_is_named_as_lost() {
     let lost = found.findings.iter().find(|found| found.outcome == Outcome::Lost).expect("named");
     assert_eq!((lost.what, lost.log, lost.seq), (Trouble::Transaction, Some(log), Some(len)));
     assert_eq!(ana.view(&grid(0), doc).expect("still shown").text("name"), "李四");
+}
+
+/// What the two command lines say and how they exit: 0 for a sound store, 1 for a damaged one, mended or not, and
+/// for one that does not open; JSON says which.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_names_damage_and_exits_by_it() {
+    let dir = tempfile::tempdir().expect("dir");
+    let street = street(dir.path()).await;
+    let programs = Programs(PROGRAM.into());
+    let doctor = |program: &str, dir: &Path, repair: bool| {
+        let mut args = vec!["doctor", "--dir", text(dir), "--json"];
+        args.extend(repair.then_some("--repair"));
+        let output = tokio::task::block_in_place(|| programs.output(program, args));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!stderr.contains("panicked"), "{stderr}");
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {stderr}"));
+        (output.status.code(), json)
+    };
+    let outcomes = |json: &Value, outcome: &str| {
+        json["findings"].as_array().expect("a list").iter().filter(|f| f["outcome"] == outcome).count()
+    };
+    // Sound.
+    let (code, json) = doctor("wangge", &street.ana, false);
+    assert_eq!((code, &json["healthy"], &json["opens"]), (Some(0), &true.into(), &true.into()), "{json}");
+    // A transaction of somebody else is damaged: named, then asked for, then there.
+    let ben = Worker::open(&street.ben);
+    let log = ben.log(&grid(0));
+    drop(ben);
+    let key = keys(&street.ana)
+        .into_iter()
+        .find(|key| key[0] == b'L' && key.ends_with(&[&log.0[..], &3_u64.to_be_bytes()].concat()))
+        .expect("stored");
+    damage(&street.ana, &key, 300);
+    let (code, json) = doctor("wangge", &street.ana, false);
+    assert_eq!((code, &json["healthy"]), (Some(1), &false.into()), "{json}");
+    assert_eq!(json["findings"][0]["what"], "transaction", "{json}");
+    assert_eq!((&json["findings"][0]["seq"], &json["findings"][0]["outcome"]), (&3.into(), &"found".into()));
+    let (code, json) = doctor("wangge", &street.ana, true);
+    assert_eq!(code, Some(1), "{json}");
+    assert!(json["asked"].as_u64() > Some(0) && json["lost"] == 0, "{json}");
+    // What was cut off with it waits, and that is said until it is back.
+    let (code, json) = doctor("wangge", &street.ana, false);
+    assert_eq!(code, Some(1), "{json}");
+    assert!(json["findings"].as_array().is_some_and(|f| f.iter().any(|f| f["what"] == "aside")), "{json}");
+    let synced =
+        || tokio::task::block_in_place(|| programs.json("wangge", ["sync", "--dir", text(&street.ana)]));
+    assert_eq!(synced()["in_sync"], true);
+    doctor("wangge", &street.ana, true);
+    let (code, json) = doctor("wangge", &street.ana, false);
+    assert_eq!(code, Some(0), "{json}");
+    // A record that is made anew at opening is told once.
+    let key = keys(&street.ana).into_iter().find(|key| key[0] == b'A').expect("stored");
+    damage(&street.ana, &key, 9);
+    let (code, json) = doctor("wangge", &street.ana, false);
+    assert_eq!((code, outcomes(&json, "repaired")), (Some(1), 1), "{json}");
+    assert_eq!(doctor("wangge", &street.ana, false).0, Some(0));
+    // The relay, serving and not.
+    let (code, json) = doctor("wangge-relay", &street.relay.dir.clone(), false);
+    assert_eq!((code, &json["healthy"]), (Some(0), &true.into()), "{json}");
+    let (at, _) = street.relay.stop().await;
+    let key = keys(&at).into_iter().find(|key| key[0] == b'W').expect("stored");
+    damage(&at, &key, 5);
+    let (code, json) = doctor("wangge-relay", &at, true);
+    assert_eq!((code, outcomes(&json, "repaired")), (Some(1), 1), "{json}");
+    assert_eq!(doctor("wangge-relay", &at, false).0, Some(0));
+    // One that does not open is named as well, and the way back is told.
+    for file in ["FORMAT", "store.key"] {
+        let broken = dir.path().join(format!("broken-{file}"));
+        copy(&street.cat, &broken);
+        let mut bytes = std::fs::read(broken.join(file)).expect("reads");
+        bytes[5] ^= 0x40;
+        std::fs::write(broken.join(file), bytes).expect("writes");
+        let (code, json) = doctor("wangge", &broken, true);
+        assert_eq!(
+            (code, &json["opens"], outcomes(&json, "lost")),
+            (Some(1), &false.into(), 1),
+            "{file}: {json}"
+        );
+    }
+    // Wrong usage is something else.
+    let output = programs.output("wangge", ["doctor", "--dir", text(&street.ana), "--heal"]);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 /// A bit flipped anywhere in any file of a phone's or the relay's directory: it opens or says why not; what

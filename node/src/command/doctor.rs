@@ -42,7 +42,9 @@ pub fn is_damage(error: &ReplicaError) -> bool {
         ReplicaError::Store(error) | ReplicaError::Vault(VaultError::Store(error)) => {
             matches!(error, StoreError::Damaged { .. } | StoreError::NotAStore { .. })
         }
-        ReplicaError::Vault(VaultError::Unreadable) => true,
+        ReplicaError::Vault(
+            VaultError::Unreadable | VaultError::Damaged { .. } | VaultError::Missing { .. },
+        ) => true,
         _ => false,
     }
 }
