@@ -9,6 +9,7 @@ use wangge_tests::process::{Programs, text};
 
 const DIVISIONS: &str = "code,name,area\n330881121200,溪淤村委会,东片\n";
 const NUMBER: &str = "990101199001010019";
+const PHONE: &str = "13955512345";
 
 fn programs() -> Programs {
     Programs(PathBuf::from(env!("CARGO_BIN_EXE_under-test")))
@@ -123,10 +124,62 @@ fn a_device_with_a_pin() {
     }
     drop(daemon);
     done(&with(["8642", ""], &["sync", "--dir", phone]).output().expect("runs"));
+    let listen = relay.addr.clone();
     relay.kill();
 
+    // Both say all that they can say, into files beside their data.
+    let log = |dir: &Path| std::fs::File::create(dir.join("trace.log")).expect("creates");
+    let mut serve = programs.command("wangge-relay", ["serve", "--dir", relay_dir, "--listen", &listen]);
+    let relay = serve.env("RUST_LOG", "trace").stdout(Stdio::null()).stderr(log(&relay_at)).spawn();
+    let relay = Daemon(relay.expect("starts"));
+    let mut run = with(["8642", ""], &["run", "--dir", phone]);
+    let daemon = run.env("RUST_LOG", "trace").stderr(log(&phone_at)).spawn();
+    let daemon = Daemon(daemon.expect("starts"));
+    // Through the daemon once it runs; it asks for no PIN then.
+    let note = format!("phone={PHONE}");
+    let set = ["person", "set", NUMBER, &note, "--dir", phone];
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let set = with(["", ""], &set).output().expect("runs");
+        if set.status.success() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the daemon does not come up: {}", refusal(&set));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    refused(
+        &with(["", ""], &["person", "set", NUMBER, "--dir", phone, "phone=1395551234"])
+            .output()
+            .expect("runs"),
+        "****34",
+    );
+    let told = |words: &str| {
+        let list = programs.run("wangge-relay", ["audit", "list", "--dir", relay_dir]);
+        list.contains(words)
+    };
+    while !told("wrong PINs") {
+        assert!(Instant::now() < deadline, "the centre does not hear of wrong PINs");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let own = done(&with(["", ""], &["digest", "--dir", phone]).output().expect("runs"));
+    let grid = own.lines().find(|line| line.starts_with("grid:")).expect("its grid");
+    while !programs.run("wangge-relay", ["digest", "--dir", relay_dir]).contains(grid) {
+        assert!(Instant::now() < deadline, "it does not reach the centre");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    #[cfg(target_os = "linux")]
+    for process in [&relay, &daemon] {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.0.id())).expect("reads");
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+        assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    }
+    drop((daemon, relay));
     for dir in [&relay_at, &phone_at] {
-        for secret in ["慕容云海", NUMBER, "8642", "13579"] {
+        assert!(std::fs::metadata(dir.join("trace.log")).expect("a log").len() > 10_000, "it says nothing");
+    }
+
+    for dir in [&relay_at, &phone_at] {
+        for secret in ["慕容云海", NUMBER, PHONE, "8642", "13579"] {
             let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
             // Short digits are in any file by chance; the PIN's hash is not the PIN.
             if secret.len() > 5 {

@@ -8,7 +8,7 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::Asked;
 use crate::command::{Command, CommandError, Hidden, PinCommand, TurnArgs, exit};
-use crate::replica::vault::{self, Access, Pin};
+use crate::replica::vault::{self, Access, Pin, VaultError};
 use crate::text::Message;
 
 /// Where the PIN stands if no file is named.
@@ -38,6 +38,10 @@ pub(super) fn for_opening(dir: &Path, who: Asked<'_>) -> Result<Access, CommandE
         None if io::stdin().is_terminal() => Some(asked()?),
         given => given,
     };
+    if pin.is_none() {
+        // Without opening the store, which a daemon that starts may be about to do.
+        return Err(CommandError::from(&VaultError::PinNeeded));
+    }
     Ok(Access { worker: who.worker.map(str::to_owned), ..access(pin.as_deref())? })
 }
 

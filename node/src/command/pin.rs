@@ -135,7 +135,12 @@ pub(super) fn execute(replica: &Replica, command: &PinCommand) -> Result<Answer,
 }
 
 fn note(replica: &Replica, what: What) {
-    if let Err(error) = replica.audit(Entry::new(what)) {
+    note_for(replica, what, None);
+}
+
+/// Records it, with the name under which it was tried.
+fn note_for(replica: &Replica, what: What, name: Option<&str>) {
+    if let Err(error) = replica.audit(Entry::new(what).detail(name.unwrap_or_default())) {
         tracing::error!(%error, "it could not be recorded");
     }
 }
@@ -202,7 +207,7 @@ impl Lock {
             Command::Unlock(args) | Command::Switch(args) => {
                 let right = args.old.pin().and_then(|pin| {
                     replica.store().check_worker(args.worker.as_deref(), &pin).map_err(|error| {
-                        note(replica, What::SIGN_IN_FAILED);
+                        note_for(replica, What::SIGN_IN_FAILED, args.worker.as_deref());
                         CommandError::from(&error)
                     })
                 });

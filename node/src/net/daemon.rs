@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use wangge_store::StoreError;
+
 use wangge_model::session::Traffic;
 
 use super::drive::drive;
@@ -23,6 +25,11 @@ use crate::replica::{Machine, Replica, ReplicaError, World};
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 /// Longest wait between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(120);
+
+/// How long a daemon that starts waits for a command that has the store open.
+const IN_USE_WAIT: Duration = Duration::from_secs(3);
+/// How often it looks.
+const IN_USE_POLL: Duration = Duration::from_millis(20);
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +51,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
     serve_control: impl AsyncFnOnce(Arc<Replica>, watch::Receiver<bool>) -> Result<(), NetError>,
 ) -> Result<(), NetError> {
-    let replica = Arc::new(Replica::open(dir, machine)?);
+    let replica = Arc::new(open(dir, machine.into()).await?);
     if replica.profile().grant().is_none() {
         return Err(ReplicaError::NoReplica { dir: dir.to_owned() }.into());
     }
@@ -82,6 +89,19 @@ pub async fn run(
     let _ = stopping.send(true);
     while tasks.join_next().await.is_some() {}
     result
+}
+
+/// Opens the replica; a command that has it open for a moment is waited for.
+async fn open(dir: &Path, machine: Machine) -> Result<Replica, ReplicaError> {
+    let deadline = tokio::time::Instant::now() + IN_USE_WAIT;
+    loop {
+        match Replica::open(dir, machine.clone()) {
+            Err(ReplicaError::Store(StoreError::Locked { .. })) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(IN_USE_POLL).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Resolves once the daemon is to stop.

@@ -354,3 +354,14 @@ pub(crate) const EXPORTS: &[u8] = b"E";
 pub fn relay_only(name: &str) -> Vec<u8> {
     [b"R", name.as_bytes()].concat()
 }
+
+/// Where the records lie that an edit of one document writes: for measurements.
+pub fn written(scope: &Scope, log: &LogId, seq: u64, kind: Kind, doc: &DocId) -> [Vec<u8>; 5] {
+    [
+        record(scope, log, seq),
+        tip(scope, log),
+        applied(scope),
+        document(scope, kind, doc),
+        view(scope, kind, doc),
+    ]
+}

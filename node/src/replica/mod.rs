@@ -42,6 +42,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use wangge_model::audit::{Entry as Record, What};
 use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::DocumentError;
 use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Scope};
@@ -438,6 +439,7 @@ impl Replica {
         replica.check_mark()?;
         replica.salvage()?;
         replica.renew_views()?;
+        replica.note_wrong_pins();
         if let Some(worker) = replica.store.take_opener()
             && let Err(error) = replica.begin_turn(worker)
         {
@@ -445,6 +447,18 @@ impl Replica {
             tracing::warn!(%error, "no turn begins");
         }
         Ok(replica)
+    }
+
+    /// Tells the centre of wrong PINs that were tried while nobody had the store open.
+    fn note_wrong_pins(&self) {
+        let failures = self.store.take_failures();
+        if failures == 0 {
+            return;
+        }
+        let entry = Record::new(What::SIGN_IN_FAILED).detail(&format!("{failures} wrong PINs"));
+        if let Err(error) = self.audit(entry) {
+            tracing::warn!(%error, "wrong PINs could not be recorded");
+        }
     }
 
     /// Reads the ends of all logs of the scopes held.

@@ -1,5 +1,6 @@
 //! Whose turn it is on a shared workstation. While it is nobody's, sessions go on and nothing is written.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use wangge_model::identity::{DocId, Role, Scope};
@@ -61,6 +62,8 @@ impl Replica {
             return Err(ReplicaError::NotHere { name: worker.name });
         }
         *self.turn.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(worker));
+        // What waited for somebody's turn.
+        self.orders_due.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -99,7 +102,8 @@ impl Replica {
     /// The scopes that whoever acts may see: on a shared device those that his own posts reach.
     pub fn open_scopes(&self) -> Vec<Scope> {
         let mut scopes = self.scopes();
-        let (Some(turn), Ok(roster)) = (self.turn(), self.roster()) else { return scopes };
+        let Some(turn) = self.turn() else { return scopes };
+        let Ok(roster) = self.roster() else { return vec![Scope::Street] };
         let now_ms = self.now_ms();
         let mut posts = roster.posts_of(&self.profile().replica());
         posts.retain(|(worker, post)| *worker == turn.worker && post.term.holds_at(now_ms));

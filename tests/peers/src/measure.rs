@@ -108,6 +108,18 @@ pub(crate) const TRANSACTION_INTAKE: Measure = measure("intake from 8 replicas",
 pub(crate) const TRANSACTION_INTAKE_CPU: Measure =
     measure("intake from 8 replicas, relay's computing", "us each");
 
+/// Time that admission takes of that: chain, signature, form and right of each transaction, in this process.
+pub(crate) const ADMISSION: Measure = measure("admission of what was taken in", "us each");
+/// The one over the other.
+pub(crate) const ADMISSION_SHARE: Measure = measure("admission's share of the relay's computing", "of 1");
+
+/// What an edit writes, written once more as it is stored: sealed.
+pub(crate) const SEALED_WRITE: Measure = measure("what a commit writes, sealed", "ms");
+/// The same into a store that does not encrypt.
+pub(crate) const CLEAR_WRITE: Measure = measure("what a commit writes, in clear", "ms");
+/// The difference over a commit.
+pub(crate) const SEALING_SHARE: Measure = measure("encryption's share of a commit", "of 1");
+
 /// Memory of a replica over that of an empty one, opened.
 pub(crate) const REOPENED_MEMORY: Measure = measure("memory over an empty one, reopened", "kB each");
 /// The same right after the first sync.

@@ -168,6 +168,8 @@ pub(super) struct Opened {
     pub(super) pair: Option<Pair>,
     /// On a shared device: the worker.
     pub(super) worker: Option<WorkerSecret>,
+    /// Wrong PINs before the right one.
+    pub(super) failures: u32,
 }
 
 impl Opened {
@@ -215,7 +217,10 @@ impl Vault {
         let (key, opened) = match access.given {
             Some(given) => {
                 let given = Key::of(given);
-                (derive(&given, 1), Opened { file: None, given: Some(given), pair: None, worker: None })
+                (
+                    derive(&given, 1),
+                    Opened { file: None, given: Some(given), pair: None, worker: None, failures: 0 },
+                )
             }
             None => {
                 let key = Key::draw(&*world)?;
@@ -234,7 +239,7 @@ impl Vault {
                     KeyFile { replica, holders: vec![holder], keys: Vec::new(), failures: 0, failed_ms: 0 };
                 file.add_key(&*world, 1, &key)?;
                 file.write(dir)?;
-                (key, Opened { file: Some(file), given: None, pair: Some(pair), worker: None })
+                (key, Opened { file: Some(file), given: None, pair: Some(pair), worker: None, failures: 0 })
             }
         };
         let ring = Ring { store: [(1, key)].into(), general };
@@ -262,7 +267,13 @@ impl Vault {
             Some(given) => {
                 let given = Key::of(given);
                 {
-                    let opened = Opened { file: None, given: Some(given.clone()), pair: None, worker: None };
+                    let opened = Opened {
+                        file: None,
+                        given: Some(given.clone()),
+                        pair: None,
+                        worker: None,
+                        failures: 0,
+                    };
                     (given_keys(&store, &given)?, opened)
                 }
             }
@@ -275,10 +286,11 @@ impl Vault {
                     });
                 };
                 let who = access.worker.as_deref();
+                let failures = file.failures;
                 let (index, pair) = file.admit(dir, &*world, access.pin.as_ref(), who)?;
                 let keys = file.open(index, &pair).ok_or(VaultError::Unreadable)?;
                 let worker = file.secret_of(index, &pair);
-                (keys, Opened { file: Some(file), given: None, pair: Some(pair), worker })
+                (keys, Opened { file: Some(file), given: None, pair: Some(pair), worker, failures })
             }
         };
         Self::with_keys(dir, store, world, keys, opened)
@@ -483,8 +495,13 @@ impl Vault {
         });
         file.failures = 0;
         // Opening first: a wrong answer must not replace what is there.
-        let opened =
-            Opened { file: Some(file.clone()), given: None, pair: Some(pair), worker: answer.worker.clone() };
+        let opened = Opened {
+            file: Some(file.clone()),
+            given: None,
+            pair: Some(pair),
+            worker: answer.worker.clone(),
+            failures: 0,
+        };
         let vault = Self::with_keys(dir, store, world, keys, opened)?;
         file.write(dir)?;
         discard(&path).map_err(|source| VaultError::File { path, source })?;

@@ -101,6 +101,11 @@ impl Vault {
         lock(&self.holder).worker.take()
     }
 
+    /// Wrong PINs before the one that opened the vault. Only the first to ask hears of them.
+    pub(crate) fn take_failures(&self) -> u32 {
+        std::mem::take(&mut lock(&self.holder).failures)
+    }
+
     /// The worker whose PIN this is. Each wrong one makes the next wait longer.
     ///
     /// # Errors

@@ -8,11 +8,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use wangge_model::identity::DocId;
+use wangge_model::schema::Kind;
 use wangge_node::command::{Command, RegisterCommand, SetArgs};
 use wangge_node::control::{self, Line};
+use wangge_node::replica::{Replica, keys};
+use wangge_store::{Batch, Options, Store};
 
 use crate::documents::{new_phone, person};
-use crate::measure::{APPEND_BESIDE, COMMIT, COMMIT_FACTOR, DAEMON_COMMIT, DAEMON_COMMIT_FACTOR};
+use crate::measure::{
+    APPEND_BESIDE, CLEAR_WRITE, COMMIT, COMMIT_FACTOR, DAEMON_COMMIT, DAEMON_COMMIT_FACTOR, SEALED_WRITE,
+    SEALING_SHARE,
+};
 use crate::scenario::{Report, Setting};
 use crate::table::median;
 use crate::wangge::STREET;
@@ -56,6 +62,10 @@ pub(super) async fn run(setting: &Setting, report: &mut Report) -> anyhow::Resul
         report.value(COMMIT_FACTOR, commit_ms / append_ms)?;
     }
 
+    for run in 0..setting.runs as u64 {
+        at_rest(&replica, folder.path(), &docs, 3_900_000 + run * COMMITS, report)?;
+    }
+
     let relay = Relay::start(&relay_dir(folder.path()))?;
     let mut profile = replica.profile();
     profile.set_address(&relay.addr.to_string());
@@ -70,6 +80,56 @@ pub(super) async fn run(setting: &Setting, report: &mut Report) -> anyhow::Resul
         report.value(DAEMON_COMMIT_FACTOR, commit_ms / append_ms)?;
     }
     Ok(())
+}
+
+/// What encryption adds to a commit: all that an edit wrote is written again as it is stored, and in clear into a
+/// store beside it, in turns with commits.
+fn at_rest(
+    replica: &Replica,
+    dir: &Path,
+    docs: &[DocId],
+    first: u64,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir_in(dir)?;
+    let clear = Store::open(folder.path(), Options::default())?;
+    let scope = grid(0);
+    let (mut commit_ms, mut sealed_ms, mut clear_ms) = (Vec::new(), Vec::new(), Vec::new());
+    let timed = |times: &mut Vec<f64>, work: &mut dyn FnMut() -> anyhow::Result<()>| -> anyhow::Result<()> {
+        let started = Instant::now();
+        work()?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+        std::thread::sleep(PAUSE);
+        Ok(())
+    };
+    for i in 0..COMMITS {
+        let doc = docs[(i % PERSONS) as usize];
+        let mut done = None;
+        timed(&mut commit_ms, &mut || {
+            let edits = vec![edit(doc, [("phone", new_phone(first + i))])];
+            done = replica.commit(&scope, edits, None)?;
+            Ok(())
+        })?;
+        let done = done.context("nothing was committed")?;
+        let written = keys::written(&scope, &done.log, done.seq, Kind::PERSON, &doc);
+        let batch = || -> anyhow::Result<Batch> {
+            let mut batch = Batch::new();
+            for key in &written {
+                let value = replica.store().get(key)?.context("a commit did not write what it writes")?;
+                batch.put(key.clone(), value);
+            }
+            Ok(batch)
+        };
+        let (sealed, plain) = (batch()?, batch()?);
+        let (mut sealed, mut plain) = (Some(sealed), Some(plain));
+        timed(&mut sealed_ms, &mut || Ok(replica.store().commit(sealed.take().unwrap_or_default())?))?;
+        timed(&mut clear_ms, &mut || Ok(clear.commit(plain.take().unwrap_or_default())?))?;
+    }
+    let median = |times: &[f64]| median(times).context("nothing was measured");
+    let (commit_ms, sealed_ms, clear_ms) = (median(&commit_ms)?, median(&sealed_ms)?, median(&clear_ms)?);
+    report.value(SEALED_WRITE, sealed_ms)?;
+    report.value(CLEAR_WRITE, clear_ms)?;
+    report.value(SEALING_SHARE, (sealed_ms - clear_ms) / commit_ms)
 }
 
 /// A daemon in a process of its own.

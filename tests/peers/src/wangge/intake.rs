@@ -2,14 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use wangge_model::identity::{LogId, Scope};
+use wangge_model::log::{LogIdentity, Tip};
+use wangge_model::right::{Act, judge};
+use wangge_node::replica::Replica;
 
 use crate::documents::{new_phone, person};
-use crate::measure::{INTAKE_CLIENTS, TRANSACTION_INTAKE, TRANSACTION_INTAKE_CPU};
+use crate::measure::{
+    ADMISSION, ADMISSION_SHARE, INTAKE_CLIENTS, TRANSACTION_INTAKE, TRANSACTION_INTAKE_CPU,
+};
 use crate::scenario::{Report, Setting};
 use crate::wangge::OFFLINE;
 use crate::wangge::prepare::{enter, relay_dir, replica_dir};
@@ -23,6 +29,47 @@ const DOCUMENTS: u64 = 200;
 
 /// Transactions that wait at each replica.
 const TRANSACTIONS: u64 = 4_000;
+
+/// What the relay asks of each transaction that was sent, without what it does with it afterwards: chain, signature
+/// and form of each run, the right of each transaction. Microseconds a transaction.
+fn admit(replicas: &[Arc<Replica>]) -> anyhow::Result<f64> {
+    let (mut count, mut time) = (0_u64, Duration::ZERO);
+    for (nth, replica) in replicas.iter().enumerate() {
+        let profile = replica.profile();
+        let scope = replica.scopes().into_iter().find(|scope| matches!(scope, Scope::Grid(_)));
+        let scope = scope.with_context(|| format!("replica {nth} has no grid"))?;
+        let author = LogIdentity { replica: profile.replica(), epoch: profile.epoch(), branch: None };
+        let log = LogId::derive(&scope, &author.replica, author.epoch);
+        let (secret, roster) = (replica.secret(&scope).context("no secret")?, replica.roster()?);
+        let mut tip = None;
+        loop {
+            let from = tip.as_ref().map_or(1, |tip: &Tip| tip.len + 1);
+            let Some(run) = replica.load_run(&scope, &log, from, None)?.into_iter().next() else { break };
+            let started = Instant::now();
+            let checked = run.check(&scope, &secret, tip.as_ref())?;
+            for record in &checked.records {
+                let act = Act {
+                    scope: &scope,
+                    author: &author,
+                    transaction: &record.transaction,
+                    secret: &secret,
+                    after_ms: 0,
+                    observed_ms: replica.now_ms(),
+                };
+                if let Err(refusal) = judge(&roster, &profile.centre(), &act) {
+                    bail!("it does not count: {}", refusal.reason);
+                }
+            }
+            time += started.elapsed();
+            count += checked.records.len() as u64;
+            tip = Some(checked.tip);
+        }
+    }
+    if count < TRANSACTIONS {
+        bail!("only {count} transactions were admitted")
+    }
+    Ok(time.as_secs_f64() * 1e6 / count as f64)
+}
 
 /// Prepares the street and the replicas, with what they did offline.
 #[tokio::main]
@@ -86,6 +133,9 @@ async fn take_in(dir: &Path, report: &mut Report) -> anyhow::Result<()> {
     let transactions: u64 = done.iter().map(|(_, synced)| synced.transactions_sent).sum();
     report.value(TRANSACTION_INTAKE, transactions as f64 / elapsed.as_secs_f64())?;
     report.value(TRANSACTION_INTAKE_CPU, computed.as_secs_f64() * 1e6 / transactions as f64)?;
+    let admission_us = admit(&done.iter().map(|(replica, _)| Arc::clone(replica)).collect::<Vec<_>>())?;
+    report.value(ADMISSION, admission_us)?;
+    report.value(ADMISSION_SHARE, admission_us * transactions as f64 / (computed.as_secs_f64() * 1e6))?;
     if transactions != TRANSACTIONS * INTAKE_CLIENTS as u64 {
         bail!("{transactions} transactions were sent");
     }
