@@ -217,3 +217,35 @@ fn what_people_say_of_the_system_is_answered() {
     assert_eq!(ana.run(&["bulletin", "list"])[0]["headline"], "第 1 期");
     ana.refused(&["bulletin", "add", "--title", "x", "--text", "y"], "role");
 }
+
+/// Ledgers of the other registers: codes and other records stand there as people call them.
+#[test]
+fn ledgers_of_houses_enterprises_and_households_speak_in_words() {
+    let ana = Station::of_grid("张三", 1);
+    let owner = id(&ana.run(&["person", "add", common::IDS[0], "name=王小明", "phone=13800000001"]));
+    let house =
+        ["house", "add", "house_number=C001", "address=溪淤 20 号", "building_use=住宅", "letting_use=住房"];
+    ana.run(&[&house[..], &[&format!("owner={owner}"), "phone=13800000001", "floor_area=80"]].concat());
+    ana.run(&["household", "add", "household_number=H1", &format!("head={owner}"), "address=溪淤 20 号"]);
+    ana.run(&["enterprise", "add", "name=五金厂", "category=内资", "hazardous=是", "staff_count=30"]);
+    for (kind, words) in [
+        ("houses", &["C001", "住宅", "住房", "王小明", "138****0001"][..]),
+        ("households", &["H1", "王小明", "溪淤 20 号"]),
+        ("enterprises", &["五金厂", "内资", "是"]),
+    ] {
+        let file = ana.path(&format!("{kind}.xlsx"));
+        assert_eq!(ana.run(&["export", kind, file.to_str().expect("a name")])["rows"], 1);
+        let sheet = cells(&file);
+        for word in words {
+            assert!(sheet[2].iter().any(|cell| cell == word), "{kind}: {word} in {:?}", sheet[2]);
+        }
+    }
+    // A case is where a place is called so, in the list that goes upward.
+    let factory = id(&ana.run(&["enterprise", "find", "五金"])[0].clone());
+    ana.run(&["case", "report", "--category", "安全生产", "--text", "堵塞", "--place", &factory]);
+    let (columns, file) = (ana.path("columns.json"), ana.path("cases.xlsx"));
+    std::fs::write(&columns, r#"{"columns":["number","place"]}"#).expect("writes");
+    let name = |path: &std::path::Path| path.to_str().expect("a name").to_owned();
+    ana.run(&["export", "cases", &name(&file), "--columns", &name(&columns)]);
+    assert_eq!(cells(&file)[2][1], "五金厂");
+}

@@ -144,6 +144,18 @@ fn what_cannot_be_is_refused_by_name_and_short_words_are_understood() {
 }
 
 #[test]
+fn a_point_of_a_track_lies_somewhere() {
+    let ana = Station::of_grid("张三", 1);
+    let patrol = id(&ana.run(&["patrol", "start", "--track"]));
+    let point = ["patrol", "point", &patrol, "--longitude", "118.5", "--latitude"];
+    let before = ana.transactions();
+    let message = ana.refused(&[&point[..], &["128"]].concat(), "coordinates-out-of-range");
+    assert!(message.contains("128"), "{message}");
+    assert_eq!(ana.transactions(), before);
+    ana.run(&[&point[..], &["28.6"]].concat());
+}
+
+#[test]
 fn a_task_called_off_while_its_assignee_finished_it_offline_is_finished() {
     let (ana, lead) = (Station::of_grid("张三", 1), leader("王五"));
     meet(&ana, &lead);

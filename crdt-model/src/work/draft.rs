@@ -9,7 +9,7 @@ use super::codes::{Codes, code_of};
 use super::fold::{POINT, Record, effect, is_theirs, keeps_track};
 use super::spec::{Input, RecordSpec, Rule, To, Verb, Who};
 use super::{WorkError, error};
-use crate::checks::{CheckError, Date, Phone, text};
+use crate::checks::{CheckError, Coordinates, Date, Phone, text};
 use crate::document::{DocumentView, Op, Scalar, Target};
 use crate::identity::{DocId, Role, Scope};
 use crate::schema::Kind;
@@ -155,7 +155,16 @@ pub fn act(
         }
         told.insert("result".to_owned(), result.into());
     }
-    for (name, value) in values(verb.inputs, said, codes)? {
+    let values = values(verb.inputs, said, codes)?;
+    let degrees = |of: &str| match values.iter().find(|(name, _)| *name == of)?.1 {
+        Scalar::F64(degrees) => Some(degrees),
+        _ => None,
+    };
+    if let (Some(longitude), Some(latitude)) = (degrees("longitude"), degrees("latitude")) {
+        Coordinates::new(longitude, latitude)
+            .map_err(|error| WorkError::Value { label: "位置", error: error.into() })?;
+    }
+    for (name, value) in values {
         told.insert(name.to_owned(), value.to_json());
     }
     event_op(actor, verb.name, told)

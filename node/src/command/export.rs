@@ -15,8 +15,8 @@ use wangge_model::centre::summary;
 use wangge_model::checks::Sex;
 use wangge_model::deadline::TimerName;
 use wangge_model::document::{DocumentView, Scalar};
-use wangge_model::identity::Scope;
-use wangge_model::schema::{CLOSED, Kind};
+use wangge_model::identity::{DocId, Scope};
+use wangge_model::schema::{CLOSED, Form, Kind};
 
 use super::case::{Observed, newest_first, reported_ms};
 use super::centre::{self, ScoreArgs, SummaryArgs};
@@ -44,6 +44,12 @@ pub enum ExportKind {
     People,
     /// Enterprises and other places.
     Places,
+    /// Enterprises.
+    Enterprises,
+    /// Rented houses.
+    Houses,
+    /// Households.
+    Households,
     /// Cases.
     Cases,
     /// The daily summary.
@@ -96,15 +102,18 @@ pub(super) fn execute(
         None => replica.open_scopes(),
     };
     let street = replica.profile().grant().map_or_else(String::new, |grant| grant.street_name.clone());
-    let (kind, title) = match args.kind {
-        ExportKind::People => (Kind::PERSON, Word::People),
-        ExportKind::Places => (Kind::PLACE, Word::Places),
-        _ => (Kind::CASE, Word::Cases),
+    let kind = match args.kind {
+        ExportKind::People => Kind::PERSON,
+        ExportKind::Places => Kind::PLACE,
+        ExportKind::Enterprises => Kind::ENTERPRISE,
+        ExportKind::Houses => Kind::HOUSE,
+        ExportKind::Households => Kind::HOUSEHOLD,
+        ExportKind::Cases | ExportKind::Summary | ExportKind::Assessment => Kind::CASE,
     };
-    let title = format!("{street}{}", title.zh());
-    let mut records = match args.kind {
-        ExportKind::People | ExportKind::Places => registered(replica, kind, &scopes, progress)?,
-        _ => newest_first(replica, &scopes)?,
+    let title = |word: Word| format!("{street}{}", word.zh());
+    let mut records = match kind {
+        Kind::CASE => newest_first(replica, &scopes)?,
+        kind => registered(replica, kind, &scopes, progress)?,
     };
     if let Some(columns) = &columns {
         // A column that there is not is said before the export has a number.
@@ -117,21 +126,22 @@ pub(super) fn execute(
         (ExportKind::People, None) => {
             let rows: Vec<ResidentRow> =
                 records.iter().map(|(scope, view)| resident(&units, scope, view, sight)).collect();
-            resident_table(&title, &rows, footer)
+            resident_table(&title(Word::People), &rows, footer)
         }
         (ExportKind::Places, None) => {
             let rows: Vec<PlaceRow> =
                 records.iter().map(|(scope, view)| place(&units, scope, view, sight)).collect();
-            place_table(&title, &rows, footer)
-        }
-        (ExportKind::People | ExportKind::Places, Some(columns)) => {
-            let rows: Vec<Row> =
-                records.iter().map(|(scope, view)| register_row(&units, scope, view, sight)).collect();
-            columns.table(args.kind, &rows, &known(kind), &[("street", &street)], footer)?
+            place_table(&title(Word::Places), &rows, footer)
         }
         (_, columns) => {
-            records.reverse();
-            let rows = case_rows(replica, &units, &Workers::load(replica)?, &records)?;
+            let rows = if kind == Kind::CASE {
+                records.reverse();
+                case_rows(replica, &units, &Workers::load(replica)?, &records)?
+            } else {
+                let row =
+                    |(scope, view): &(Scope, DocumentView)| register_row(replica, &units, scope, view, sight);
+                records.iter().map(row).collect::<Result<Vec<Row>, CommandError>>()?
+            };
             let shipped = ColumnSet::shipped(args.kind);
             let columns = columns.as_ref().unwrap_or(&shipped);
             columns.table(args.kind, &rows, &known(kind), &[("street", &street)], footer)?
@@ -286,23 +296,46 @@ fn known(kind: Kind) -> BTreeMap<String, String> {
     known
 }
 
-fn register_row(units: &Units, scope: &Scope, view: &DocumentView, sight: Sight) -> Row {
+/// A record as a row: codes by what they mean, other records by what they are called.
+fn register_row(
+    replica: &Replica,
+    units: &Units,
+    scope: &Scope,
+    view: &DocumentView,
+    sight: Sight,
+) -> Result<Row, CommandError> {
     let fields = view.kind.spec().map(|spec| spec.fields).unwrap_or_default();
-    let mut row: Row = fields
-        .iter()
-        .map(|field| {
-            let text = match field.name {
-                "sex" | "kind" | CLOSED => shown::field(view, field.name, sight),
-                // Numbers of cases are nobody's.
-                "number" | "official_number" => view.text(field.name),
-                name => cell(view, name, sight),
-            };
-            (field.name.to_owned(), text)
-        })
-        .collect();
+    let mut row = Row::new();
+    for field in fields {
+        let text = match (field.name, field.form) {
+            ("sex" | "kind" | CLOSED, _) | (_, Form::Flag) => shown::field(view, field.name, sight),
+            // Numbers of cases are nobody's.
+            ("number" | "official_number", _) => view.text(field.name),
+            (name, Form::Code(table)) => {
+                let code = view.text(name);
+                units.codes().label(table, &code).map_or(code.clone(), str::to_owned)
+            }
+            (name, Form::Link(kinds)) => called(replica, scope, kinds, &view.text(name))?,
+            ("place", _) => called(replica, scope, &[Kind::PLACE, Kind::ENTERPRISE], &view.text("place"))?,
+            ("person", _) => called(replica, scope, &[Kind::PERSON], &view.text("person"))?,
+            (name, _) => cell(view, name, sight),
+        };
+        row.insert(field.name.to_owned(), text);
+    }
     row.insert("unit_name".to_owned(), unit_name(units, scope, view));
     row.insert("scope".to_owned(), scope.to_string());
-    row
+    Ok(row)
+}
+
+/// What the record of an id is called; the id where there is none of `kinds` in `scope`.
+fn called(replica: &Replica, scope: &Scope, kinds: &[Kind], id: &str) -> Result<String, CommandError> {
+    let Ok(doc) = id.parse::<DocId>() else { return Ok(id.to_owned()) };
+    for kind in kinds {
+        if let Some(view) = replica.get(scope, *kind, &doc)? {
+            return Ok(shown::title(&view));
+        }
+    }
+    Ok(shown::short_id(&doc))
 }
 
 fn case_rows(
@@ -316,7 +349,7 @@ fn case_rows(
     let now = replica.now_ms();
     let mut rows = Vec::with_capacity(records.len());
     for (scope, view) in records {
-        let mut row = register_row(units, scope, view, Sight::Masked);
+        let mut row = register_row(replica, units, scope, view, Sight::Masked)?;
         let events = view.histories.get("events").map(Vec::as_slice).unwrap_or_default();
         let reporter = events.first().map(|event| workers.name(&event.worker)).unwrap_or_default();
         let told: Vec<String> =

@@ -61,6 +61,9 @@ fn shipped(kind: ExportKind) -> &'static str {
     match kind {
         ExportKind::People => include_str!("../../../data/columns/people.json"),
         ExportKind::Places => include_str!("../../../data/columns/places.json"),
+        ExportKind::Enterprises => include_str!("../../../data/columns/enterprises.json"),
+        ExportKind::Houses => include_str!("../../../data/columns/houses.json"),
+        ExportKind::Households => include_str!("../../../data/columns/households.json"),
         ExportKind::Cases => include_str!("../../../data/columns/cases.json"),
         ExportKind::Summary => include_str!("../../../data/columns/summary.json"),
         ExportKind::Assessment => include_str!("../../../data/columns/assessment.json"),
@@ -176,6 +179,9 @@ mod tests {
         for kind in [
             ExportKind::People,
             ExportKind::Places,
+            ExportKind::Enterprises,
+            ExportKind::Houses,
+            ExportKind::Households,
             ExportKind::Cases,
             ExportKind::Summary,
             ExportKind::Assessment,

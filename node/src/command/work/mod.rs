@@ -108,8 +108,14 @@ fn home(
             _ => {
                 let worker = said.get("assignee").and_then(|assignee| assignee.parse().ok());
                 match worker {
-                    // Where he would never see it, it is not put down for him.
-                    Some(worker) => street.post_of(&worker).ok_or_else(|| beyond(street, &worker))?,
+                    Some(worker) => match street.post_of(&worker) {
+                        Some(unit) => unit,
+                        // Where he would never see it, it is not put down for him.
+                        None if street.person(&worker).is_some_and(|person| !person.posts.is_empty()) => {
+                            return Err(beyond(street, &worker));
+                        }
+                        None => actor.unit.clone(),
+                    },
                     None => actor.unit.clone(),
                 }
             }

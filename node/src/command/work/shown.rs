@@ -86,6 +86,7 @@ fn void_text(void: Void) -> String {
 fn said_text(spec: &RecordSpec, street: &Street, kind: &str, name: &str, value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("、"),
         value => value.to_string(),
     };
     let inputs = spec.verb(kind).map_or(spec.inputs, |verb| verb.inputs);

@@ -85,7 +85,7 @@ pub(in crate::text) const HELP: &[(&str, &str)] = &[
     ("assess appeal:item", "the item: its code or name"),
     ("assess appeals", "the appeals"),
     ("assess rewards", "the rewards"),
-    ("export:kind", "which: people, places, cases, summary, assessment"),
+    ("export:kind", "which: people, places, enterprises, houses, households, cases, summary, assessment"),
     ("export:columns", "which columns, in which order, under which headings: JSON"),
     ("export:date", "the day of a summary, by default today"),
     (":period", "the period: its name or id"),

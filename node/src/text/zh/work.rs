@@ -124,7 +124,10 @@ pub(in crate::text) const HELP: &[(&str, &str)] = &[
     ("assess appeal:item", "考核项:代码或名称"),
     ("assess appeals", "申诉列表"),
     ("assess rewards", "奖励清单"),
-    ("export:kind", "哪种:people 人口、places 场所、cases 事件、summary 每日汇总、assessment 考核"),
+    (
+        "export:kind",
+        "哪种:people 人口、places 场所、enterprises 企业、houses 出租房、households 户、cases 事件、summary 每日汇总、assessment 考核",
+    ),
     ("export:columns", "列定义文件 (JSON):选列、改名、排序,按上级表格直接导出"),
     ("export:date", "每日汇总的日期,默认今天"),
     (":period", "考核期:名称或标识"),
