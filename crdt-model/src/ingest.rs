@@ -1,8 +1,11 @@
 //! Taking runs in: the half of admission that depends on the log alone. Pure; the caller looks up what
 //! is held and stores what comes out.
 
+use std::collections::BTreeSet;
+
 use crate::identity::{LogId, Scope};
 use crate::log::{Branch, Checked, EMPTY_HEAD, LogError, LogIdentity, LogRecord, Run, Tip, next_head};
+use crate::materialise::Applied;
 use crate::transaction::ScopeSecret;
 
 /// What is held of a scope's logs.
@@ -26,10 +29,10 @@ pub enum Outcome {
     /// kept; the one whose first transaction has the smaller hash keeps the log's name, so that all
     /// replicas name them alike.
     Rename {
-        /// The last position both share.
-        base: u64,
         /// The name of the branch that was held under the log's own name.
         to: LogId,
+        /// Where it leaves the log.
+        branch: Branch,
         /// What takes its place.
         append: Checked,
     },
@@ -95,8 +98,17 @@ fn overlap(
         run.transactions.drain(..keep);
         return ingest(scope, secret, held, run);
     }
-    let Some(before) = end_at(held, &log, tip, from - 1) else { return Ok(Outcome::Rewind { log }) };
-    let mut head = before.head;
+    let mut head = match end_at(held, &log, tip, from - 1) {
+        Some(before) => before.head,
+        // The chain's value at the floor is not held; what stands right above it tells whether it fits.
+        None => match (held.record(&log, from), run.transactions.first()) {
+            (Some(ours), Some(first)) if ours.transaction.hash(secret) == first.hash(secret) => {
+                run.transactions.remove(0);
+                ours.head
+            }
+            _ => return Ok(Outcome::Rewind { log }),
+        },
+    };
     for (at, transaction) in run.transactions.iter().enumerate() {
         if transaction.seq > tip.len {
             // Equal as far as held: the rest continues it.
@@ -138,11 +150,12 @@ fn fork(
     let Some(end) = end_at(held, &log, tip, base) else { return Ok(Outcome::Rewind { log }) };
     let first = run.transactions.first().map(|t| t.hash(secret)).unwrap_or(EMPTY_HEAD);
     let first_here = ours.transaction.hash(secret);
+    let actor = Applied::at(held, &log, base).actor;
+    let branch = Branch { of: log, base, head: end.head, lamport: end.lamport, actor };
     if first < first_here {
         let append = run.check(scope, secret, Some(&end))?;
-        return Ok(Outcome::Rename { base, to: LogId::of_branch(&first_here), append });
+        return Ok(Outcome::Rename { to: LogId::of_branch(&first_here), branch, append });
     }
-    let branch = Branch { of: log, base };
     let run = Run { log: LogId::of_branch(&first), branch: Some(branch.clone()), ..run };
     ingest_branch(scope, secret, held, run, &branch)
 }
@@ -165,23 +178,75 @@ fn ingest_branch(
         run.transactions.drain(..keep);
         return run.check(scope, secret, Some(&tip)).map(Outcome::Append);
     }
-    let Some(of) = held.tip(&branch.of) else { return Ok(Outcome::Gap { log: branch.of }) };
-    if of.len < branch.base {
-        return Ok(Outcome::Gap { log: branch.of });
-    }
     if from != branch.base + 1 {
         return Ok(Outcome::Gap { log });
     }
-    let Some(mut end) = end_at(held, &branch.of, &of, branch.base) else {
-        return Ok(Outcome::Rewind { log: branch.of });
+    let (of, mut end) = match parent(held, branch) {
+        Parent::At(of, end) => (of, end),
+        Parent::Behind => return Ok(Outcome::Gap { log: branch.of }),
+        Parent::Elsewhere => return Ok(Outcome::Rewind { log: branch.of }),
     };
     let named = run.transactions.first().map(|t| t.hash(secret)).map(|hash| LogId::of_branch(&hash));
     if named != Some(log) {
-        return Err(LogError::Identity { log, replica: of.identity.replica });
+        return Err(LogError::Identity { log, replica: end.identity.replica });
     }
-    end.identity.branch = Some(branch.clone());
+    end.identity.branch = Some(Branch { of, ..branch.clone() });
     // Both may begin with the log's opening.
     run.check(scope, secret, Some(&end)).map(Outcome::Append)
+}
+
+/// Where a branch that is not held yet goes on from.
+enum Parent {
+    /// From the end of this log there.
+    At(LogId, Tip),
+    /// Of its log too little is held.
+    Behind,
+    /// What is held is another branch.
+    Elsewhere,
+}
+
+/// Finds the log that a branch leaves: the one that it names, or a branch of that here, as names move.
+fn parent(held: &impl Held, branch: &Branch) -> Parent {
+    let (mut open, mut known) = (vec![branch.of], BTreeSet::new());
+    let (mut found, mut vouched) = (Parent::Behind, None);
+    while let Some(log) = open.pop() {
+        if !known.insert(log) {
+            continue;
+        }
+        open.extend(held.branches(&log));
+        let Some(tip) = held.tip(&log).filter(|tip| tip.len >= branch.base) else { continue };
+        match end_at(held, &log, &tip, branch.base) {
+            Some(end) if end.head == branch.head => return Parent::At(log, end),
+            Some(_) => found = Parent::Elsewhere,
+            None if branch.base <= tip.floor => {
+                // Below the floor only the author's signature over the branch tells.
+                let Branch { base, head, lamport, .. } = *branch;
+                let end = Tip { identity: tip.identity.clone(), len: base, head, lamport, floor: base };
+                vouched = Some(Parent::At(log, end));
+            }
+            None => found = Parent::Elsewhere,
+        }
+    }
+    vouched.unwrap_or(found)
+}
+
+/// Whether what is held as `of`, above a floor, is really the branch `log`, which has come since: the names
+/// changed elsewhere while the beginning of the log was not held here. `None`: no, or it cannot be seen yet.
+pub fn is_held_as(secret: &ScopeSecret, held: &impl Held, log: &LogId) -> Option<LogId> {
+    let tip = held.tip(log)?;
+    let branch = tip.identity.branch.clone()?;
+    let of = held.tip(&branch.of).filter(|of| of.floor > branch.base)?;
+    let is_same = if tip.len >= of.len {
+        end_at(held, log, &tip, of.len)?.head == of.head
+    } else if tip.len > of.floor {
+        held.record(&branch.of, tip.len)?.head == tip.head
+    } else if tip.len == of.floor {
+        let next = held.record(&branch.of, of.floor + 1)?;
+        next_head(&tip.head, &next.transaction.hash(secret)) == next.head
+    } else {
+        false
+    };
+    is_same.then_some(branch.of)
 }
 
 /// The log as it ended at `seq`.

@@ -24,13 +24,21 @@ pub struct LogIdentity {
     pub branch: Option<Branch>,
 }
 
-/// Where a branch leaves its log.
+/// Where a branch leaves its log. The end that both share is spelt out: names move from branch to branch, and
+/// a replica that began from pages may hold nothing of it. Its author's signature vouches for it, as the
+/// branch's chain goes on from there.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Branch {
-    /// The log that forked.
+    /// The log that forked, as whoever says it names it.
     pub of: LogId,
     /// The last position that both share.
     pub base: u64,
+    /// The chain's value there.
+    pub head: Hash,
+    /// The Lamport number there; 0 at the beginning.
+    pub lamport: u64,
+    /// The actor of the changes there.
+    pub actor: [u8; 16],
 }
 
 /// The end of a log as far as it is held.

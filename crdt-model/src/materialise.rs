@@ -12,7 +12,7 @@ use crate::clock::head_tag;
 use crate::document::{Document, DocumentError, FormError, Origin};
 use crate::identity::{DocId, LogId, ReplicaId};
 use crate::ingest::Held;
-use crate::log::{LogRecord, Tip};
+use crate::log::{Branch, LogRecord, Tip};
 use crate::planted::{self, Bug};
 use crate::schema::Kind;
 use crate::transaction::{Breach, Seen, Transaction, TransactionError, actor};
@@ -156,10 +156,11 @@ impl Applied {
         let Some(record) = held.record(log, seq) else { return AppliedLog::default() };
         let named = record.transaction.log;
         let nonce = (1..=seq).rev().find_map(|at| held.record(log, at)?.transaction.actor_nonce);
+        let began = || held.tip(log)?.identity.branch.map(|branch| branch.actor);
         AppliedLog {
             len: seq,
             lamport: record.transaction.lamport,
-            actor: nonce.map_or([0; 16], |nonce| actor(&named, nonce)),
+            actor: nonce.map_or_else(|| began().unwrap_or_default(), |nonce| actor(&named, nonce)),
             after_ms: 0,
             ended: None,
         }
@@ -182,7 +183,10 @@ impl Applied {
             None => match &tip.identity.branch {
                 // What both share comes first.
                 Some(branch) if self.len_of(&branch.of) < branch.base => return Ok((Effect::Waits, None)),
-                Some(branch) => Self::at(held, &branch.of, branch.base),
+                // Spelt out, as it may lie below a floor.
+                Some(Branch { base, lamport, actor, .. }) => {
+                    AppliedLog { len: *base, lamport: *lamport, actor: *actor, after_ms: 0, ended: None }
+                }
                 None => AppliedLog::default(),
             },
         };

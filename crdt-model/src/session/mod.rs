@@ -131,13 +131,17 @@ pub enum Input<'a> {
     SealedLoaded(Vec<SealedRun>),
     /// The answer to [`Output::TakeSealed`]: they are durable.
     SealedTaken(SealedKept),
-    /// All pages of a scope are in and durable: what is held of it now.
+    /// All pages of a scope are in and durable.
     Completed {
         /// The scope.
         scope: Scope,
-        /// What is durable.
+        /// Where the logs ended whose documents came.
         clock: Clock,
+        /// Of them, those of which transactions were held before and that end elsewhere here: as they are held.
+        kept: Vec<(LogId, Extent)>,
     },
+    /// A log is not held under this name any more.
+    Gone(Scope, LogId),
 }
 
 /// What comes out.
@@ -590,7 +594,12 @@ impl Session {
                 }
             }
             Input::SealedTaken(kept) => self.send_quietly(&Frame::SealedKept(kept)),
-            Input::Completed { scope, clock } => self.handle_completed(&scope, &clock),
+            Input::Completed { scope, clock, kept } => self.handle_completed(scope, &clock, &kept),
+            Input::Gone(scope, log) => {
+                if let Some(session) = self.scopes.get_mut(&scope) {
+                    session.mine.0.remove(&log);
+                }
+            }
         }
         self.load_sealed();
         self.note_sync();

@@ -2,8 +2,8 @@
 
 use super::{Completeness, Output, PAGES_FROM_DOCUMENTS, Session, SessionError};
 use crate::checkpoint::{Checkpoint, Cursor, verify_part};
-use crate::clock::Clock;
-use crate::identity::Scope;
+use crate::clock::{Clock, Extent};
+use crate::identity::{LogId, Scope};
 use crate::wire::{CheckpointStart, Frame, WireError};
 
 impl Session {
@@ -32,12 +32,17 @@ impl Session {
         }
     }
 
-    pub(super) fn handle_completed(&mut self, scope: &Scope, clock: &Clock) {
-        let Some(session) = self.scopes.get_mut(scope) else { return };
+    pub(super) fn handle_completed(&mut self, scope: Scope, clock: &Clock, kept: &[(LogId, Extent)]) {
+        let Some(session) = self.scopes.get_mut(&scope) else { return };
         session.mine.merge(clock);
+        session.mine.0.extend(kept.iter().copied());
         session.peer.merge(clock);
         session.completeness = Completeness::Whole;
         session.taking = false;
+        // The peer takes all that it sent for held: it is told what is not.
+        if let Some((log, held)) = kept.first() {
+            self.handle_misfit(scope, *log, *held);
+        }
     }
 
     pub(super) fn handle_checkpoint_loaded(&mut self, start: CheckpointStart, clock: &Clock, documents: u64) {

@@ -6,7 +6,7 @@
 use super::bytes::{Reader, WireError, Writer, pack, read_scalar, tag_of, unpack, write_scalar};
 use crate::document::{Change, DEPS_MAX, Dep, KEY_LEN_BYTES_MAX, OPS_MAX, Op, Target};
 use crate::identity::{DocId, Epoch, Hash, LogId, ReplicaId, Scope};
-use crate::log::{Branch, HeadSignature, Run};
+use crate::log::{Branch, EMPTY_HEAD, HeadSignature, Run};
 use crate::schema::Kind;
 use crate::transaction::{CHANGES_MAX, Erased, Opening, Place, SEEN_MAX, Seen, Transaction};
 use crate::verdict::Verdict;
@@ -99,6 +99,11 @@ fn write_run(writer: &mut Writer, run: &Run, workers: &mut Vec<DocId>) {
             writer.raw(&first.log.0);
             writer.raw(&branch.of.0);
             writer.uint(branch.base);
+            if branch.base > 0 {
+                writer.raw(&branch.head.0);
+                writer.uint(branch.lamport);
+                writer.raw(&branch.actor);
+            }
         }
     }
     writer.uint(first.seq);
@@ -283,7 +288,14 @@ fn read_run(reader: &mut Reader<'_>, workers: &mut Vec<DocId>) -> Result<Run, Wi
         1 => {
             let named = LogId(reader.array(what)?);
             let of = LogId(reader.array(what)?);
-            (named, Some(Branch { of, base: reader.uint(what)? }))
+            let base = reader.uint(what)?;
+            let branch = if base == 0 {
+                Branch { of, base, head: EMPTY_HEAD, lamport: 0, actor: [0; 16] }
+            } else {
+                let head = Hash(reader.array(what)?);
+                Branch { of, base, head, lamport: reader.uint(what)?, actor: reader.array(what)? }
+            };
+            (named, Some(branch))
         }
         tag => return Err(WireError::Tag { what, tag: tag.into() }),
     };

@@ -21,7 +21,7 @@ use wangge_model::wire::is_acknowledgement;
 
 use super::NetError;
 use super::listen::{Gate, NeighbourGate};
-use crate::replica::{Durable, IntakeError, Replica, ReplicaError, SealedIntakeError};
+use crate::replica::{Came, Durable, IntakeError, Replica, ReplicaError, SealedIntakeError};
 
 /// While this much waits to be sent, nothing more is loaded.
 const BACKLOG_LEN_BYTES: usize = 512 * 1024;
@@ -577,6 +577,9 @@ impl Exchange {
                                  {MISFITS_MAX} times"
                                 )));
                             }
+                            if self.replica.durable_end(&scope, &log).is_none() {
+                                self.session.handle(Input::Gone(scope.clone(), log))?;
+                            }
                             self.session.handle(Input::Misfit { scope: scope.clone(), log, held })?;
                         }
                         self.hear()?;
@@ -596,8 +599,8 @@ impl Exchange {
             Output::StorePage { scope, end, packed, signature } => {
                 let (count, whole) = self.replica.store_page(&scope, end, &packed, &signature)?;
                 self.session.count_documents(count);
-                if let Some(clock) = whole {
-                    self.session.handle(Input::Completed { scope, clock })?;
+                if let Some(Came { clock, kept }) = whole {
+                    self.session.handle(Input::Completed { scope, clock, kept })?;
                 }
             }
             Output::Granted(grant) => {

@@ -8,12 +8,10 @@ use wangge_model::audit::{Entry, What};
 use wangge_model::clock::Extent;
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::{Outcome, ingest};
-use wangge_model::log::{Branch, Checked, LogError, Run};
-use wangge_model::materialise::Applied;
+use wangge_model::log::{Checked, LogError, Run};
 use wangge_model::planted::{self, Bug};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
-use wangge_model::verdict::VoidReason;
 use wangge_store::Batch;
 
 use super::scope::{HeldScope, ScopeState, extent_of};
@@ -85,6 +83,8 @@ impl Replica {
         self.recover()?;
         self.check_withheld(&runs)?;
         let mut misfits = Vec::new();
+        let branches: BTreeSet<LogId> =
+            runs.iter().filter(|run| run.branch.is_some()).map(|run| run.log).collect();
         let forked = self.take_in(scope, runs, false, &mut misfits)?;
         if !forked.is_empty() {
             // A branch moves under another name: nothing may take effect meanwhile.
@@ -92,6 +92,11 @@ impl Replica {
             self.settle()?;
             self.take_in(scope, forked, true, &mut misfits)?;
             self.settle()?;
+        }
+        for log in branches {
+            if let Some(renamed) = self.give_name_back(scope, &log)? {
+                misfits.push(Misfit { log: renamed, held: NOTHING });
+            }
         }
         Ok(misfits)
     }
@@ -117,7 +122,7 @@ impl Replica {
     }
 
     /// Waits until everything queued is on the disk.
-    fn settle(&self) -> Result<(), ReplicaError> {
+    pub(super) fn settle(&self) -> Result<(), ReplicaError> {
         Ok(self.store.commit(Batch::new())?)
     }
 
@@ -189,7 +194,7 @@ impl Replica {
                         result = Ok(std::iter::once(run).chain(runs).collect());
                         break;
                     }
-                    Ok(Outcome::Rename { base, to, append: checked }) => {
+                    Ok(Outcome::Rename { to, branch, append: checked }) => {
                         if let Err(error) = self.may_open(scope, scoped, roster.as_ref(), &checked) {
                             result = Err(error);
                             break;
@@ -198,8 +203,9 @@ impl Replica {
                         renamed.insert(log);
                         own_fork |= checked.tip.identity.replica == me;
                         took_back += u64::from(log == own);
+                        let base = branch.base;
                         tracing::warn!(%scope, %log, base, branch = %to, "a log forked: both branches are kept");
-                        self.rename(scope, scoped, log, base, to, &mut batch, &mut news)?;
+                        self.rename(scope, scoped, to, branch, &mut batch, &mut news)?;
                         append(scope, scoped, checked, erased, &mut batch, &mut news);
                     }
                     Ok(Outcome::Gap { log }) => {
@@ -284,70 +290,6 @@ impl Replica {
         if strangers >= STRANGERS_MAX {
             return Err(IntakeError::Strangers { scope: scope.clone() });
         }
-        Ok(())
-    }
-
-    /// Moves what is held of `log` after `base` to the branch `to`.
-    #[allow(clippy::too_many_arguments, reason = "one step of a batch, with the state that it changes")]
-    fn rename(
-        &self,
-        scope: &Scope,
-        scoped: &mut ScopeState,
-        log: LogId,
-        base: u64,
-        to: LogId,
-        batch: &mut Batch,
-        news: &mut Vec<(LogId, Extent)>,
-    ) -> Result<(), ReplicaError> {
-        let Some(mut tip) = scoped.tips.get(&log).cloned() else { return Ok(()) };
-        let before = {
-            let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
-            Applied::at(&held, &log, base)
-        };
-        let prefix = keys::records(scope, &log);
-        let start = [prefix.as_slice(), &(base + 1).to_be_bytes()].concat();
-        for entry in self.store.scan_from(&prefix, &start) {
-            let (key, value) = entry?;
-            let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
-            batch.delete(key);
-            batch.put(keys::record(scope, &to, seq), value);
-        }
-        tip.identity.branch = Some(Branch { of: log, base });
-        tip.floor = tip.floor.min(base);
-        batch.put(keys::tip(scope, &to), encode(&tip));
-        if let Some(applied) = scoped.applied.0.remove(&log) {
-            if applied.len > base {
-                scoped.applied.0.insert(to, applied);
-                scoped.applied.0.insert(log, before);
-            } else {
-                scoped.applied.0.insert(log, applied);
-            }
-            batch.put(keys::applied(scope), encode(&scoped.applied));
-        }
-        // What was decided was decided about what is under the other name now.
-        if let Some(decided) = scoped.decided.get(&log).copied().filter(|decided| *decided > base) {
-            scoped.decided.insert(to, decided);
-            scoped.decided.insert(log, base);
-            batch.put(keys::decided(scope, &to), encode(&decided));
-            batch.put(keys::decided(scope, &log), encode(&base));
-        }
-        let range = (log, base + 1)..=(log, u64::MAX);
-        let voids: Vec<(u64, VoidReason)> =
-            scoped.voids.range(range).map(|((_, seq), reason)| (*seq, *reason)).collect();
-        for (seq, reason) in voids {
-            scoped.voids.remove(&(log, seq));
-            scoped.voids.insert((to, seq), reason);
-            batch.delete(keys::void(scope, &log, seq));
-            batch.put(keys::void(scope, &to, seq), encode(&reason));
-        }
-        if planted::is(Bug::DropBranch) {
-            scoped.durable.0.remove(&log);
-            return Ok(());
-        }
-        news.push((to, extent_of(&tip)));
-        scoped.tips.insert(to, tip);
-        // The end that will be durable is the one that replaces it.
-        scoped.durable.0.remove(&log);
         Ok(())
     }
 

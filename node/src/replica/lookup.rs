@@ -1,14 +1,18 @@
 //! Finding and reading documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use wangge_model::clock::Clock;
+use wangge_model::clock::{Clock, head_tag};
 use wangge_model::document::{DocumentView, Origin, stored_heads, stored_origins};
 use wangge_model::identity::{DocId, Hash, LogId, ReplicaId, Scope};
+use wangge_model::ingest::Held;
+use wangge_model::log::Tip;
+use wangge_model::materialise::Applied;
 use wangge_model::planted::{self, Bug};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
 
+use super::scope::HeldScope;
 use super::{Replica, ReplicaError, keys, lock};
 
 /// A document and the scope that it lives in.
@@ -56,6 +60,7 @@ impl std::fmt::Display for ScopeDigest {
 
 /// What of a scope is known to have arrived at the centre.
 struct Receipts {
+    tips: BTreeMap<LogId, Tip>,
     at_centre: Clock,
     decided: BTreeMap<LogId, u64>,
     backed: BTreeMap<LogId, u64>,
@@ -63,9 +68,44 @@ struct Receipts {
 
 impl Receipts {
     /// Up to where the centre has a log.
-    fn arrived(&self, log: &LogId) -> u64 {
-        self.at_centre.len_of(log).max(self.decided.get(log).copied().unwrap_or(0))
+    fn arrived(&self, held: &HeldScope<'_>, log: &LogId) -> u64 {
+        reached(held, &self.at_centre, log).max(self.decided.get(log).copied().unwrap_or(0))
     }
+}
+
+/// Up to where a peer with `clock` has what is held here as `log`: what it holds under that name may be
+/// another branch.
+fn reached(held: &HeldScope<'_>, clock: &Clock, log: &LogId) -> u64 {
+    let (Some(at_peer), Some(tip)) = (clock.0.get(log), held.tips.get(log)) else { return 0 };
+    let is_same = if at_peer.len == tip.len {
+        head_tag(&tip.head) == at_peer.head
+    } else {
+        at_peer.len <= tip.floor
+            || held.record(log, at_peer.len).is_some_and(|record| head_tag(&record.head) == at_peer.head)
+    };
+    if is_same { at_peer.len } else { 0 }
+}
+
+/// The log, or branch of it, that holds the change of an origin.
+fn holder(held: &HeldScope<'_>, origin: &Origin) -> LogId {
+    let (mut open, mut found) = (vec![origin.log], origin.log);
+    let mut known = BTreeSet::new();
+    while let Some(log) = open.pop() {
+        if !known.insert(log) {
+            continue;
+        }
+        let branches = held.branches(&log);
+        if known.len() == 1 && branches.is_empty() {
+            return log;
+        }
+        open.extend(branches);
+        let Some(tip) = held.tips.get(&log).filter(|tip| tip.len >= origin.seq) else { continue };
+        let base = tip.identity.branch.as_ref().map_or(0, |branch| branch.base);
+        if origin.seq > base && Applied::at(held, &log, origin.seq).actor == origin.actor {
+            found = log;
+        }
+    }
+    found
 }
 
 impl Replica {
@@ -211,12 +251,14 @@ impl Replica {
             }
         }
         let mut delivery = Delivery::BackedUp;
+        let held = HeldScope { store: &self.store, scope, tips: &receipts.tips };
         for origin in stored_origins(*doc, &bytes)? {
-            let reached = if origin.seq <= receipts.backed.get(&origin.log).copied().unwrap_or(0) {
+            let log = holder(&held, &origin);
+            let reached = if origin.seq <= receipts.backed.get(&log).copied().unwrap_or(0) {
                 Delivery::BackedUp
-            } else if self.is_centre() || origin.seq <= receipts.arrived(&origin.log) {
+            } else if self.is_centre() || origin.seq <= receipts.arrived(&held, &log) {
                 Delivery::Centre
-            } else if peers.iter().any(|clock| origin.seq <= clock.len_of(&origin.log)) {
+            } else if peers.iter().any(|clock| origin.seq <= reached(&held, clock, &log)) {
                 if planted::is(Bug::NeighbourIsCentre) { Delivery::Centre } else { Delivery::Area }
             } else {
                 Delivery::Here
@@ -238,7 +280,7 @@ impl Replica {
             false => verdicts.clone(),
         };
         let (decided, backed) = (known(&scoped.decided), known(&scoped.backed));
-        Ok(Some(Receipts { at_centre, decided, backed }))
+        Ok(Some(Receipts { tips: scoped.tips.clone(), at_centre, decided, backed }))
     }
 
     fn remembered_scope(&self, peer: &ReplicaId, scope: &Scope) -> Result<Clock, ReplicaError> {
@@ -257,8 +299,11 @@ impl Replica {
         let mut unsent = 0;
         for (scope, (clock, _)) in self.clocks() {
             let Some(receipts) = self.receipts(&scope)? else { continue };
+            let held = HeldScope { store: &self.store, scope: &scope, tips: &receipts.tips };
             for (log, extent) in &clock.0 {
-                unsent += extent.len.saturating_sub(receipts.arrived(log));
+                let base = receipts.tips.get(log).and_then(|tip| tip.identity.branch.as_ref());
+                let arrived = receipts.arrived(&held, log).max(base.map_or(0, |branch| branch.base));
+                unsent += extent.len.saturating_sub(arrived);
             }
         }
         Ok(unsent)

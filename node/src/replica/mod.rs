@@ -7,6 +7,7 @@
 
 mod apply;
 mod audit;
+mod branches;
 mod commit;
 mod compare;
 mod crossing;
@@ -60,6 +61,7 @@ pub use intake::{IntakeError, Misfit};
 pub use lookup::{Delivery, Found, ScopeDigest};
 pub use machine::{Machine, System, World};
 pub use past::{Happened, What as Event};
+pub use pages::Came;
 pub use profile::{Profile, STORE_VERSION};
 pub use sealed::{SealedEnd, SealedIntakeError};
 pub use turn::Acting;
@@ -591,6 +593,11 @@ impl Replica {
             .collect()
     }
 
+    /// What is durable of a log.
+    pub fn durable_end(&self, scope: &Scope, log: &LogId) -> Option<Extent> {
+        lock(&self.state).scopes.get(scope)?.durable.0.get(log).copied()
+    }
+
     /// What is durable of some logs of a scope.
     pub fn durable_ends(&self, scope: &Scope, logs: &BTreeSet<LogId>) -> Vec<(LogId, Option<Extent>)> {
         let state = lock(&self.state);
@@ -605,15 +612,15 @@ impl Replica {
         receiver
     }
 
-    /// Notes that a log is durable and tells whoever listens.
     /// Another branch takes the name of a log: what was durable under it says nothing any more.
-    fn forget_durable(&self, scope: &Scope, log: &LogId) {
+    pub(super) fn forget_durable(&self, scope: &Scope, log: &LogId) {
         if let Some(state) = lock(&self.state).scopes.get_mut(scope) {
             state.durable.0.remove(log);
         }
     }
 
-    fn note_durable(&self, scope: &Scope, log: LogId, extent: Extent) {
+    /// Notes that a log is durable and tells whoever listens.
+    pub(super) fn note_durable(&self, scope: &Scope, log: LogId, extent: Extent) {
         if let Some(state) = lock(&self.state).scopes.get_mut(scope) {
             let held = state.durable.0.entry(log).or_insert(extent);
             if held.len <= extent.len {

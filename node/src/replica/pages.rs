@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, sign_part};
-use wangge_model::clock::Clock;
+use wangge_model::clock::{Clock, Extent};
 use wangge_model::document::{Document, FormError, is_known, stored_page};
-use wangge_model::identity::Scope;
+use wangge_model::identity::{LogId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::Tip;
 use wangge_model::materialise::AppliedLog;
@@ -28,6 +28,15 @@ pub struct Page {
     pub packed: Vec<u8>,
     /// The centre's signature, in two halves.
     pub signature: ([u8; 32], [u8; 32]),
+}
+
+/// What a scope that came in pages stands for.
+#[derive(Debug)]
+pub struct Came {
+    /// Where its logs ended.
+    pub clock: Clock,
+    /// Of them, those that were held before and end elsewhere: as they are held.
+    pub kept: Vec<(LogId, Extent)>,
 }
 
 fn halves(signature: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
@@ -199,8 +208,8 @@ impl Replica {
         Ok(())
     }
 
-    /// Stores a page; after the last one the scope is whole. Returns how many documents came, and the
-    /// clock once it is whole. A page goes to the disk while the next one is taken apart.
+    /// Stores a page; after the last one the scope is whole. Returns how many documents came, and what they
+    /// stand for once it is whole. A page goes to the disk while the next one is taken apart.
     ///
     /// # Errors
     /// [`ReplicaError`] if the page is not sound or cannot be stored.
@@ -210,7 +219,7 @@ impl Replica {
         end: Option<Cursor>,
         packed: &[u8],
         signature: &[u8; 64],
-    ) -> Result<(u64, Option<Clock>), ReplicaError> {
+    ) -> Result<(u64, Option<Came>), ReplicaError> {
         let _turn = lock(&self.documents);
         let (secret, arriving) = match lock(&self.state).scopes.get(scope) {
             Some(scoped) => (scoped.secret.clone(), scoped.arriving.clone()),
@@ -254,10 +263,18 @@ impl Replica {
             Some(scoped) => (scoped.applied.clone(), scoped.tips.clone()),
             None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
         };
-        let mut clock = Clock::default();
+        let mut came = Came { clock: Clock::default(), kept: Vec::new() };
         let mut ends = Vec::new();
         for entry in &checkpoint.logs {
-            if applied.len_of(&entry.log) >= entry.tip.len {
+            came.clock.0.insert(entry.log, extent_of(&entry.tip));
+            let own = held.get(&entry.log);
+            if let Some(own) = own.filter(|own| own.floor == 0 || own.len >= entry.tip.len)
+                && extent_of(own) != extent_of(&entry.tip)
+            {
+                came.kept.push((entry.log, extent_of(own)));
+            }
+            if own.is_some_and(|own| own.floor == 0) {
+                // Whether it is the same as far as both go, only its transactions show: they follow.
                 continue;
             }
             let state = AppliedLog {
@@ -267,8 +284,10 @@ impl Replica {
                 actor: entry.actor,
                 ended: None,
             };
-            applied.0.insert(entry.log, state);
-            if held.get(&entry.log).is_some_and(|tip| tip.len >= entry.tip.len) {
+            if applied.len_of(&entry.log) < state.len {
+                applied.0.insert(entry.log, state);
+            }
+            if own.is_some_and(|tip| tip.len >= entry.tip.len) {
                 // The pages came once more, to make documents anew: the logs are here.
                 continue;
             }
@@ -281,15 +300,13 @@ impl Replica {
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             for (log, tip) in ends {
                 scoped.durable.0.insert(log, extent_of(&tip));
-                clock.0.insert(log, extent_of(&tip));
                 scoped.tips.insert(log, tip);
             }
             scoped.applied = applied;
             scoped.completeness = Completeness::Whole;
             scoped.arriving = None;
-            clock.merge(&scoped.durable);
         }
-        Ok((count, Some(clock)))
+        Ok((count, Some(came)))
     }
 
     /// What storing the documents of a page writes. They do not depend on each other, so all cores share

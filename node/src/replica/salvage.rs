@@ -5,8 +5,9 @@ use serde::de::DeserializeOwned;
 
 use wangge_model::checkpoint::Checkpoint;
 use wangge_model::identity::{LogId, Scope};
-use wangge_model::log::{Branch, LogIdentity, LogRecord, Tip};
+use wangge_model::log::{Branch, EMPTY_HEAD, LogIdentity, LogRecord, Tip};
 use wangge_model::materialise::{Applied, AppliedLog};
+use wangge_model::transaction::actor;
 use wangge_model::wire::CheckpointStart;
 use wangge_store::{Batch, StoreError};
 
@@ -82,7 +83,7 @@ impl<'a> Reader<'a> {
         let identity = match (kept, opening) {
             (Some(entry), _) => entry.tip.identity.clone(),
             (None, Some((replica, epoch))) => {
-                let branch = (named != *log).then_some(Branch { of: named, base: first - 1 });
+                let branch = (named != *log).then(|| self.branch(scope, named, first - 1));
                 LogIdentity { replica, epoch, branch }
             }
             (None, None) => return Ok(None),
@@ -91,6 +92,20 @@ impl<'a> Reader<'a> {
         let floor = if first - 1 > base { first - 1 } else { 0 };
         let (len, lamport) = (last.transaction.seq, last.transaction.lamport);
         Ok(Some(Tip { identity, len, head: last.head, lamport, floor }))
+    }
+
+    /// The branch that leaves a log after `base`, from what is held of that log.
+    fn branch(&self, scope: &Scope, of: LogId, base: u64) -> Branch {
+        let at = |seq: u64| self.record(&keys::record(scope, &of, seq));
+        let nonce = (1..=base).rev().find_map(|seq| at(seq)?.transaction.actor_nonce);
+        let end = at(base);
+        Branch {
+            of,
+            base,
+            head: end.as_ref().map_or(EMPTY_HEAD, |record| record.head),
+            lamport: end.map_or(0, |record| record.transaction.lamport),
+            actor: nonce.map_or([0; 16], |nonce| actor(&of, nonce)),
+        }
     }
 
     fn record(&self, key: &[u8]) -> Option<LogRecord> {

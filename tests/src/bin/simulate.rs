@@ -6,21 +6,24 @@ use std::time::Instant;
 use clap::Parser;
 
 use wangge_model::planted::Bug;
-use wangge_tests::sim::{Counts, Plan, run, shrink};
+use wangge_tests::sim::{Counts, Outcome, Plan, run, shrink};
 
 /// Runs that are spent on making a failing run shorter.
 const SHRINK_RUNS_MAX: usize = 300;
 
+/// Seeds of a run that says nothing else.
+const SEEDS: u64 = 100;
+
 #[derive(Debug, Parser)]
 #[command(about = "Simulates a street under faults, seed after seed")]
 struct Arguments {
-    /// How many seeds.
-    #[arg(long, default_value_t = 100)]
-    seeds: u64,
+    /// How many seeds: 100, or 1 with `--seed`.
+    #[arg(long)]
+    seeds: Option<u64>,
     /// The first seed; alone, the only one.
     #[arg(long)]
     seed: Option<u64>,
-    /// Print what happens.
+    /// Print what happens; of a failing run the shortened one.
     #[arg(long)]
     trace: bool,
     /// Go on after a failure.
@@ -35,6 +38,13 @@ struct Arguments {
     /// Do not make failing runs shorter.
     #[arg(long)]
     no_shrink: bool,
+}
+
+/// Prints what happened in a run that was traced.
+fn tell(outcome: &Outcome) {
+    for line in &outcome.trace {
+        println!("{line}");
+    }
 }
 
 fn refuse(reason: &str) -> ExitCode {
@@ -90,7 +100,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| ()));
     let first = arguments.seed.unwrap_or(1);
     if arguments.prove {
-        return prove(first, arguments.seeds);
+        return prove(first, arguments.seeds.unwrap_or(SEEDS));
     }
     if let Some(name) = &arguments.planted {
         match Bug::ALL.iter().find(|(known, _)| known == name) {
@@ -106,11 +116,12 @@ fn main() -> ExitCode {
     let (mut failed, mut done) = (0, 0);
     let mut hash = blake3::Hasher::new();
     let began = Instant::now();
-    for seed in first..first + arguments.seeds {
+    let seeds = arguments.seeds.unwrap_or(if arguments.seed.is_some() { 1 } else { SEEDS });
+    for seed in first..first + seeds {
         let plan = Plan::of_seed(seed);
         let outcome = run(&plan, arguments.trace);
-        for line in &outcome.trace {
-            println!("{line}");
+        if outcome.failure.is_none() || arguments.no_shrink {
+            tell(&outcome);
         }
         counts.add(&outcome.counts);
         hash.update(outcome.trace_hash.as_bytes());
@@ -127,6 +138,9 @@ fn main() -> ExitCode {
                 );
                 for step in &plan.steps {
                     println!("  +{} ms {:?}", step.after_ms, step.action);
+                }
+                if arguments.trace {
+                    tell(&run(&plan, true));
                 }
                 if let Some(failure) = outcome.failure {
                     println!("  {:?} at {} ms: {}", failure.wrong, failure.at_ms, failure.what);

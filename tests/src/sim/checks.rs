@@ -91,10 +91,11 @@ impl Town {
     fn check_receipt(&mut self, who: Who, place: &Place, marks: &BTreeSet<super::model::Mark>) {
         // While it runs, the relay tells; it applies what has come, as it would by itself.
         let Some(relay) = self.devices[0].replica().cloned() else { return };
-        if relay.apply().is_err() {
+        let told = relay.apply();
+        self.disturb(0);
+        if told.is_err() || !self.devices[0].disk.is_alive() {
             return;
         }
-        self.disturb(0);
         let there = self.marks(&relay, place);
         let missing: Vec<String> = self
             .model
