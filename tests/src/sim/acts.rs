@@ -18,6 +18,7 @@ use wangge_store::Disk;
 
 use super::Wrong;
 use super::action::{Action, Who};
+use super::checks::text_of;
 use super::device::{Device, Post};
 use super::dice::Dice;
 use super::model::{Draft, Mark, Place, mark};
@@ -398,7 +399,7 @@ impl Town {
                 place.2 = *doc;
                 let marks = self.marks(&replica, &place);
                 let draft = draft(place, BTreeSet::new(), fields);
-                match marks.first() {
+                match carriers(&replica, &draft, marks).first() {
                     Some(mark) => self.saved(vec![(draft, *mark)]),
                     None => self.fail(Wrong::Lost, format!("{}: saved, but not there", self.name(who))),
                 }
@@ -446,7 +447,7 @@ impl Town {
         let mut saved = Vec::new();
         for draft in &drafts {
             let now = self.marks(&replica, &draft.place);
-            let new: Vec<Mark> = now.difference(&draft.before).copied().collect();
+            let new = carriers(&replica, draft, now.difference(&draft.before).copied());
             match (&result, new.as_slice()) {
                 (Ok(()), [mark]) => saved.push((draft.clone(), *mark)),
                 // Clearing what is empty changes nothing.
@@ -510,12 +511,12 @@ impl Town {
         for draft in drafts {
             let known: BTreeSet<Mark> =
                 self.model.of(&draft.place).map(|(_, writing)| writing.mark).collect();
-            let own: Vec<Mark> = self
-                .marks(&replica, &draft.place)
+            let marks = self.marks(&replica, &draft.place);
+            let own = marks
                 .into_iter()
                 .filter(|mark| !draft.before.contains(mark) && !known.contains(mark))
-                .filter(|mark| mark.0 == own_log(&replica, &draft.place.0))
-                .collect();
+                .filter(|mark| mark.0 == own_log(&replica, &draft.place.0));
+            let own = carriers(&replica, &draft, own);
             if let [mark] = own.as_slice() {
                 saved.push((draft, *mark));
             }
@@ -727,6 +728,24 @@ type Write = (Place, Vec<(Option<&'static str>, Option<String>)>);
 fn draft(place: Place, before: BTreeSet<Mark>, fields: Vec<(Option<&'static str>, Option<String>)>) -> Draft {
     let fields = fields.into_iter().map(|(field, value)| (field.map(str::to_owned), value)).collect();
     Draft { place, before, fields }
+}
+
+/// Of the changes that are new in a document, those that may carry what was to be written. A command about a
+/// case may also carry over what has come of it from other units: an event is found by its text.
+fn carriers(replica: &Replica, draft: &Draft, new: impl IntoIterator<Item = Mark>) -> Vec<Mark> {
+    let new: Vec<Mark> = new.into_iter().collect();
+    let [(None, Some(text))] = draft.fields.as_slice() else { return new };
+    let (scope, kind, doc) = &draft.place;
+    let Ok(Some(view)) = replica.get(scope, *kind, doc) else { return new };
+    let said: BTreeSet<(LogId, u64)> = view
+        .histories
+        .get("events")
+        .into_iter()
+        .flatten()
+        .filter(|event| text_of(&event.value).as_ref() == Some(text))
+        .map(|event| (event.log, event.seq))
+        .collect();
+    new.into_iter().filter(|mark| said.contains(&(mark.0, mark.1))).collect()
 }
 
 fn own_log(replica: &Replica, scope: &Scope) -> LogId {

@@ -316,7 +316,7 @@ fn events(view: &DocumentView) -> Vec<String> {
     events.iter().filter_map(|event| text_of(&event.value)).collect()
 }
 
-fn text_of(value: &Scalar) -> Option<String> {
+pub(super) fn text_of(value: &Scalar) -> Option<String> {
     let json: serde_json::Value = serde_json::from_str(&value.to_text()).ok()?;
     Some(json.get("text")?.as_str()?.to_owned())
 }
