@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use wangge_model::audit::What;
 use wangge_model::document::{Change, Dep, Op, Scalar, Target};
-use wangge_model::identity::{DocId, Epoch, LogId, Role, Scope};
+use wangge_model::identity::{DocId, Epoch, Hash, LogId, Role, Scope};
 use wangge_model::log::{Branch, SigningKey};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::{Seen, Transaction};
@@ -435,7 +435,9 @@ async fn forks_are_kept_shown_and_bounded() {
         let mut pen = town.pen(&here, 1_000 + at);
         let mut run = pen.run(vec![change(72, vec![put("name", "x")])]);
         run.log = LogId([9; 8]);
-        run.branch = Some(Branch { of: LogId([8; 8]), base: at + 1 });
+        let end = (Hash([7; 32]), at, [9; 16]);
+        run.branch =
+            Some(Branch { of: LogId([8; 8]), base: at + 1, head: end.0, lamport: end.1, actor: end.2 });
         peer.give(&here, &[run]).await;
     }
     town.assert_ends("branches of nothing", peer, "a gap").await;
