@@ -75,6 +75,13 @@ async fn the_device_alone_speaks_for_nobody() {
     let again = share(&desk.replica, &invitation, &pin("3333"), PinCost::TRIFLING).await;
     assert!(again.is_err(), "a worker's key is not replaced because the device says so");
 
+    let listed = relay.roster(&["list"]);
+    let devices = listed["devices"].as_array().expect("a list");
+    let key = desk.replica.profile().replica().to_string();
+    let listed = devices.iter().find(|device| device["replica"] == key.as_str()).expect("listed");
+    assert_eq!(listed["shared"], true);
+    assert!(listed["workers"].as_array().expect("a list").iter().all(|worker| worker["has_key"] == true));
+
     // Nobody's turn: nothing is written.
     let vault = desk.replica.store();
     let edit = |name: &str| {
@@ -185,8 +192,10 @@ fn a_working_day_at_one_desk() {
     programs.found(&relay_at, DIVISIONS);
     let relay = programs.serve(&relay_at, "127.0.0.1:0");
     let invite = |name: &str, unit: &str| programs.invite(&relay_at, name, "grid-worker", unit);
-    done(&run("", "1111", &["join", "--dir", desk, &invite("张三", "grid:330881121200")]));
+    done(&run("", "", &["join", "--dir", desk, &invite("张三", "grid:330881121200")]));
     let line = invite("李四", "grid:330881121200");
+    refused(&renewing("", "", "2222", &["join", "--dir", desk, &line]), "wangge pin set");
+    done(&renewing("", "", "1111", &["pin", "set", "--dir", desk]));
     refused(&renewing("", "9999", "2222", &["join", "--dir", desk, &line]), "PIN");
     done(&renewing("", "1111", "2222", &["join", "--dir", desk, &line]));
     // Another village's worker, with a PIN that a colleague has as well.
@@ -225,15 +234,19 @@ fn a_working_day_at_one_desk() {
     assert!(matches!(BufReader::new(stderr).lines().next(), Some(Ok(_))), "the daemon ended");
     refused(&run("", "1111", &["switch", "--worker", "李四", "--dir", desk]), "PIN");
     done(&run("", "2222", &["switch", "--worker", "李四", "--dir", desk]));
-    // It is his turn: a colleague's PIN does not change in whose name something is written.
-    refused(&add("张三", "1111", "慕容戊"), "李四");
+    // It is his turn: a colleague acts in his own name, with his own PIN, or not at all.
+    refused(&add("张三", "", "慕容戊"), "李四");
+    done(&add("", "1111", "慕容戊"));
+    let status = done(&run("", "", &["status", "--dir", desk]));
+    assert!(status.contains("张三") && !status.contains("李四"), "{status}");
+    done(&run("李四", "2222", &["status", "--dir", desk]));
     let deadline = Instant::now() + Duration::from_secs(30);
     while run("", "", &["status", "--dir", desk]).status.success() {
         assert!(Instant::now() < deadline, "the daemon does not lock itself");
         std::thread::sleep(Duration::from_millis(2_300));
     }
     done(&add("张三", "1111", "慕容己"));
-    done(&run("", "", &["lock", "--dir", desk]));
+    done(&run("王五", "", &["lock", "--dir", desk]));
     refused(&run("", "", &["status", "--dir", desk]), "unlock");
     done(&run("", "2222", &["unlock", "--worker", "李四", "--dir", desk]));
     let offline = ["person", "add", "--dir", desk, "name=慕容庚", &format!("id_number={NUMBER}")];

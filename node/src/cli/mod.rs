@@ -318,24 +318,31 @@ fn perform(
 ) -> Result<Answer, CommandError> {
     let deadline = Instant::now() + LOCKED_WAIT;
     let mut unlocked = false;
-    let of_worker = given.worker.filter(|_| !matches!(command, Command::Unlock(_) | Command::Switch(_)));
+    // What begins or ends a turn is for everybody.
+    let turns = matches!(command, Command::Lock | Command::Unlock(_) | Command::Switch(_));
+    let of_worker = given.worker.filter(|_| !turns);
     let named = of_worker.map(|worker| {
         let command = Box::new(command.clone());
         Command::As { worker: worker.to_owned(), command }
     });
     let sent = named.as_ref().unwrap_or(command);
+    if named.is_none()
+        && !turns
+        && pins::given(given.pin_file)?.is_some()
+        && vault::is_shared(dir).unwrap_or(false)
+    {
+        // Whoever gives his PIN acts, not whose turn it happens to be.
+        unlocked = unlock(dir, given)?;
+    }
     loop {
         let asked = control::ask(dir, sent, |label, done, total| progress.step(label, done, total));
         match asked {
             Ok(Some(line)) => match command::outcome_of(line) {
-                Err(error) if error.code == "locked" && !unlocked => {
-                    unlocked = true;
-                    let Some(unlock) = pins::unlock(given)? else { return Err(error) };
-                    let answered = control::ask(dir, &unlock, |_, _, _| ());
-                    if let Ok(Some(line)) = answered {
-                        command::outcome_of(line)?;
+                Err(error) if ["locked", "other-turn"].contains(&error.code.as_ref()) && !unlocked => {
+                    unlocked = unlock(dir, given)?;
+                    if !unlocked {
+                        return Err(error);
                     }
-                    continue;
                 }
                 outcome => return outcome,
             },
@@ -357,6 +364,16 @@ fn perform(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Gives a daemon the PIN, if there is a daemon and a PIN or somebody to ask. Whether it did.
+fn unlock(dir: &Path, given: Asked<'_>) -> Result<bool, CommandError> {
+    let Some(unlock) = pins::unlock(given)? else { return Ok(false) };
+    if let Ok(Some(line)) = control::ask(dir, &unlock, |_, _, _| ()) {
+        command::outcome_of(line)?;
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 fn directly(

@@ -15,6 +15,9 @@ use crate::replica::vault::{Pin, PinCost, VaultError};
 use crate::replica::{Replica, ReplicaError};
 use crate::text::Message;
 
+/// How long a turn lasts without a command on a shared device, unless the daemon was told otherwise.
+const SHARED_IDLE: Duration = Duration::from_secs(15 * 60);
+
 /// What was typed and nobody else is to see.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hidden(pub Option<String>);
@@ -172,7 +175,8 @@ impl Lock {
     }
 
     fn note_idle(&self, replica: &Replica, state: &mut LockState, now: Instant) {
-        if self.idle.is_some_and(|idle| now.duration_since(state.last) >= idle) {
+        let idle = self.idle.or_else(|| replica.store().is_shared().then_some(SHARED_IDLE));
+        if idle.is_some_and(|idle| now.duration_since(state.last) >= idle) {
             state.locked = true;
             replica.end_turn();
         }

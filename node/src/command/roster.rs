@@ -361,7 +361,12 @@ fn device_json(roster: &RosterView, id: &ReplicaId, entry: &ReplicaEntry, now: u
         .iter()
         .map(|(worker, term)| {
             let name = roster.workers().get(worker).map(|entry| entry.name.clone());
-            json!({ "id": worker.to_string(), "name": name, "until": time(term.until_ms) })
+            json!({
+                "id": worker.to_string(),
+                "name": name,
+                "until": time(term.until_ms),
+                "has_key": entry.keys.contains_key(worker),
+            })
         })
         .collect();
     json!({
@@ -371,6 +376,7 @@ fn device_json(roster: &RosterView, id: &ReplicaId, entry: &ReplicaEntry, now: u
         "until": time(entry.standing.until_ms()),
         "reason": entry.reason,
         "workers": workers,
+        "shared": !entry.keys.is_empty(),
         "role": entry.post.as_ref().map(|(role, _)| role),
         "unit": entry.post.as_ref().map(|(_, unit)| unit),
         "epochs": entry.epochs.iter().map(|epoch| format!("{epoch:016x}")).collect::<Vec<_>>(),

@@ -336,7 +336,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":new_pin_file", "a file with the new PIN; or WANGGE_NEW_PIN, or at the terminal"),
     (":pin_file", "a file with the PIN; or WANGGE_PIN, or at the terminal"),
     ("join:pin", "set a PIN on joining, typed at the terminal"),
-    ("run:idle_lock", "ask for the PIN again after so many seconds without a command"),
+    (
+        "run:idle_lock",
+        "ask for the PIN again after so many seconds without a command; 900 by default on a shared device",
+    ),
     ("lock", "let the daemon do nothing before the PIN is given again"),
     ("unlock", "give the daemon the PIN; on a shared device --worker says who"),
     ("switch", "on a shared device: another worker's turn begins"),

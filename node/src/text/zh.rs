@@ -395,7 +395,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":new_pin_file", "写有新 PIN 的文件;也可用 WANGGE_NEW_PIN 或在终端输入"),
     (":pin_file", "写有 PIN 的文件;也可用 WANGGE_PIN 或在终端输入"),
     ("join:pin", "加入时设置 PIN,在终端输入"),
-    ("run:idle_lock", "多少秒无操作后要求重新输入 PIN"),
+    ("run:idle_lock", "多少秒无操作后要求重新输入 PIN;多人共用的设备默认 900"),
     ("lock", "锁定后台程序,直到重新输入 PIN"),
     ("unlock", "输入 PIN 解锁后台程序;多人共用时用 --worker 说明是谁"),
     ("switch", "多人共用的设备:换成另一人使用"),

@@ -602,6 +602,14 @@ pub fn is_locked(dir: &Path) -> Result<bool, VaultError> {
     Ok(keyfile::KeyFile::read(dir)?.is_some_and(|file| file.needs_pin()))
 }
 
+/// Whether several workers use the replica in `dir`.
+///
+/// # Errors
+/// If its key file cannot be read.
+pub fn is_shared(dir: &Path) -> Result<bool, VaultError> {
+    Ok(keyfile::KeyFile::read(dir)?.is_some_and(|file| file.is_shared()))
+}
+
 /// Where the key file of a replica lies.
 pub fn key_file(dir: &Path) -> PathBuf {
     dir.join(KEY_FILE)

@@ -11,7 +11,7 @@ use wangge_model::identity::DocId;
 use wangge_model::schema::Kind;
 use wangge_node::command::{Command, RegisterCommand, SetArgs};
 use wangge_node::control::{self, Line};
-use wangge_node::replica::{Replica, keys};
+use wangge_node::replica::{Profile, Replica, System, keys};
 use wangge_store::{Batch, Options, Store};
 
 use crate::documents::{new_phone, person};
@@ -82,8 +82,8 @@ pub(super) async fn run(setting: &Setting, report: &mut Report) -> anyhow::Resul
     Ok(())
 }
 
-/// What encryption adds to a commit: all that an edit wrote is written again as it is stored, and in clear into a
-/// store beside it, in turns with commits.
+/// What encryption adds to a commit: all that an edit wrote is written again into two new stores, of which one
+/// encrypts, in turns with commits.
 fn at_rest(
     replica: &Replica,
     dir: &Path,
@@ -92,7 +92,9 @@ fn at_rest(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let folder = tempfile::tempdir_in(dir)?;
-    let clear = Store::open(folder.path(), Options::default())?;
+    let clear = Store::open(&folder.path().join("clear"), Options::default())?;
+    let profile = Profile::create(&System, None, "")?;
+    let sealing = Replica::create(&folder.path().join("sealed"), profile, Options::default())?;
     let scope = grid(0);
     let (mut commit_ms, mut sealed_ms, mut clear_ms) = (Vec::new(), Vec::new(), Vec::new());
     let timed = |times: &mut Vec<f64>, work: &mut dyn FnMut() -> anyhow::Result<()>| -> anyhow::Result<()> {
@@ -120,10 +122,17 @@ fn at_rest(
             }
             Ok(batch)
         };
-        let (sealed, plain) = (batch()?, batch()?);
-        let (mut sealed, mut plain) = (Some(sealed), Some(plain));
-        timed(&mut sealed_ms, &mut || Ok(replica.store().commit(sealed.take().unwrap_or_default())?))?;
-        timed(&mut clear_ms, &mut || Ok(clear.commit(plain.take().unwrap_or_default())?))?;
+        let (mut sealed, mut plain) = (Some(batch()?), Some(batch()?));
+        let mut seal = || Ok(sealing.store().commit(sealed.take().unwrap_or_default())?);
+        let mut write = || Ok(clear.commit(plain.take().unwrap_or_default())?);
+        // Whoever comes second finds the disk warm.
+        if i % 2 == 0 {
+            timed(&mut sealed_ms, &mut seal)?;
+            timed(&mut clear_ms, &mut write)?;
+        } else {
+            timed(&mut clear_ms, &mut write)?;
+            timed(&mut sealed_ms, &mut seal)?;
+        }
     }
     let median = |times: &[f64]| median(times).context("nothing was measured");
     let (commit_ms, sealed_ms, clear_ms) = (median(&commit_ms)?, median(&sealed_ms)?, median(&clear_ms)?);
