@@ -80,6 +80,9 @@ async fn the_relay_carries_a_teams_work_between_its_order_and_the_case() {
         (&"handle".into(), &"running".into())
     );
     let due = order["due"].clone();
+    assert_eq!(run(&fire, &["case", "due"])[0]["id"], order["id"]);
+    assert_eq!(run(&fire, &["case", "list", "--overdue"]), serde_json::json!([]));
+    assert_eq!(run(&fire, &["case", "list", "--state", "已派遣"]).as_array().map(Vec::len), Some(1));
     let order = order["id"].as_str().expect("an id").to_owned();
     // The team knows the case by the id that everybody else uses as well.
     run(&fire, &["case", "accept", &id]);
@@ -112,6 +115,9 @@ async fn the_relay_carries_a_teams_work_between_its_order_and_the_case() {
         (&"吴队长".into(), &"team-lead".into(), &"feedback".into())
     );
     assert!(last["received_at"].is_string());
+    // A list knows when the relay had each event as well: it says what is overdue.
+    let listed = run(&worker, &["case", "list"]);
+    assert_eq!((&listed[0]["events"], &listed[0]["timers"]), (&handled["events"], &handled["timers"]));
     let void = |event: &&Value| !event["void"].is_null();
     assert_eq!(handled["events"].as_array().expect("events").iter().find(void), None, "{handled}");
     assert!(handled["official_number"].as_str().is_some_and(|number| number.len() == 18));

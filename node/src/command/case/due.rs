@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use wangge_model::case::{CaseEvent, CaseView};
+use wangge_model::case::{CaseEvent, CaseView, OrderState};
 use wangge_model::deadline::{Day, Line, Timer};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::Scope;
@@ -39,18 +39,26 @@ pub(super) fn due(replica: &Replica, args: &DueArgs) -> Result<Answer, CommandEr
         let running: Vec<Timer> =
             show::current(&case, &office).into_iter().filter(|timer| timer.end_ms.is_none()).collect();
         let first = running.iter().filter_map(|timer| timer.due_ms).min();
-        entries.push((first.unwrap_or(u64::MAX), view, case, running));
+        entries.push((
+            first.unwrap_or(u64::MAX),
+            view.id,
+            answer(&office, &view, &case, &running, args.explain),
+        ));
     }
-    entries.sort_by_key(|(first, view, _, _)| (*first, view.id));
+    for (scope, view, order) in list::chosen_orders(&office, &args.which)? {
+        if matches!(order.state, OrderState::Issued | OrderState::Accepted) {
+            entries.push((order.due_ms.unwrap_or(u64::MAX), view.id, of_order(&office, &scope, &view)?));
+        }
+    }
+    entries.sort_by_key(|(first, id, _)| (*first, *id));
     let total = entries.len();
     let shown = args.which.limit.unwrap_or(list::LIST_LINES).min(total);
     let mut json = Vec::new();
     let mut lines = Vec::new();
-    for (place, (_, view, case, running)) in entries.iter().enumerate() {
+    for (place, (_, _, entry)) in entries.into_iter().enumerate() {
         if args.which.limit.is_some_and(|limit| place >= limit) {
             break;
         }
-        let entry = answer(&office, view, case, running, args.explain);
         json.push(entry.json);
         if place < shown {
             lines.push(entry.text);

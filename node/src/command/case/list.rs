@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use wangge_model::case::{Actor, CaseView, State};
+use wangge_model::case::{Actor, CaseView, Order, State};
 use wangge_model::deadline::Standing;
 use wangge_model::document::DocumentView;
 use wangge_model::identity::Scope;
@@ -85,6 +85,28 @@ pub(super) fn chosen(
     Ok(chosen)
 }
 
+/// The orders that stand in the list of those who hold no case, as `which` says.
+pub(super) fn chosen_orders(
+    office: &Office<'_>,
+    which: &WhichArgs,
+) -> Result<Vec<(Scope, DocumentView, Order)>, CommandError> {
+    if office.is_centre() || which.unit.is_some() || which.flagged {
+        return Ok(Vec::new());
+    }
+    let state = which.state.as_deref().and_then(|typed| State::named(typed.trim()));
+    let now = office.replica.now_ms();
+    let mut chosen = Vec::new();
+    for (scope, view) in of_kind(office.replica, Kind::ORDER, &office.replica.open_scopes())? {
+        let order = cross::order_of(office.replica, &scope, view.clone())?;
+        if state.is_none_or(|state| order.state.name() == state.name())
+            && (!which.overdue || order::standing(&order, now) == Standing::Overdue)
+        {
+            chosen.push((scope, view, order));
+        }
+    }
+    Ok(chosen)
+}
+
 fn scopes(office: &Office<'_>, which: &WhichArgs) -> Result<Vec<Scope>, CommandError> {
     Ok(match &which.unit {
         Some(unit) => vec![Units::load(office.replica)?.named(unit)?.scope],
@@ -137,22 +159,17 @@ pub(super) fn list(replica: &Replica, which: &WhichArgs) -> Result<Answer, Comma
         json.push(entry);
     }
     let mut total = found.len();
-    let plain = which.state.is_none() && !which.overdue && !which.mine && !which.flagged;
-    // Orders stand in the list of those who hold no case.
-    let orders = of_kind(replica, Kind::ORDER, &replica.open_scopes())?;
-    let team = !office.is_centre() && which.unit.is_none() && (plain || which.mine);
-    for (scope, view) in orders.iter().filter(|_| team) {
+    for (scope, view, order) in &chosen_orders(&office, which)? {
         total += 1;
         if json.len() >= limit {
             continue;
         }
-        let order = cross::order_of(replica, scope, view.clone())?;
-        let due = order::due_text(&order, now);
+        let due = order::due_text(order, now);
         let headline = shown::headline(&units, scope, view);
         if lines.len() < which.limit.unwrap_or(LIST_LINES) {
             lines.push(format!("{headline}  {}  {due}", order.state.label()));
         }
-        json.push(order::order_json(&office, scope, view, &order)?);
+        json.push(order::order_json(&office, scope, view, order)?);
     }
     lines.push(Message::Listed { shown: lines.len(), total }.line());
     Ok(Answer { json: json.into(), text: lines.join("\n") })

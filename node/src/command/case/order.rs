@@ -61,7 +61,7 @@ fn label(word: &str) -> &str {
 }
 
 /// How the team's time stands.
-fn standing(order: &Order, now_ms: u64) -> Standing {
+pub(super) fn standing(order: &Order, now_ms: u64) -> Standing {
     match (order.done_ms(), order.due_ms) {
         (Some(done), Some(due)) if done > due => Standing::Late,
         (Some(_), _) => Standing::Met,
