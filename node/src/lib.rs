@@ -4,6 +4,7 @@ pub mod cli;
 pub mod command;
 pub mod control;
 pub mod log;
+pub mod memory;
 pub mod net;
 pub mod replica;
 pub mod text;

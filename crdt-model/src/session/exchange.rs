@@ -9,6 +9,13 @@ use crate::identity::{LogId, Scope};
 use crate::log::Run;
 use crate::wire::{Acknowledged, Frame, ScopeClock, decode_batch, encode_batch};
 
+/// Most short runs that wait for others to travel with.
+const TOGETHER_RUNS_MAX: usize = 4;
+/// Most transactions of a short run, and most of their bytes: a handful of such runs and a long one stay
+/// below the limit of a batch.
+const SHORT_TRANSACTIONS_MAX: usize = 64;
+const SHORT_LEN_BYTES_MAX: usize = 32 * 1024;
+
 impl Session {
     pub(super) fn handle_batch(&mut self, batch: &[u8]) -> Result<(), SessionError> {
         let (scope, runs) = decode_batch(batch)?;
@@ -50,10 +57,21 @@ impl Session {
                 None => session.mine.0.remove(&log),
             };
         }
-        self.acknowledge(scope);
+        self.unacknowledged.insert(scope.clone());
     }
 
-    pub(super) fn acknowledge(&mut self, scope: &Scope) {
+    /// Acknowledges what has become due since the last output.
+    pub(super) fn acknowledge_due(&mut self) {
+        let due = std::mem::take(&mut self.unacknowledged);
+        for scope in &due {
+            self.acknowledge(scope);
+        }
+        if !due.is_empty() {
+            self.note_sync();
+        }
+    }
+
+    fn acknowledge(&mut self, scope: &Scope) {
         let Some(session) = self.scopes.get_mut(scope) else { return };
         let due = session.payable();
         if due.is_empty() {
@@ -86,15 +104,27 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn handle_loaded(&mut self, scope: &Scope, log: LogId, runs: &[Run]) {
+    pub(super) fn handle_loaded(&mut self, scope: &Scope, log: LogId, runs: Vec<Run>) {
         let Some(session) = self.scopes.get_mut(scope) else { return };
         session.loading.remove(&log);
-        let Some(last) = runs.last().and_then(|run| run.transactions.last()) else { return };
-        session.sent.insert(log, last.seq);
-        self.traffic.transactions_sent += runs.iter().map(|run| run.transactions.len() as u64).sum::<u64>();
-        let batch = encode_batch(scope, runs);
-        self.send(&Frame::Batch(batch));
-        self.push(scope);
+        let last = runs.last().and_then(|run| run.transactions.last()).map(|last| last.seq);
+        if let Some(last) = last {
+            session.sent.insert(log, last);
+            self.traffic.transactions_sent +=
+                runs.iter().map(|run| run.transactions.len() as u64).sum::<u64>();
+            session.loaded.extend(runs);
+        }
+        // What is asked for together travels together: one message, and one acknowledgement.
+        let is_complete = session.loading.is_empty() || session.loaded.len() >= TOGETHER_RUNS_MAX;
+        if is_complete || session.loaded.last().is_some_and(|run| !is_short(run)) {
+            let runs = std::mem::take(&mut session.loaded);
+            if !runs.is_empty() {
+                self.send(&Frame::Batch(encode_batch(scope, &runs)));
+            }
+        }
+        if last.is_some() {
+            self.push(scope);
+        }
     }
 
     pub(super) fn push_all(&mut self) {
@@ -139,4 +169,9 @@ impl Session {
         let entry = ScopeClock { scope, clock, pages: None, believes, again: true };
         self.send(&Frame::Clocks(vec![entry]));
     }
+}
+
+fn is_short(run: &Run) -> bool {
+    let len_bytes = || run.transactions.iter().map(|transaction| transaction.to_bytes().len()).sum::<usize>();
+    run.transactions.len() <= SHORT_TRANSACTIONS_MAX && len_bytes() <= SHORT_LEN_BYTES_MAX
 }

@@ -357,6 +357,8 @@ pub struct Session {
     admitted: BTreeSet<Scope>,
     /// Frames that came between the hello and its admission.
     early: VecDeque<Frame>,
+    /// Scopes in which something may be acknowledged.
+    unacknowledged: BTreeSet<Scope>,
     out: VecDeque<Output>,
     traffic: Traffic,
     received: Frames,
@@ -381,6 +383,7 @@ impl Session {
             hello: None,
             admitted: BTreeSet::new(),
             early: VecDeque::new(),
+            unacknowledged: BTreeSet::new(),
             out: VecDeque::new(),
             traffic: Traffic::default(),
             received: Frames::default(),
@@ -574,12 +577,12 @@ impl Session {
                 }
                 if let Some(session) = self.scopes.get_mut(&scope) {
                     session.durable(log, extent);
-                    self.acknowledge(&scope);
                     self.push(&scope);
+                    self.unacknowledged.insert(scope);
                 }
             }
             Input::Ingested { scope, held } => self.handle_ingested(&scope, held),
-            Input::Loaded { scope, log, runs } => self.handle_loaded(&scope, log, &runs),
+            Input::Loaded { scope, log, runs } => self.handle_loaded(&scope, log, runs),
             Input::Misfit { scope, log, held } => self.handle_misfit(scope, log, held),
             Input::CheckpointLoaded { start, clock, documents } => {
                 self.handle_checkpoint_loaded(start, &clock, documents);
@@ -711,12 +714,14 @@ impl Session {
 
     /// The next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
+        // Only now, so that what became durable together is acknowledged together.
+        self.acknowledge_due();
         self.out.pop_front()
     }
 
     /// Whether there is something to do.
     pub fn has_output(&self) -> bool {
-        !self.out.is_empty()
+        !self.out.is_empty() || !self.unacknowledged.is_empty()
     }
 
     /// Counts documents that arrived in a page.

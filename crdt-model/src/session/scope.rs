@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::checkpoint::Cursor;
 use crate::clock::{Clock, Extent};
 use crate::identity::LogId;
+use crate::log::Run;
 
 /// How a scope's first pages are coming along at the side that has never had all of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +33,8 @@ pub(super) struct ScopeSession {
     pub(super) rewound: BTreeSet<LogId>,
     /// Logs that are being loaded to be sent.
     pub(super) loading: BTreeSet<LogId>,
+    /// Runs that wait for others to travel with.
+    pub(super) loaded: Vec<Run>,
     /// Per log: up to where the peer has sent, awaiting an acknowledgement.
     pub(super) owed: BTreeMap<LogId, u64>,
     /// Per log: batches with transactions of it that came and are not checked yet. Until then its end here may
@@ -57,6 +60,7 @@ impl ScopeSession {
             sent: BTreeMap::new(),
             rewound: BTreeSet::new(),
             loading: BTreeSet::new(),
+            loaded: Vec::new(),
             owed: BTreeMap::new(),
             unchecked: BTreeMap::new(),
             serving: None,

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 /// glibc keeps what a first sync has freed, several times what remains; this gives it back.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: wangge_node::memory::MiMalloc = wangge_node::memory::MiMalloc;
 
 fn main() -> ExitCode {
+    wangge_node::memory::give_back_soon();
     wangge_node::cli::main(std::env::args_os())
 }

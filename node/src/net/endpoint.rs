@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{
-    ClientConfig, Connection, Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime,
-    TransportConfig, VarInt,
+    AckFrequencyConfig, ClientConfig, Connection, Endpoint, EndpointConfig, IdleTimeout, ServerConfig,
+    TokioRuntime, TransportConfig, VarInt,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 use rustls::pki_types::CertificateDer;
@@ -37,7 +37,12 @@ const STRANGER_WINDOW_LEN_BYTES: u32 = 128 << 10;
 /// What is kept for a peer that does not take it, in bytes.
 const SEND_WINDOW_LEN_BYTES: u64 = 2 << 20;
 
+/// Packets that a peer takes before it acknowledges at once; fewer wait a moment for something to travel with.
+const PACKETS_UNACKNOWLEDGED_MAX: u32 = 3;
+
 fn transport(receive_window: u32) -> Arc<TransportConfig> {
+    let mut acknowledged = AckFrequencyConfig::default();
+    acknowledged.ack_eliciting_threshold(VarInt::from_u32(PACKETS_UNACKNOWLEDGED_MAX));
     let mut transport = TransportConfig::default();
     transport
         .keep_alive_interval(Some(KEEP_ALIVE))
@@ -48,6 +53,7 @@ fn transport(receive_window: u32) -> Arc<TransportConfig> {
         .receive_window(VarInt::from_u32(receive_window))
         .send_window(SEND_WINDOW_LEN_BYTES)
         .datagram_receive_buffer_size(None)
+        .ack_frequency_config(Some(acknowledged))
         // Probes for larger packets cost kilobytes in every session, most of which are tiny.
         .mtu_discovery_config(None);
     Arc::new(transport)

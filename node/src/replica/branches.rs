@@ -1,6 +1,8 @@
 //! Names of branches: when a log forks, or when it turns out which branch of it is held, all that is noted
 //! under the old name goes with what it is about.
 
+use std::collections::BTreeSet;
+
 use wangge_model::clock::Extent;
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::ingest::{Held, is_held_as};
@@ -101,7 +103,7 @@ impl Replica {
             of
         };
         self.store.commit(batch)?;
-        self.note_durable(scope, *log, extent);
+        self.note_durable(scope, &[(*log, extent)], &BTreeSet::new());
         if of == own {
             self.open_epoch()?;
         }

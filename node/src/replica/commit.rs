@@ -1,5 +1,7 @@
 //! Local transactions: what one action of the worker changed, durable before it counts as saved.
 
+use std::collections::BTreeSet;
+
 use wangge_model::clock::{Clock, head_tag};
 use wangge_model::document::{Document, Op};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
@@ -247,7 +249,7 @@ impl Replica {
         if *scope == Scope::Street {
             self.refresh_roster()?;
         }
-        self.note_durable(scope, log, extent);
+        self.note_durable(scope, &[(log, extent)], &BTreeSet::new());
         let changed = documents.iter().map(Document::id).collect();
         for (document, (key, stored)) in documents.into_iter().zip(stored) {
             self.recent.put(key, stored.unwrap_or_default(), document);

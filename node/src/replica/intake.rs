@@ -224,12 +224,7 @@ impl Replica {
                 self.store.commit_then(batch, move |done| match done {
                     Ok(()) => {
                         tracing::trace!(%scope, "transactions of a peer are durable");
-                        for (log, extent) in news {
-                            if renamed.contains(&log) {
-                                replica.forget_durable(&scope, &log);
-                            }
-                            replica.note_durable(&scope, log, extent);
-                        }
+                        replica.note_durable(&scope, &news, &renamed);
                     }
                     Err(error) => {
                         tracing::error!(%scope, %error, "transactions of a peer could not be stored");
@@ -240,8 +235,8 @@ impl Replica {
                 });
             }
         }
-        for (log, extent) in early {
-            self.note_durable(scope, log, extent);
+        if !early.is_empty() {
+            self.note_durable(scope, &early, &BTreeSet::new());
         }
         if took_back > 0 {
             tracing::warn!("this replica's own transactions came back from a peer: a new epoch begins");

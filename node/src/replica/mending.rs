@@ -151,9 +151,7 @@ impl Replica {
         let outcome = if scoped.aside.contains(log) { Outcome::Asked } else { Outcome::Repaired };
         self.store.commit(batch)?;
         drop(state);
-        for (log, extent) in news {
-            self.note_durable(scope, log, extent);
-        }
+        self.note_durable(scope, &news, &BTreeSet::new());
         Ok(outcome)
     }
 

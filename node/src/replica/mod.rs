@@ -612,23 +612,25 @@ impl Replica {
         receiver
     }
 
-    /// Another branch takes the name of a log: what was durable under it says nothing any more.
-    pub(super) fn forget_durable(&self, scope: &Scope, log: &LogId) {
+    /// Notes that logs are durable and tells whoever listens: of all together, as what is heard together is
+    /// acknowledged together. Where another branch took the name of a log (`renamed`), what was durable under
+    /// it says nothing any more.
+    pub(super) fn note_durable(&self, scope: &Scope, ends: &[(LogId, Extent)], renamed: &BTreeSet<LogId>) {
         if let Some(state) = lock(&self.state).scopes.get_mut(scope) {
-            state.durable.0.remove(log);
-        }
-    }
-
-    /// Notes that a log is durable and tells whoever listens.
-    pub(super) fn note_durable(&self, scope: &Scope, log: LogId, extent: Extent) {
-        if let Some(state) = lock(&self.state).scopes.get_mut(scope) {
-            let held = state.durable.0.entry(log).or_insert(extent);
-            if held.len <= extent.len {
-                *held = extent;
+            for (log, extent) in ends {
+                if renamed.contains(log) {
+                    state.durable.0.remove(log);
+                }
+                let held = state.durable.0.entry(*log).or_insert(*extent);
+                if held.len <= extent.len {
+                    *held = *extent;
+                }
             }
         }
-        let news = Durable { scope: scope.clone(), log, extent };
-        lock(&self.subscribers).retain(|subscriber| subscriber.send(news.clone()).is_ok());
+        let news =
+            |(log, extent): &(LogId, Extent)| Durable { scope: scope.clone(), log: *log, extent: *extent };
+        lock(&self.subscribers)
+            .retain(|subscriber| ends.iter().all(|end| subscriber.send(news(end)).is_ok()));
     }
 
     // ---- what peers have

@@ -2,8 +2,9 @@
 
 /// glibc keeps what a first sync has freed, several times what remains; this gives it back.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: wangge_node::memory::MiMalloc = wangge_node::memory::MiMalloc;
 
 fn main() -> std::process::ExitCode {
+    wangge_node::memory::give_back_soon();
     wangge_relay::cli::main(std::env::args_os())
 }

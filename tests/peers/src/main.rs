@@ -29,7 +29,7 @@ use crate::table::Table;
 
 /// As in the programs `wangge` and `wangge-relay`, whose parts this one plays.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: wangge_node::memory::MiMalloc = wangge_node::memory::MiMalloc;
 
 /// Everything that can be measured. A new system adds its scenarios here.
 fn scenarios() -> Vec<Scenario> {
@@ -40,6 +40,7 @@ fn scenarios() -> Vec<Scenario> {
 }
 
 fn main() -> anyhow::Result<()> {
+    wangge_node::memory::give_back_soon();
     let arguments = Arguments::parse(std::env::args().skip(1))?;
     if let Some(part) = &arguments.part {
         return wangge::play(part, &arguments);
