@@ -342,7 +342,7 @@ enum UnitCommand {
         /// 数据目录 / Data directory
         #[arg(long)]
         dir: PathBuf,
-        /// team:CODE, grid:CODE
+        /// team:CODE, grid:CODE; a sub-grid (子网格) is grid:CODE-1 and so on
         #[arg(long)]
         unit: String,
         /// 名称 / Its name
