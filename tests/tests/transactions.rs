@@ -6,7 +6,7 @@ use wangge_model::log::{EMPTY_HEAD, Run, next_head, sign_head};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::{Opening, Transaction};
 use wangge_node::replica::Edit;
-use wangge_tests::street::{Relay, Worker, assert_equal, grid, put};
+use wangge_tests::street::{Relay, Worker, assert_equal, grid, number, put, until_equal};
 
 /// A log of `author` with one transaction, well signed, whatever its changes say.
 fn run_of(author: &Worker, scope: &Scope, epoch: u64, lamport: u64, changes: Vec<Change>) -> Run {
@@ -149,4 +149,36 @@ async fn what_a_newer_version_wrote_waits_and_travels_on() {
     assert_eq!(ana.view(&grid(0), DocId([2; 16])), None);
     ben.sync().await;
     assert_equal(&relay, &[&ana, &ben]);
+}
+
+/// A phone that began with pages writes while what has come since cannot take effect yet: it says that it has seen
+/// what the pages stood for, and its work counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_between_the_pages_and_what_follows_them_counts() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = Worker::join(&dir.path().join("ana"), &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    for order in 0..40 {
+        ana.person(&grid(0), &number(order), &[("name", "张三")]);
+    }
+    ana.decided(&grid(0)).await;
+    let cat = Worker::join(&dir.path().join("cat"), &relay.invite("凯", Role::GridWorker, &grid(0))).await;
+    cat.sync().await;
+    let centre = cat.replica.profile().centre();
+    let verdicts =
+        cat.replica.logs().into_iter().find(|log| log.identity.replica == centre && log.scope == grid(0));
+    let verdicts = verdicts.expect("the centre has decided").log;
+    let held = cat.replica.clocks()[&grid(0)].0.len_of(&verdicts);
+    ana.person(&grid(0), &number(50), &[("name", "李四")]);
+    ana.decided(&grid(0)).await;
+    // Of what is new, only the verdict comes: it waits for what it is about.
+    let runs = ana.replica.load_run(&grid(0), &verdicts, held + 1, None).expect("loads");
+    assert!(!runs.is_empty(), "nothing new was decided");
+    assert_eq!(cat.replica.ingest(&grid(0), runs).expect("fits"), vec![]);
+    cat.settle();
+    let doc = cat.person(&grid(0), &number(60), &[("name", "王五")]);
+    cat.decided(&grid(0)).await;
+    assert_eq!(cat.replica.void_reason(&grid(0), &cat.log(&grid(0)), 1), None);
+    until_equal(&relay, &[&ana, &cat]).await;
+    assert_eq!(ana.view(&grid(0), doc).expect("there").text("name"), "王五");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wangge_model::clock::{Clock, head_tag};
+use wangge_model::clock::{Clock, Extent, head_tag};
 use wangge_model::document::{Document, Op};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
@@ -17,7 +17,7 @@ use wangge_model::verdict::Verdict;
 use wangge_store::Batch;
 
 use super::apply::put_all;
-use super::scope::{HeldScope, extent_of};
+use super::scope::{HeldScope, ScopeState, extent_of};
 use super::turn::Author;
 use super::vault::encode_record;
 use super::verdicts::Decisions;
@@ -128,6 +128,17 @@ impl Replica {
             let scoped =
                 state.scopes.get(scope).ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
             let own = scoped.tips.get(&log);
+            if own.is_some_and(|tip| scoped.applied.len_of(&log) < tip.len) {
+                // Something damaged is on its way back; what would be written now did not know its own past.
+                return Err(ReplicaError::Damaged {
+                    what: format!("what this replica's own log of {scope} builds on"),
+                    dir: self.dir.clone(),
+                });
+            }
+            let unknown = || ReplicaError::Damaged {
+                what: format!("the end of a log of {scope}"),
+                dir: self.dir.clone(),
+            };
             let (mut head, mut seq) = own.map_or((EMPTY_HEAD, 1), |tip| (tip.head, tip.len + 1));
             let opening = (seq == 1).then(|| {
                 let earlier = profile.earlier.iter().rev().find_map(|epoch| {
@@ -142,7 +153,7 @@ impl Replica {
                 seq -= 1;
                 head = held.record(&log, seq - 1).map_or(head, |record| record.head);
             }
-            let (seen, reported) = unreported(&held, &scoped.applied, &scoped.reported, &log);
+            let (seen, reported) = unreported(&held, scoped, &log).ok_or_else(unknown)?;
             let mut transaction = Transaction {
                 log,
                 seq,
@@ -267,28 +278,26 @@ fn written_by(held: &HeldScope<'_>, centre: &ReplicaId, seen: &[Seen]) -> u64 {
 }
 
 /// What has taken effect here since the last transaction of `own` reported it, and the clock that
-/// reporting it leads to.
-fn unreported(
-    held: &HeldScope<'_>,
-    applied: &wangge_model::materialise::Applied,
-    reported: &Clock,
-    own: &LogId,
-) -> (Vec<Seen>, Clock) {
-    let mut clock = reported.clone();
+/// reporting it leads to. `None` if the end of a log where it took effect is not known: what is not reported must
+/// not count for the Lamport number either.
+fn unreported(held: &HeldScope<'_>, scoped: &ScopeState, own: &LogId) -> Option<(Vec<Seen>, Clock)> {
+    let mut clock = scoped.reported.clone();
     let mut seen = Vec::new();
-    for (log, state) in applied.0.iter().filter(|(log, _)| *log != own) {
-        if state.len <= reported.len_of(log) {
+    for (log, state) in scoped.applied.0.iter().filter(|(log, _)| *log != own) {
+        if state.len <= scoped.reported.len_of(log) {
             continue;
         }
-        let head = match held.tips.get(log) {
-            Some(tip) if tip.len == state.len => tip.head,
-            _ => match held.record(log, state.len) {
-                Some(record) => record.head,
-                None => continue,
+        let tag = match held.tips.get(log) {
+            Some(tip) if tip.len == state.len => head_tag(&tip.head),
+            _ => match (held.record(log, state.len), scoped.floors.0.get(log)) {
+                (Some(record), _) => head_tag(&record.head),
+                // It came in pages, and what has come since has not taken effect yet.
+                (None, Some(floor)) if floor.len == state.len => floor.head,
+                _ => return None,
             },
         };
-        seen.push(Seen { log: *log, len: state.len, head: head_tag(&head) });
-        clock.advance(*log, state.len, &head);
+        seen.push(Seen { log: *log, len: state.len, head: tag });
+        clock.0.insert(*log, Extent { len: state.len, head: tag });
     }
-    (seen, clock)
+    Some((seen, clock))
 }

@@ -94,6 +94,12 @@ pub(crate) fn applied(scope: &Scope) -> Vec<u8> {
     scoped(b'A', scope)
 }
 
+/// The ends of the logs of the checkpoint that this replica began from: what is seen of a log that has not grown
+/// since is told by them.
+pub(crate) fn floors(scope: &Scope) -> Vec<u8> {
+    scoped(b'F', scope)
+}
+
 /// What this replica's own log has reported as seen.
 pub(crate) fn reported(scope: &Scope) -> Vec<u8> {
     scoped(b'S', scope)
@@ -244,9 +250,14 @@ pub(crate) fn natural(scope: &Scope, secret: &ScopeSecret, kind: Kind, number: &
     key
 }
 
+/// Documents as they were shown, to be written once more because their log was damaged.
+pub(crate) fn reissued(scope: &Scope) -> Vec<u8> {
+    scoped(b'J', scope)
+}
+
 /// All records of a scope, by their beginnings.
 pub(crate) fn all_of(scope: &Scope) -> Vec<Vec<u8>> {
-    b"TLlASKXEVOBbDWYyN".iter().map(|tag| scoped(*tag, scope)).collect()
+    b"TLlASKXEVOBbDWYyNJF".iter().map(|tag| scoped(*tag, scope)).collect()
 }
 
 /// What a peer has of a scope.

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wangge_model::clock::{Clock, Extent};
+use wangge_model::clock::{Clock, Extent, head_tag};
 use wangge_model::document::{Document, VIEW_FORMAT};
-use wangge_model::identity::{DocId, LogId, Scope};
+use wangge_model::identity::{DocId, Hash, LogId, Scope};
 use wangge_model::log::{EMPTY_HEAD, Tip, next_head};
 use wangge_model::materialise::Applied;
 use wangge_model::wire::decode_page;
@@ -16,7 +16,7 @@ use super::doctor::{Checkup, Finding, Outcome, Trouble};
 use super::pages::Page;
 use super::salvage::{beginning, kept_checkpoint, restore_record};
 use super::scope::{Arrival, ScopeState, extent_of};
-use super::vault::decode_record;
+use super::vault::{Vault, decode_record};
 use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
 
 /// The position before the first whose transaction is held under this log's name.
@@ -27,6 +27,14 @@ pub(super) fn base_of(tip: &Tip) -> u64 {
 /// Whether a record of the store is examined as what it is, not only for whether it opens.
 pub(super) fn is_examined(key: &[u8]) -> bool {
     matches!(key.first(), Some(b'D' | b'W' | b'L' | b'T' | b'k' | b'g'))
+}
+
+/// The head of a log at a position that is still held.
+fn held_head(store: &Vault, scope: &Scope, log: &LogId, seq: u64, tip: &Tip) -> Option<Hash> {
+    if seq == tip.len {
+        return Some(tip.head);
+    }
+    Some(decode_record(&store.get(&keys::record(scope, log, seq)).ok()??)?.head)
 }
 
 impl Replica {
@@ -81,6 +89,9 @@ impl Replica {
         for finding in findings.iter_mut().filter(|finding| logs.contains(&finding.what)) {
             let (Some(log), Some(seq)) = (finding.log, finding.seq) else { continue };
             finding.outcome = self.cut(scope, &log, seq)?;
+            if log == own && finding.outcome == Outcome::Lost && finding.what == Trouble::Transaction {
+                finding.outcome = self.reissue(scope, seq)?;
+            }
             cut_own |= log == own && finding.outcome == Outcome::Asked;
         }
         Ok(cut_own)
@@ -113,7 +124,7 @@ impl Replica {
                 }
                 _ => return Ok(Outcome::Lost),
             }
-        } else if self.is_centre() || holders.iter().any(|clock| clock.len_of(log) >= tip.len) {
+        } else if self.is_centre() || holders.iter().any(|clock| clock.len_of(log) >= seq) {
             // What the centre had, those have who wrote it, and who got it from there.
             let Some(end) = self.signed_until(scope, log, seq - 1, &tip)? else { return Ok(Outcome::Lost) };
             for seq in end.len + 1..=tip.len {
@@ -127,6 +138,21 @@ impl Replica {
             match end.len {
                 0 => batch.delete(keys::tip(scope, log)),
                 _ => batch.put(keys::tip(scope, log), encode(&end)),
+            }
+            if let Some(scoped) = state.scopes.get(scope)
+                && let Some(reached) = scoped.applied.0.get(log).filter(|reached| reached.len > end.len)
+            {
+                // How far it had taken effect is still to be named by whoever writes on.
+                let at = held_head(&self.store, scope, log, reached.len, &tip);
+                if let Some(head) = at {
+                    let mut floors = scoped.floors.clone();
+                    floors.0.insert(*log, Extent { len: reached.len, head: head_tag(&head) });
+                    batch.put(keys::floors(scope), encode(&floors));
+                }
+            }
+            if *log == self.own_log(scope) {
+                // What the transactions that go had reported as seen is to be reported again.
+                batch.put(keys::reported(scope), encode(&Clock::default()));
             }
             tracing::warn!(%scope, %log, from = tip.len, to = end.len, "a damaged log is cut back; a peer has the rest");
         } else {
@@ -211,7 +237,11 @@ impl Replica {
         Ok(())
     }
 
-    fn load_anew(&self, scopes: &mut BTreeMap<Scope, ScopeState>, scope: &Scope) -> Result<(), ReplicaError> {
+    pub(super) fn load_anew(
+        &self,
+        scopes: &mut BTreeMap<Scope, ScopeState>,
+        scope: &Scope,
+    ) -> Result<(), ReplicaError> {
         if let Some(scoped) = scopes.get_mut(scope) {
             *scoped = ScopeState::load(&self.store, scope, scoped.secret.clone())?;
         }
@@ -219,7 +249,7 @@ impl Replica {
     }
 
     /// The end of a log as it was at its last signed position up to `upto`.
-    fn signed_until(
+    pub(super) fn signed_until(
         &self,
         scope: &Scope,
         log: &LogId,
@@ -296,10 +326,13 @@ impl Replica {
         self.drop_kept_pages(scope, &mut batch)?;
         batch.put(keys::applied(scope), encode(&Applied::default()));
         batch.put(keys::completeness(scope), encode(&Arrival::Nothing));
+        batch.put(keys::reported(scope), encode(&Clock::default()));
         self.store.commit(batch)?;
         self.load_anew(&mut lock(&self.state).scopes, scope)?;
         self.recent.clear();
         self.forget_apart(scope);
+        // Until the pages are here, what is written cannot follow what this log says it had seen.
+        self.open_epoch()?;
         self.say_greet_again();
         tracing::warn!(%scope, "its pages are asked for once more");
         Ok(Outcome::Asked)
@@ -342,7 +375,11 @@ impl Replica {
             return Ok(Outcome::Lost);
         };
         if !logs_hold {
-            // The transactions come first: once they are back, the next examination makes the documents.
+            // The transactions come first: once they are back, the next examination makes the documents. What does
+            // not open must not stand in the way meanwhile, of the roster least of all.
+            let mut batch = Batch::new();
+            self.drop_documents(scope, |doc, opens| damaged.contains(doc) && !opens, &mut batch)?;
+            self.store.commit(batch)?;
             return Ok(Outcome::Asked);
         }
         let in_pages = tips.values().any(|tip| tip.floor > 0);
@@ -380,7 +417,7 @@ impl Replica {
     }
 
     /// What the kept pages have of some documents. Whether all pages could be read.
-    fn kept_documents(
+    pub(super) fn kept_documents(
         &self,
         scope: &Scope,
         secret: &wangge_model::transaction::ScopeSecret,
@@ -522,7 +559,7 @@ impl Replica {
             }
             // Kept for others, who begin at the centre then.
             (Some(b'Y' | b'y'), Some(scope)) => self.drop_kept_pages(&scope, batch)?,
-            (Some(b'A' | b'S' | b'K'), Some(scope)) => {
+            (Some(b'A' | b'S' | b'K' | b'F'), Some(scope)) => {
                 let state = lock(&self.state);
                 let Some(scoped) = state.scopes.get(&scope) else { return Ok(Outcome::Lost) };
                 return Ok(restore_record(&scope, scoped, key, batch).1);

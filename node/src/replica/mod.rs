@@ -24,6 +24,7 @@ mod pages;
 mod past;
 mod profile;
 mod recent;
+mod reissue;
 mod roster;
 mod salvage;
 mod scope;
@@ -442,6 +443,10 @@ impl Replica {
         replica.salvage()?;
         replica.renew_views()?;
         replica.note_wrong_pins();
+        if let Err(error) = replica.finish_reissues() {
+            // It stays due: a worker's turn, or the roster, may be missing.
+            tracing::warn!(%error, "what is to be written once more waits");
+        }
         if let Some(worker) = replica.store.take_opener()
             && let Err(error) = replica.begin_turn(worker)
         {
@@ -715,7 +720,10 @@ impl Replica {
 
     /// Whether only `street` takes effect.
     pub fn awaits_street(&self) -> bool {
-        self.awaits_street.load(Ordering::SeqCst)
+        let street_is_cut =
+            || lock(&self.state).scopes.get(&Scope::Street).is_some_and(|street| !street.aside.is_empty());
+        // A relay that lost part of its roster must not judge by the rest.
+        self.awaits_street.load(Ordering::SeqCst) || (self.is_centre && street_is_cut())
     }
 
     /// Draws a new epoch: positions of the old one may have been issued after the state that is here.

@@ -15,7 +15,7 @@ use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, PageDocument, deco
 use wangge_store::Batch;
 
 use super::apply::Writes;
-use super::scope::{Arrival, HeldScope, extent_of};
+use super::scope::{Arrival, HeldScope, ends_of, extent_of};
 use super::vault::Later;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
@@ -294,10 +294,13 @@ impl Replica {
             batch.put(keys::tip(scope, &entry.log), encode(&entry.tip));
             ends.push((entry.log, entry.tip.clone()));
         }
+        let floors = ends_of(&checkpoint);
+        batch.put(keys::floors(scope), encode(&floors));
         batch.put(keys::applied(scope), encode(&applied));
         batch.put(keys::completeness(scope), encode(&Arrival::Whole));
         self.store.commit(batch)?;
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+            scoped.floors = floors;
             for (log, tip) in ends {
                 scoped.durable.0.insert(log, extent_of(&tip));
                 scoped.tips.insert(log, tip);

@@ -4,9 +4,11 @@
 use serde::de::DeserializeOwned;
 
 use wangge_model::checkpoint::Checkpoint;
+use wangge_model::clock::Clock;
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::log::{Branch, EMPTY_HEAD, LogIdentity, LogRecord, Tip};
 use wangge_model::materialise::{Applied, AppliedLog};
+use wangge_model::session::Completeness;
 use wangge_model::transaction::actor;
 use wangge_model::wire::CheckpointStart;
 use wangge_store::{Batch, StoreError};
@@ -181,9 +183,19 @@ impl Replica {
                 tracing::warn!(?finding, "damage at opening");
                 lock(&self.salvaged).push(finding);
             }
+            let whole =
+                lock(&self.state).scopes.get(&scope).is_some_and(|s| s.completeness == Completeness::Whole);
+            let anew = unread.contains(&own) || (!whole && unread.contains(&keys::applied(&scope)));
+            if anew {
+                // The end that was lost may have been later than what is left of it, or nothing says how far what it
+                // had seen had taken effect: it cannot go on.
+                batch.put(keys::reported(&scope), encode(&Clock::default()));
+                if let Some(scoped) = lock(&self.state).scopes.get_mut(&scope) {
+                    scoped.reported = Clock::default();
+                }
+            }
             self.store.commit(batch)?;
-            if unread.contains(&own) {
-                // The end that was lost may have been later than what is left of it.
+            if anew {
                 self.open_epoch()?;
             }
             if replay {
@@ -223,6 +235,13 @@ pub(super) fn restore_record(
         }
         Some(b'A') => {
             batch.put(key, encode(&scoped.applied));
+            // Where nothing says how it began, the pages are asked for.
+            batch.put(keys::completeness(scope), encode(&scoped.arrival()));
+            let whole = matches!(scoped.arrival(), Arrival::Whole);
+            (Trouble::Clock, if whole { Outcome::Repaired } else { Outcome::Asked })
+        }
+        Some(b'F') => {
+            batch.put(key, encode(&scoped.floors));
             (Trouble::Clock, Outcome::Repaired)
         }
         Some(b'S') => {

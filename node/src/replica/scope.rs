@@ -16,7 +16,7 @@ use wangge_model::verdict::VoidReason;
 use wangge_store::{Batch, StoreError};
 
 use super::keys;
-use super::salvage::{Reader, beginning};
+use super::salvage::{Reader, beginning, kept_checkpoint};
 use super::vault::{Vault, decode_record};
 
 /// How the first pages of a scope are coming along.
@@ -40,6 +40,8 @@ pub(super) struct ScopeState {
     pub(super) durable: Clock,
     pub(super) applied: Applied,
     pub(super) reported: Clock,
+    /// The ends of the logs of the checkpoint that it began from.
+    pub(super) floors: Clock,
     pub(super) completeness: Completeness,
     pub(super) arriving: Option<Checkpoint>,
     pub(super) voids: BTreeMap<(LogId, u64), VoidReason>,
@@ -55,6 +57,11 @@ pub(super) struct ScopeState {
 
 pub(super) fn extent_of(tip: &Tip) -> Extent {
     Extent { len: tip.len, head: head_tag(&tip.head) }
+}
+
+/// The ends of the logs of a checkpoint.
+pub(super) fn ends_of(checkpoint: &Checkpoint) -> Clock {
+    Clock(checkpoint.logs.iter().map(|entry| (entry.log, extent_of(&entry.tip))).collect())
 }
 
 impl ScopeState {
@@ -78,6 +85,11 @@ impl ScopeState {
         let durable = Clock(tips.iter().map(|(log, tip)| (*log, extent_of(tip))).collect());
         let applied = reader.read(&keys::applied(scope))?;
         let reported = reader.read(&keys::reported(scope))?;
+        let floors = match reader.read(&keys::floors(scope))? {
+            Some(floors) => floors,
+            // Another record says the same, unless an erasure took it.
+            None => kept_checkpoint(store, scope).map(|kept| ends_of(&kept)).unwrap_or_default(),
+        };
         let arrival = reader.read(&keys::completeness(scope))?;
         let mut arrival = match arrival {
             None if reader.missed(&keys::completeness(scope)) => {
@@ -130,6 +142,7 @@ impl ScopeState {
             durable,
             applied,
             reported: reported.unwrap_or_default(),
+            floors,
             completeness,
             arriving,
             voids,
