@@ -344,10 +344,11 @@ impl Frame {
     }
 }
 
-/// Whether encoded frame bytes are an acknowledgement: for tracing what leaves when.
-pub fn is_acknowledgement(frame: &[u8]) -> bool {
-    let body = frame.iter().position(|byte| *byte < 0x80).map(|at| at + 1);
-    body.and_then(|at| frame.get(at)) == Some(&ACKNOWLEDGED)
+/// What encoded frame bytes acknowledge, if they do: for tracing what leaves when.
+pub fn acknowledged(frame: &[u8]) -> Option<Acknowledged> {
+    let at = frame.iter().position(|byte| *byte < 0x80)? + 1;
+    let (tag, body) = frame.get(at..)?.split_first()?;
+    (*tag == ACKNOWLEDGED).then(|| postcard::from_bytes(body).ok())?
 }
 
 /// Cuts a stream of bytes into frames.

@@ -12,6 +12,6 @@ pub use batch::{
 pub use bytes::WireError;
 pub use frame::{
     Acknowledged, CheckpointStart, FRAME_LEN_BYTES_MAX, Frame, FrameBuffer, Hello, Join, Joined,
-    PROTOCOL_VERSION, ScopeClock, Summary, is_acknowledgement,
+    PROTOCOL_VERSION, ScopeClock, Summary, acknowledged,
 };
 pub use page::{PAGE_DOCUMENTS_MAX, PageChange, PageDocument, decode_page, encode_page};

@@ -17,7 +17,7 @@ use wangge_model::session::{
     Completeness, Config, Frames, Input, Output, Session, SessionError, Traffic, refusal,
 };
 use wangge_model::wipe::SignedOrder;
-use wangge_model::wire::is_acknowledgement;
+use wangge_model::wire::acknowledged;
 
 use super::NetError;
 use super::listen::{Gate, NeighbourGate};
@@ -490,8 +490,12 @@ impl Exchange {
     fn act(&mut self, output: Output) -> Result<(), NetError> {
         match output {
             Output::Send(bytes) => {
-                if is_acknowledgement(&bytes) {
-                    tracing::trace!(peer = %self.purpose.peer, "an acknowledgement leaves");
+                if tracing::enabled!(tracing::Level::TRACE)
+                    && let Some(acks) = acknowledged(&bytes)
+                {
+                    for (log, extent) in acks.logs {
+                        tracing::trace!(%log, len = extent.len, "an acknowledgement leaves");
+                    }
                 }
                 self.backlog.bytes.extend_from_slice(&bytes);
             }

@@ -223,7 +223,9 @@ impl Replica {
                 }
                 self.store.commit_then(batch, move |done| match done {
                     Ok(()) => {
-                        tracing::trace!(%scope, "transactions of a peer are durable");
+                        for (log, extent) in &news {
+                            tracing::trace!(%log, len = extent.len, "transactions of a peer are durable");
+                        }
                         replica.note_durable(&scope, &news, &renamed);
                     }
                     Err(error) => {
