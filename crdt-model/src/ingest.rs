@@ -69,16 +69,37 @@ pub fn ingest(scope: &Scope, secret: &ScopeSecret, held: &impl Held, run: Run) -
             Ok(Outcome::Gap { log })
         };
     };
+    go_on(scope, secret, held, run, &tip)
+}
+
+/// A run of a log, or of a branch, that is held up to `tip`.
+fn go_on(
+    scope: &Scope,
+    secret: &ScopeSecret,
+    held: &impl Held,
+    run: Run,
+    tip: &Tip,
+) -> Result<Outcome, LogError> {
+    let log = run.log;
+    let from = run.transactions.first().map_or(1, |t| t.seq);
     if from > tip.len + 1 {
         return Ok(Outcome::Gap { log });
     }
     if from == tip.len + 1 {
-        return match run.check(scope, secret, Some(&tip)) {
-            Err(LogError::Fork { .. }) => Ok(Outcome::Rewind { log }),
-            other => other.map(Outcome::Append),
-        };
+        return append(scope, secret, run, tip);
     }
-    overlap(scope, secret, held, run, &tip)
+    overlap(scope, secret, held, run, tip)
+}
+
+/// Appends a run right behind what is held, if it is of the same branch.
+fn append(scope: &Scope, secret: &ScopeSecret, run: Run, tip: &Tip) -> Result<Outcome, LogError> {
+    let log = run.log;
+    match run.check(scope, secret, Some(tip)) {
+        Err(LogError::Fork { .. }) => Ok(Outcome::Rewind { log }),
+        // Of what came in pages the beginning is not held: it may be another branch.
+        Err(LogError::Signature { .. }) if tip.floor == tip.len => Ok(Outcome::Rewind { log }),
+        other => other.map(Outcome::Append),
+    }
 }
 
 /// The run begins within what is held: find where it leaves it, if it does.
@@ -96,7 +117,7 @@ fn overlap(
         let keep = run.transactions.iter().position(|t| t.seq > tip.floor);
         let Some(keep) = keep else { return Ok(Outcome::Known) };
         run.transactions.drain(..keep);
-        return ingest(scope, secret, held, run);
+        return go_on(scope, secret, held, run, tip);
     }
     let mut head = match end_at(held, &log, tip, from - 1) {
         Some(before) => before.head,
@@ -113,10 +134,7 @@ fn overlap(
         if transaction.seq > tip.len {
             // Equal as far as held: the rest continues it.
             run.transactions.drain(..at);
-            return match run.check(scope, secret, Some(tip)) {
-                Err(LogError::Fork { .. }) => Ok(Outcome::Rewind { log }),
-                other => other.map(Outcome::Append),
-            };
+            return append(scope, secret, run, tip);
         }
         head = next_head(&head, &transaction.hash(secret));
         let Some(ours) = held.record(&log, transaction.seq) else { return Ok(Outcome::Rewind { log }) };
@@ -164,19 +182,13 @@ fn ingest_branch(
     scope: &Scope,
     secret: &ScopeSecret,
     held: &impl Held,
-    mut run: Run,
+    run: Run,
     branch: &Branch,
 ) -> Result<Outcome, LogError> {
     let log = run.log;
     let from = run.transactions.first().map_or(1, |t| t.seq);
     if let Some(tip) = held.tip(&log) {
-        if from > tip.len + 1 {
-            return Ok(Outcome::Gap { log });
-        }
-        let keep = run.transactions.iter().position(|t| t.seq > tip.len);
-        let Some(keep) = keep else { return Ok(Outcome::Known) };
-        run.transactions.drain(..keep);
-        return run.check(scope, secret, Some(&tip)).map(Outcome::Append);
+        return go_on(scope, secret, held, run, &tip);
     }
     if from != branch.base + 1 {
         return Ok(Outcome::Gap { log });
@@ -253,6 +265,9 @@ pub fn is_held_as(secret: &ScopeSecret, held: &impl Held, log: &LogId) -> Option
 fn end_at(held: &impl Held, log: &LogId, tip: &Tip, seq: u64) -> Option<Tip> {
     let (head, lamport) = match seq {
         0 => (EMPTY_HEAD, 0),
+        _ if tip.identity.branch.as_ref().is_some_and(|branch| branch.base == seq) => {
+            tip.identity.branch.as_ref().map(|branch| (branch.head, branch.lamport))?
+        }
         _ if seq == tip.len => (tip.head, tip.lamport),
         _ => {
             let record = held.record(log, seq)?;

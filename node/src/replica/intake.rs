@@ -190,7 +190,8 @@ impl Replica {
                     }
                     Ok(Outcome::Rename { append: checked, .. }) if !may_rename => {
                         let transactions = checked.records.into_iter().map(|r| r.transaction).collect();
-                        let run = Run { log, branch: None, transactions, signature: checked.signature };
+                        let branch = checked.tip.identity.branch;
+                        let run = Run { log, branch, transactions, signature: checked.signature };
                         result = Ok(std::iter::once(run).chain(runs).collect());
                         break;
                     }

@@ -114,7 +114,7 @@ fn write(
         .map_err(|refusal| refused(office, &case, &number, &posts, &refusal, told))?;
     let ops = vec![event(&told)];
     replica.commit(scope, vec![Edit { doc: view.id, kind: Kind::CASE, ops }], at_ms)?;
-    cross::settle(replica, &office.book, scope, &view.id)?;
+    cross::settle_later(replica, &office.book, scope, &view.id);
 
     let after = replica.get(scope, Kind::CASE, &view.id)?.unwrap_or(current);
     let after = office.case(scope, &after)?;

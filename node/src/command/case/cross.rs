@@ -41,6 +41,14 @@ pub fn carry_over(replica: &Replica, touched: &BTreeSet<Touched>) -> Result<usiz
     Ok(done)
 }
 
+/// Carries over what is due for one case after something of it was saved. What cannot be carried over now waits
+/// for the next time: what was saved stands, and nobody is told otherwise.
+pub(super) fn settle_later(replica: &Replica, book: &Rulebook, scope: &Scope, case: &DocId) {
+    if let Err(error) = settle(replica, book, scope, case) {
+        tracing::warn!(%scope, %error, "what has come of a case is carried over later");
+    }
+}
+
 /// Carries over what is due for one case.
 pub(super) fn settle(
     replica: &Replica,

@@ -152,7 +152,7 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
     }
     ops.push(event(&told));
     replica.commit(&scope, vec![Edit { doc, kind: Kind::CASE, ops }], at_ms)?;
-    super::cross::settle(replica, &office.book, &scope, &doc)?;
+    super::cross::settle_later(replica, &office.book, &scope, &doc);
     show::answer(&office, &scope, &doc, |id| Message::Reported { number: &number, id }.line())
 }
 
