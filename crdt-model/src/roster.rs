@@ -384,14 +384,18 @@ impl RosterView {
         self.policy
     }
 
-    /// Whether a post of `role` at `unit` reaches `scope`: a grid's its grid, an area's every grid of the
-    /// area, the centre's everything, and all of them `street`.
+    /// Whether a post of `role` at `unit` reaches `scope`: a grid's its grid and the sub-grids of it (art. 16), an
+    /// area's every grid of the area, the centre's everything, and all of them `street`.
     pub fn reaches(&self, role: Role, unit: &Scope, scope: &Scope) -> bool {
         if scope == unit || *scope == Scope::Street || role.serves_street(unit) {
             return true;
         }
         match unit {
             Scope::Area(area) => self.units.get(scope).is_some_and(|entry| entry.area == *area),
+            Scope::Grid(around) => match scope {
+                Scope::Grid(code) => code.strip_prefix(around).is_some_and(|rest| rest.starts_with('-')),
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -541,10 +545,16 @@ mod tests {
     #[test]
     fn posts_reach_what_their_unit_holds() {
         let mut roster = RosterView::default();
-        for (at, (scope, area)) in
-            [("grid:1", "a"), ("grid:2", "a"), ("grid:3", "b"), ("area:a", "a"), ("centre", "")]
-                .into_iter()
-                .enumerate()
+        for (at, (scope, area)) in [
+            ("grid:1", "a"),
+            ("grid:2", "a"),
+            ("grid:3", "b"),
+            ("grid:3-1", "b"),
+            ("area:a", "a"),
+            ("centre", ""),
+        ]
+        .into_iter()
+        .enumerate()
         {
             let mut unit = view(Kind::UNIT, &[("scope", &[scope.into()]), ("area", &[area.into()])]);
             unit.id = DocId([at as u8; 16]);
@@ -557,8 +567,10 @@ mod tests {
         assert_eq!(scopes(Role::GridWorker, "grid:1"), ["street", "grid:1"]);
         assert_eq!(scopes(Role::AreaClerk, "area:a"), ["street", "area:a", "grid:1", "grid:2"]);
         assert_eq!(scopes(Role::WindowClerk, "area:a"), scopes(Role::AreaClerk, "area:a"));
-        assert_eq!(scopes(Role::WindowClerk, "centre").len(), 6);
-        assert_eq!(scopes(Role::CentreClerk, "street").len(), 6);
+        assert_eq!(scopes(Role::WindowClerk, "centre").len(), 7);
+        assert_eq!(scopes(Role::CentreClerk, "street").len(), 7);
+        assert_eq!(scopes(Role::GridLeader, "grid:3"), ["street", "grid:3", "grid:3-1"]);
+        assert_eq!(scopes(Role::GridWorker, "grid:3-1"), ["street", "grid:3-1"]);
         assert_eq!(scopes(Role::TeamMember, "team:x"), ["street", "team:x"]);
     }
 }
