@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// glibc keeps what a first sync has freed, several times what remains; this gives it back.
+/// Gives back to the system what a first sync has freed.
 #[global_allocator]
 static ALLOCATOR: wangge_node::memory::MiMalloc = wangge_node::memory::MiMalloc;
 
