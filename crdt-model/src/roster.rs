@@ -384,15 +384,15 @@ impl RosterView {
         self.policy
     }
 
-    /// Whether a post of `role` at `unit` reaches `scope`: a grid's its grid and the sub-grids of it (art. 16), an
-    /// area's every grid of the area, the centre's everything, and all of them `street`.
+    /// Whether a post of `role` at `unit` reaches `scope`: a grid's its grid, and its 网格长 the sub-grids of it as
+    /// well (art. 16, 20); an area's every grid of the area; the centre's everything; and all of them `street`.
     pub fn reaches(&self, role: Role, unit: &Scope, scope: &Scope) -> bool {
         if scope == unit || *scope == Scope::Street || role.serves_street(unit) {
             return true;
         }
         match unit {
             Scope::Area(area) => self.units.get(scope).is_some_and(|entry| entry.area == *area),
-            Scope::Grid(around) => match scope {
+            Scope::Grid(around) if role == Role::GridLeader => match scope {
                 Scope::Grid(code) => code.strip_prefix(around).is_some_and(|rest| rest.starts_with('-')),
                 _ => false,
             },
@@ -570,6 +570,7 @@ mod tests {
         assert_eq!(scopes(Role::WindowClerk, "centre").len(), 7);
         assert_eq!(scopes(Role::CentreClerk, "street").len(), 7);
         assert_eq!(scopes(Role::GridLeader, "grid:3"), ["street", "grid:3", "grid:3-1"]);
+        assert_eq!(scopes(Role::GridWorker, "grid:3"), ["street", "grid:3"]);
         assert_eq!(scopes(Role::GridWorker, "grid:3-1"), ["street", "grid:3-1"]);
         assert_eq!(scopes(Role::TeamMember, "team:x"), ["street", "team:x"]);
     }

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use wangge_model::audit::{Entry, Link, What};
 use wangge_model::identity::Scope;
-use wangge_node::replica::Replica;
-use wangge_store::{Batch, Options};
+use wangge_node::replica::{Replica, ReplicaError};
+use wangge_store::{Batch, Options, StoreError};
 use wangge_tests::process::{Programs, text};
 use wangge_tests::street::found_street;
 
@@ -50,7 +50,18 @@ fn tampering_is_named_by_its_first_entry() {
     let dir = tempfile::tempdir().expect("dir");
     let at = dir.path().join("relay");
     found_street(&at);
-    let open = || Replica::open(&at, Options::default()).expect("opens");
+    // A program that the other test starts holds this one's files until it is one: so does the lock.
+    let open = || {
+        let mut tries = 0..50;
+        loop {
+            match Replica::open(&at, Options::default()) {
+                Err(ReplicaError::Store(StoreError::Locked { .. })) if tries.next().is_some() => {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+                opened => break opened.expect("opens"),
+            }
+        }
+    };
     let replica = open();
     for count in 1..=5 {
         let entry = Entry::new(What::EXPORT).within(&Scope::Street).detail(&format!("第 {count} 次"));

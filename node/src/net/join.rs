@@ -137,22 +137,19 @@ fn prepare(machine: &Machine, dir: &Path, line: &str, invitation: &Invitation) -
     match Replica::open(dir, machine.clone()) {
         Ok(replica) => {
             let mut profile = replica.profile();
+            let user = profile.grant().map(|grant| format!("{} {}", grant.street_name, grant.worker_name));
+            let user = user.unwrap_or_default();
             let has_worker = profile.grant().is_some() && profile.joining() != Some(line);
             if has_worker && profile.centre() == invitation.relay {
-                let name = profile.grant().map(|grant| grant.worker_name.clone()).unwrap_or_default();
                 return Err(unusable(
-                    &format!("本机已由 {name} 使用;要多人共用,请先设置 PIN (wangge pin set),再加入"),
+                    &format!("本机已由 {user} 使用;要多人共用,请先设置 PIN (wangge pin set),再加入"),
                     &format!(
-                        "{name} uses this device already; to share it, set a PIN first (wangge pin set), then join"
+                        "{user} uses this device already; to share it, set a PIN first (wangge pin set), then join"
                     ),
                 ));
             }
             if has_worker {
-                let what = profile
-                    .grant()
-                    .map(|g| format!("{} {}", g.street_name, g.worker_name))
-                    .unwrap_or_default();
-                return Err(ReplicaError::Occupied { dir: dir.to_owned(), what }.into());
+                return Err(ReplicaError::Occupied { dir: dir.to_owned(), what: user }.into());
             }
             if profile.centre() != invitation.relay {
                 // An attempt with an invitation of another street that came to nothing.
