@@ -108,8 +108,8 @@ pub(super) async fn drive(
                 return Err(exchange.wiped_error());
             }
             let received = ended.traffic.transactions_received + ended.traffic.documents_received;
-            if received > 0 && send.finish().is_ok() {
-                // The last acknowledgements are worth waiting for, a little.
+            if (received > 0 || !replica.apart().is_empty()) && send.finish().is_ok() {
+                // The last acknowledgements, and what was found to differ, are worth waiting for, a little.
                 let wait = connection.rtt() * 2 + Duration::from_millis(50);
                 let _ = tokio::time::timeout(wait, send.stopped()).await;
             }
