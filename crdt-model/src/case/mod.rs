@@ -2,7 +2,7 @@
 //! were written side by side.
 //!
 //! A case's state is never stored. [`fold`] makes it out of the events of its history; [`check`] tells
-//! before a command is written whether it would count. Both ask the one [`table`].
+//! before a command is written whether it would count. Both ask the one `table`.
 
 mod check;
 mod course;

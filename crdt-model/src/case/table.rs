@@ -117,7 +117,7 @@ impl Who {
         }
     }
 
-    /// The posts that could, as far as posts alone tell; units and persons are said by [`Who::said_zh`].
+    /// The posts that could, as far as posts alone tell; units and persons are said by the texts.
     pub fn roles(self, tier: Tier) -> Vec<Role> {
         match self {
             Self::Post(roles) | Self::NotHandler(roles) => roles.to_vec(),
