@@ -5,7 +5,7 @@ use super::course::Why;
 use super::event::{EventKind, Told};
 use super::fold::{CaseView, next_step};
 use super::rules::Rulebook;
-use super::table::{Who, row_of};
+use super::table::{Who, posts, row_of};
 use super::{Actor, Site, State};
 use crate::identity::Role;
 
@@ -18,23 +18,22 @@ pub struct Refusal {
     pub state: State,
     /// What stands in the way.
     pub why: Why,
-    /// Who could do it, whatever the state.
-    pub who: &'static [Who],
-    /// The posts among them that can be told without knowing persons.
-    pub roles: Vec<Role>,
+    /// Who could do it, whatever the state: what it takes, and the posts that meet it as far as that can
+    /// be told without knowing persons.
+    pub who: Vec<(Who, Vec<Role>)>,
     /// The states in which it can be done.
     pub from: &'static [State],
 }
 
 /// Whether one of the worker's posts allows the event now; the post that does, with the event as it is to
-/// be written. `posts` in the order in which he would use them.
+/// be written. `held` in the order in which he would use them.
 ///
 /// # Errors
 /// [`Refusal`] of the post that came closest.
 pub fn check(
     view: &CaseView,
     site: &Site,
-    posts: &[Actor],
+    held: &[Actor],
     told: &Told,
     book: &Rulebook,
 ) -> Result<Told, Refusal> {
@@ -42,17 +41,12 @@ pub fn check(
         return Err(refusal(view, EventKind::Note, Why::Who));
     };
     let mut closest: Option<Why> = None;
-    for post in posts {
+    for post in held {
         let reaches = site.reached_from(post.role, &post.unit)
             || (told.via.is_some() && matches!(post.unit, crate::identity::Scope::Centre));
-        let may_note = kind == EventKind::Note
-            && crate::schema::Kind::CASE
-                .spec()
-                .and_then(|spec| spec.access.event(kind.name()))
-                .is_some_and(|event| event.roles.contains(&post.role));
         let outcome = match kind {
             _ if !reaches => Err(Why::Who),
-            EventKind::Note if may_note => Ok(()),
+            EventKind::Note if posts(kind).contains(&post.role) => Ok(()),
             EventKind::Note => Err(Why::Who),
             _ => next_step(view, kind, told, post, book).map(|_| ()),
         };
@@ -76,8 +70,9 @@ pub fn check(
 
 fn refusal(view: &CaseView, kind: EventKind, why: Why) -> Refusal {
     let row = row_of(kind);
-    let who = row.map_or(&[][..], |row| row.who);
-    let mut roles: Vec<Role> = who.iter().flat_map(|who| who.roles(view.tier)).collect();
-    roles.dedup();
-    Refusal { kind, state: view.state, why, who, roles, from: row.map_or(&[][..], |row| row.from) }
+    let who = match row {
+        Some(row) => row.who.iter().map(|who| (*who, who.could(kind, view.tier))).collect(),
+        None => vec![(Who::Post, posts(kind).to_vec())],
+    };
+    Refusal { kind, state: view.state, why, who, from: row.map_or(&[][..], |row| row.from) }
 }

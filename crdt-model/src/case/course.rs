@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::event::{EventKind, Target, Told};
 use super::rules::Rulebook;
-use super::table::{may_dispatch_to, row_of};
+use super::table::{can_be_given, may_dispatch_to, posts, row_of};
 use super::{Actor, State, Tier};
-use crate::identity::{DocId, Role, Scope};
+use crate::identity::{DocId, Scope};
 
 /// Someone to whom a case was given.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +19,8 @@ pub struct Assignee {
     pub lead: bool,
     /// The event by which it took the case on, by its place in the history.
     pub accepted: Option<usize>,
+    /// Who took it on.
+    pub accepted_by: Option<DocId>,
     /// Whether it has reported back.
     pub done: bool,
     /// The dispatch that named it, by its place in the history.
@@ -134,6 +136,7 @@ pub(super) struct Course {
     /// The event that ended its handling.
     pub(super) handled: Option<usize>,
     pub(super) led_by: Option<DocId>,
+    /// Who reported work in the present round.
     pub(super) handlers: BTreeSet<DocId>,
     pub(super) asks: Vec<Ask>,
     pub(super) suspended: bool,
@@ -192,11 +195,17 @@ impl Course {
         let unit = |assignee: &Assignee| {
             assignee.worker.is_none()
                 && assignee.scope == actor.unit
-                && actor.role != Role::WindowClerk
-                && actor.role.fits(&assignee.scope)
+                && can_be_given(actor.role, &assignee.scope)
         };
         let place = |fits: &dyn Fn(&Assignee) -> bool| self.assignees.iter().position(fits);
         place(&named).or_else(|| place(&unit))
+    }
+
+    /// Whether someone has a hand in the present round's handling: he took the case on and did not give it
+    /// back, or he reported work.
+    pub(super) fn is_handler(&self, worker: DocId) -> bool {
+        let has_it = |assignee: &Assignee| assignee.accepted_by == Some(worker);
+        self.handlers.contains(&worker) || self.assignees.iter().any(has_it)
     }
 
     pub(super) fn teams(&self) -> usize {
@@ -219,8 +228,9 @@ impl Course {
         if !in_state {
             return Err(Why::State { state: self.shown() });
         }
-        if !row.who.iter().any(|who| who.holds(self, step.actor)) {
-            let could_otherwise = step.kind == EventKind::Check && self.handlers.contains(&step.actor.worker);
+        let holds_post = posts(step.kind).contains(&step.actor.role);
+        if !holds_post || !row.who.iter().any(|who| who.holds(self, step.actor)) {
+            let could_otherwise = step.kind == EventKind::Check && self.is_handler(step.actor.worker);
             return Err(if could_otherwise { Why::Handler } else { Why::Who });
         }
         let mut next = self.clone();
@@ -248,8 +258,11 @@ impl Course {
                 self.check_targets(step)?;
                 self.assist(step);
             }
-            (EventKind::Accept, Some(place)) => self.assignees[place].accepted = Some(step.at),
-            (EventKind::Feedback, Some(place)) => self.assignees[place].done = true,
+            (EventKind::Accept, Some(place)) => self.accept(place, step),
+            (EventKind::Feedback, Some(place)) => {
+                self.assignees[place].done = true;
+                self.handlers.insert(step.actor.worker);
+            }
             (EventKind::Return, Some(place)) => {
                 self.assignees.remove(place);
             }
@@ -282,6 +295,7 @@ impl Course {
                     worker: Some(step.actor.worker),
                     lead: true,
                     accepted: Some(step.at),
+                    accepted_by: Some(step.actor.worker),
                     done: true,
                     dispatch: step.at,
                 }];
@@ -297,8 +311,7 @@ impl Course {
                 if self.assignees[place].accepted.is_some() {
                     return Err(Why::AlreadyAccepted);
                 }
-                self.assignees[place].accepted = Some(step.at);
-                self.handlers.insert(step.actor.worker);
+                self.accept(place, step);
                 self.state = State::InProgress;
             }
             EventKind::Return => {
@@ -363,6 +376,11 @@ impl Course {
         Ok(None)
     }
 
+    fn accept(&mut self, place: usize, step: &Step<'_>) {
+        self.assignees[place].accepted = Some(step.at);
+        self.assignees[place].accepted_by = Some(step.actor.worker);
+    }
+
     fn handled(&mut self, step: &Step<'_>) {
         self.state = State::Handled;
         self.handled = Some(step.at);
@@ -373,6 +391,7 @@ impl Course {
 
     fn end_round(&mut self) {
         self.assignees.clear();
+        self.handlers.clear();
         self.round = None;
         self.handled = None;
         self.dispatched_by = None;
@@ -446,6 +465,7 @@ impl Course {
                     worker: target.worker,
                     lead: false,
                     accepted: None,
+                    accepted_by: None,
                     done: false,
                     dispatch: step.at,
                 });

@@ -2,7 +2,8 @@
 //! were written side by side.
 //!
 //! A case's state is never stored. [`fold`] makes it out of the events of its history; [`check`] tells
-//! before a command is written whether it would count. Both ask the one `table`.
+//! before a command is written whether it would count. Both ask `table` for the state and the schema for the posts,
+//! as admission does.
 
 mod check;
 mod course;
@@ -25,4 +26,4 @@ pub use order::{Crossing, CrossingTarget, Order, OrderEvent, OrderState, crossin
 pub use rules::{Category, Deadline, Extension, Merging, Rulebook, Rules, RulesError, SHIPPED_NAME};
 pub use state::{Actor, Site, State, Tier};
 pub use steps::{Step, steps};
-pub use table::{Row, TABLE, Who, row_of};
+pub use table::{Row, TABLE, Who, posts, row_of};

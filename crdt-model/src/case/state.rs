@@ -122,15 +122,6 @@ impl Tier {
             Role::TeamMember | Role::TeamLead | Role::WindowClerk => None,
         }
     }
-
-    /// The posts that own a case on this level (art. 8, 15, 21).
-    pub fn owners(self) -> &'static [Role] {
-        match self {
-            Self::Grid => &[Role::GridLeader],
-            Self::Area => &[Role::AreaClerk, Role::AreaHead],
-            Self::Centre => &[Role::CentreClerk, Role::CentreAdmin],
-        }
-    }
 }
 
 /// Who acts: a worker in one of his posts.

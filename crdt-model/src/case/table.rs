@@ -1,10 +1,11 @@
-//! The table of a case's events: in which states each counts, and who exactly may write it. Admission
-//! knows the roles alone (`schema/case.rs`); whose level it is, who was given the case and who handled it
-//! follow from the case itself.
+//! The table of a case's events: in which states each counts, and what it takes besides the post. The posts
+//! stand in the schema (`schema/case.rs`), where admission reads them as well; whose level it is, who was
+//! given the case and who handled it follow from the case itself.
 
 use super::course::Course;
 use super::{Actor, EventKind, State, Tier};
 use crate::identity::{Role, Scope};
+use crate::schema;
 
 /// One row.
 #[derive(Debug)]
@@ -13,33 +14,32 @@ pub struct Row {
     pub kind: EventKind,
     /// The states in which it counts.
     pub from: &'static [State],
-    /// Who may write it; one of these is enough.
+    /// What whoever writes it must be besides holding one of its posts; one of these is enough.
     pub who: &'static [Who],
 }
 
-/// Who may write an event.
+/// What it takes to write an event, besides one of its posts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Who {
-    /// Whoever holds one of these posts.
-    Post(&'static [Role]),
-    /// Whoever owns the level: 网格长, the area, the centre.
+    /// Nothing.
+    Post,
+    /// He acts for the centre.
+    Centre,
+    /// He owns the level: 网格长, the area, the centre.
     Owner,
-    /// Whoever owns the level, if there is one above it.
+    /// He owns the level, and there is one above it.
     OwnerBelowCentre,
-    /// Whoever owns the level, or a level above it.
+    /// He owns the level, or a level above it.
     OwnerOrAbove,
-    /// 承办: whoever was given the case.
+    /// 承办: the case was given to him.
     Assignee,
-    /// Whoever gave it, or a level above his.
+    /// He gave it, or stands on a level above.
     Dispatcher,
-    /// Whoever holds one of these posts and had no hand in the handling.
-    NotHandler(&'static [Role]),
-    /// Whoever reported it.
+    /// He had no hand in the handling.
+    NotHandler,
+    /// He reported it.
     Reporter,
 }
-
-const CENTRE: &[Role] = &[Role::CentreClerk, Role::CentreAdmin];
-const LEADERS: &[Role] = &[Role::CentreClerk, Role::CentreAdmin, Role::StreetLeader];
 
 use State::{Archived, Closed, Dispatched, Evaluated, Handled, InProgress, Registered, Rejected, Reported};
 
@@ -53,42 +53,28 @@ const fn row(kind: EventKind, from: &'static [State], who: &'static [Who]) -> Ro
 
 /// The table. A note is no part of it: it can be written at any time.
 pub const TABLE: &[Row] = &[
-    row(
-        EventKind::Report,
-        &[],
-        &[Who::Post(&[
-            Role::GridWorker,
-            Role::GridLeader,
-            Role::WindowClerk,
-            Role::CentreClerk,
-            Role::CentreAdmin,
-        ])],
-    ),
-    row(EventKind::CloseOnSpot, &[Reported], &[Who::Post(&[Role::GridWorker, Role::GridLeader])]),
-    row(EventKind::Verify, &[Reported], &[Who::Post(&[Role::GridWorker])]),
+    row(EventKind::Report, &[], &[Who::Post]),
+    row(EventKind::CloseOnSpot, &[Reported], &[Who::Post]),
+    row(EventKind::Verify, &[Reported], &[Who::Post]),
     row(EventKind::Register, &[Reported], &[Who::Owner]),
     row(EventKind::Reject, &[Reported], &[Who::Owner]),
     row(EventKind::Escalate, &[Reported, Registered], &[Who::OwnerBelowCentre]),
     // While it is under way the centre can still call in another team (art. 12).
     row(EventKind::Dispatch, &[Registered, Dispatched, InProgress], &[Who::OwnerOrAbove]),
-    row(EventKind::AppointLead, &[Dispatched, InProgress], &[Who::Post(&[Role::StreetLeader])]),
+    row(EventKind::AppointLead, &[Dispatched, InProgress], &[Who::Post]),
     row(EventKind::Accept, &[Dispatched, InProgress], &[Who::Assignee]),
     row(EventKind::Return, &[Dispatched, InProgress], &[Who::Assignee]),
     row(EventKind::Extend, &[InProgress], &[Who::Assignee, Who::Dispatcher]),
     row(EventKind::Suspend, &[InProgress], &[Who::Assignee, Who::Dispatcher]),
     row(EventKind::Resume, &[InProgress], &[Who::Assignee, Who::Dispatcher]),
     row(EventKind::Feedback, &[InProgress], &[Who::Assignee]),
-    row(
-        EventKind::Check,
-        &[Handled],
-        &[Who::NotHandler(&[Role::GridWorker, Role::CentreClerk, Role::CentreAdmin])],
-    ),
-    row(EventKind::Evaluate, &[Closed], &[Who::Reporter, Who::Post(CENTRE)]),
-    row(EventKind::Archive, &[Closed, Evaluated], &[Who::Post(CENTRE)]),
-    row(EventKind::Urge, State::OPEN, &[Who::Post(LEADERS)]),
-    row(EventKind::Supervise, State::OPEN, &[Who::Post(LEADERS)]),
-    row(EventKind::Reopen, &[Closed], &[Who::Post(CENTRE)]),
-    row(EventKind::Merge, ANY, &[Who::Post(CENTRE)]),
+    row(EventKind::Check, &[Handled], &[Who::NotHandler]),
+    row(EventKind::Evaluate, &[Closed], &[Who::Reporter, Who::Centre]),
+    row(EventKind::Archive, &[Closed, Evaluated], &[Who::Post]),
+    row(EventKind::Urge, State::OPEN, &[Who::Post]),
+    row(EventKind::Supervise, State::OPEN, &[Who::Post]),
+    row(EventKind::Reopen, &[Closed], &[Who::Post]),
+    row(EventKind::Merge, ANY, &[Who::Post]),
 ];
 
 /// The row of an event.
@@ -96,49 +82,55 @@ pub fn row_of(kind: EventKind) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.kind == kind)
 }
 
+/// The posts that may write an event, whatever the case.
+pub fn posts(kind: EventKind) -> &'static [Role] {
+    // Both list the events in one order.
+    schema::CASE_EVENTS.get(kind as usize).map_or(&[], |event| event.roles)
+}
+
+/// Whether a post decides about cases of exactly that level (art. 8, 15, 21).
+fn owns(tier: Tier, role: Role) -> bool {
+    posts(EventKind::Register).contains(&role) && Tier::of(role) == Some(tier)
+}
+
+/// Whether a post decides about cases of that level or of one above.
+fn owns_from(tier: Tier, role: Role) -> bool {
+    posts(EventKind::Register).contains(&role) && Tier::of(role) >= Some(tier)
+}
+
+/// Whether the worker holds a post in which he can be given a case of `scope`.
+pub(super) fn can_be_given(role: Role, scope: &Scope) -> bool {
+    posts(EventKind::Accept).contains(&role) && role.fits(scope)
+}
+
 impl Who {
     pub(super) fn holds(self, course: &Course, actor: &Actor) -> bool {
         match self {
-            Self::Post(roles) => roles.contains(&actor.role),
-            Self::Owner => course.tier.owners().contains(&actor.role),
-            Self::OwnerBelowCentre => {
-                course.tier != Tier::Centre && course.tier.owners().contains(&actor.role)
-            }
-            Self::OwnerOrAbove => owns_from(course.tier, actor.role),
             Self::Assignee => course.assignment_of(actor).is_some(),
-            Self::Dispatcher => {
-                let tier = course.dispatched_by.unwrap_or(course.tier);
-                owns_from(tier, actor.role)
-            }
-            Self::NotHandler(roles) => {
-                roles.contains(&actor.role) && !course.handlers.contains(&actor.worker)
-            }
+            Self::NotHandler => !course.is_handler(actor.worker),
             Self::Reporter => course.reporter == Some(actor.worker),
+            Self::Dispatcher => self.fits(course.dispatched_by.unwrap_or(course.tier), actor.role),
+            _ => self.fits(course.tier, actor.role),
         }
     }
 
-    /// The posts that could, as far as posts alone tell; units and persons are said by the texts.
-    pub fn roles(self, tier: Tier) -> Vec<Role> {
+    /// Whether a post can meet it on a case that stands on `tier`, as far as posts alone tell.
+    fn fits(self, tier: Tier, role: Role) -> bool {
         match self {
-            Self::Post(roles) | Self::NotHandler(roles) => roles.to_vec(),
-            Self::Owner => tier.owners().to_vec(),
-            Self::OwnerBelowCentre if tier == Tier::Centre => Vec::new(),
-            Self::OwnerBelowCentre => tier.owners().to_vec(),
-            Self::OwnerOrAbove | Self::Dispatcher => [Tier::Grid, Tier::Area, Tier::Centre]
-                .into_iter()
-                .filter(|above| *above >= tier)
-                .flat_map(|above| above.owners().iter().copied())
-                .collect(),
-            Self::Assignee | Self::Reporter => Vec::new(),
+            Self::Post | Self::NotHandler => true,
+            Self::Centre => Tier::of(role) == Some(Tier::Centre),
+            Self::Owner => owns(tier, role),
+            Self::OwnerBelowCentre => tier != Tier::Centre && owns(tier, role),
+            Self::OwnerOrAbove | Self::Dispatcher => owns_from(tier, role),
+            Self::Assignee | Self::Reporter => false,
         }
     }
-}
 
-/// Whether a post owns cases of `tier` or of a level above.
-fn owns_from(tier: Tier, role: Role) -> bool {
-    [Tier::Grid, Tier::Area, Tier::Centre]
-        .into_iter()
-        .any(|above| above >= tier && above.owners().contains(&role))
+    /// The posts that could write the event on a case that stands on `tier`, as far as posts alone tell;
+    /// units and persons are said by the texts.
+    pub(super) fn could(self, kind: EventKind, tier: Tier) -> Vec<Role> {
+        posts(kind).iter().copied().filter(|role| self.fits(tier, *role)).collect()
+    }
 }
 
 /// Whether whoever dispatches in that post may give a case to `scope`: 网格长 in the grid, the area in the

@@ -1,9 +1,9 @@
 //! Cases (事件), the orders that send them to teams (交办单), and the rules that they fold under.
 //!
-//! The roles below are the widest that may ever write an event. Who exactly (the owner of the level, the
-//! assignee, never the handler) follows from the case's own history: `crate::case::table`.
+//! The posts stand here alone. Which of them it is on a given case (the owner of the level, the assignee, never
+//! the handler) follows from the case's own history: `crate::case::table`.
 
-use super::{Access, Kind, KindSpec, REPORTERS, event, field, history, set};
+use super::{Access, EventSpec, Kind, KindSpec, REPORTERS, event, field, history, set};
 use crate::identity::Role;
 
 /// Who files a report (art. 9, 10, 22).
@@ -34,6 +34,33 @@ const URGERS: &[Role] = &[Role::CentreClerk, Role::CentreAdmin, Role::StreetLead
 const TEAM: &[Role] = &[Role::TeamMember, Role::TeamLead];
 const TEAM_AND_CENTRE: &[Role] = &[Role::TeamMember, Role::TeamLead, Role::CentreClerk, Role::CentreAdmin];
 
+/// Events of a case with the posts that may write each. In which states, and what it takes besides the post,
+/// stands in [`crate::case::TABLE`].
+pub const CASE_EVENTS: &[EventSpec] = &[
+    event("report", "上报", FILERS),
+    event("note", "记录", REPORTERS),
+    event("close-on-spot", "当场办结", ON_THE_SPOT),
+    event("verify", "核实", &[Role::GridWorker]),
+    event("register", "立案", OWNERS),
+    event("reject", "不予受理", OWNERS),
+    event("escalate", "上报上级", BELOW),
+    event("dispatch", "派遣", OWNERS),
+    event("appoint-lead", "牵头", &[Role::StreetLeader]),
+    event("accept", "接单", ASSIGNEES),
+    event("return", "退回", ASSIGNEES),
+    event("extend", "延期", ASSIGNEES),
+    event("suspend", "挂起", ASSIGNEES),
+    event("resume", "恢复", ASSIGNEES),
+    event("feedback", "处理反馈", ASSIGNEES),
+    event("check", "核查", CHECKERS),
+    event("evaluate", "评价", FILERS),
+    event("archive", "归档", CENTRE),
+    event("urge", "催办", URGERS),
+    event("supervise", "督办", URGERS),
+    event("reopen", "重启", CENTRE),
+    event("merge", "并案", CENTRE),
+];
+
 pub(super) const KINDS: &[KindSpec] = &[
     KindSpec {
         kind: Kind::CASE,
@@ -53,33 +80,7 @@ pub(super) const KINDS: &[KindSpec] = &[
             field("location", "位置"),
         ],
         natural_key: None,
-        access: Access {
-            writers: REPORTERS,
-            events: &[
-                event("report", "上报", FILERS),
-                event("note", "记录", REPORTERS),
-                event("close-on-spot", "当场办结", ON_THE_SPOT),
-                event("verify", "核实", &[Role::GridWorker]),
-                event("register", "立案", OWNERS),
-                event("reject", "不予受理", OWNERS),
-                event("escalate", "上报上级", BELOW),
-                event("dispatch", "派遣", OWNERS),
-                event("appoint-lead", "牵头", &[Role::StreetLeader]),
-                event("accept", "接单", ASSIGNEES),
-                event("return", "退回", ASSIGNEES),
-                event("extend", "延期", ASSIGNEES),
-                event("suspend", "挂起", ASSIGNEES),
-                event("resume", "恢复", ASSIGNEES),
-                event("feedback", "处理反馈", ASSIGNEES),
-                event("check", "核查", CHECKERS),
-                event("evaluate", "评价", FILERS),
-                event("archive", "归档", CENTRE),
-                event("urge", "催办", URGERS),
-                event("supervise", "督办", URGERS),
-                event("reopen", "重启", CENTRE),
-                event("merge", "并案", CENTRE),
-            ],
-        },
+        access: Access { writers: REPORTERS, events: CASE_EVENTS },
     },
     KindSpec {
         kind: Kind::ORDER,

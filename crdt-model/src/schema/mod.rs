@@ -18,6 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use case::CASE_EVENTS;
 pub use centre::KEEPERS;
 pub use dictionary::DICTIONARY;
 pub use form::Form;

@@ -1,12 +1,10 @@
 //! Every event in every state by every post, on every level.
 
-use std::collections::BTreeSet;
-
-use wangge_model::case::{EventKind, State, TABLE, Tier, Who, Why, row_of};
+use wangge_model::case::{EventKind, State, TABLE, Target, Why, posts, row_of};
 use wangge_model::identity::{Role, Scope};
 use wangge_model::schema::Kind;
 
-use crate::desk::{GRID, MONDAY_MS, actor, case_in, team, to, told};
+use crate::desk::{Desk, GRID, MONDAY_MS, actor, case_in, team, to, told};
 
 /// After all that brings a case into a state.
 const LATER_MS: u64 = MONDAY_MS + 24 * crate::desk::HOUR_MS;
@@ -89,11 +87,12 @@ fn each_event_in_each_state_by_each_post() {
                             assert!(!refusal.who.is_empty() || kind == EventKind::Note, "{what}: who could?");
                             // Where anyone could, the refusal of the others names him.
                             for could in &allowed {
-                                let by_person = matches!(
-                                    kind,
-                                    EventKind::Accept | EventKind::Return | EventKind::Feedback
-                                ) || refusal.roles.contains(could)
-                                    || matches!(kind, EventKind::Extend | EventKind::Suspend);
+                                let by_person =
+                                    matches!(
+                                        kind,
+                                        EventKind::Accept | EventKind::Return | EventKind::Feedback
+                                    ) || refusal.who.iter().any(|(_, posts)| posts.contains(could))
+                                        || matches!(kind, EventKind::Extend | EventKind::Suspend);
                                 assert!(by_person || kind == EventKind::Note, "{what} does not name {could}");
                             }
                         }
@@ -267,35 +266,130 @@ fn only_minor_classes_close_on_the_spot() {
     }
 }
 
-/// Admission judges by the schema, commands by the table as well: what one allows the other does not void,
-/// and the schema lets nobody in whom the table never would.
+/// The schema gives the posts, which admission judges by: nobody stands there who never could write the event
+/// on any case, and each event has a row.
 #[test]
-fn admission_and_commands_know_the_same_roles() {
-    let posts = |who: &Who| -> Vec<Role> {
-        match who {
-            // Whoever can be given a case, and the centre, which carries over what a team did.
-            Who::Assignee => {
-                let fits = |role: &Role| {
-                    let units = [Scope::Grid(String::new()), Scope::Area(String::new()), team("fire")];
-                    *role != Role::WindowClerk && units.iter().any(|unit| role.fits(unit))
-                };
-                Role::ALL.iter().map(|(role, _, _)| *role).filter(fits).chain(CENTRE).collect()
-            }
-            Who::Reporter => match row_of(EventKind::Report).expect("a row").who {
-                [Who::Post(roles)] => roles.to_vec(),
-                other => panic!("{other:?}"),
-            },
-            who => {
-                [Tier::Grid, Tier::Area, Tier::Centre].into_iter().flat_map(|tier| who.roles(tier)).collect()
-            }
-        }
-    };
-    let access = &Kind::CASE.spec().expect("known").access;
-    for row in TABLE {
-        let table: BTreeSet<Role> = row.who.iter().flat_map(posts).collect();
-        let schema = access.event(row.kind.name()).unwrap_or_else(|| panic!("{:?} is not there", row.kind));
-        assert_eq!(schema.roles.iter().copied().collect::<BTreeSet<Role>>(), table, "{}", row.kind.name());
+fn each_post_of_the_schema_can_write_its_event_on_some_case() {
+    let mut desks: Vec<Desk> = Vec::new();
+    for (state, _, _) in State::ALL {
+        desks.extend((0..3).map(|level| case_in(state, level)));
     }
-    let others = access.events.iter().filter(|event| event.name != EventKind::Note.name());
-    assert_eq!(others.count(), TABLE.len());
+    desks.push(Desk::new(1));
+    let scopes = [Scope::Area("330881121".to_owned()), team("fire"), team("police")];
+    for accepted in [false, true] {
+        let mut desk = case_in(State::Registered, 2);
+        let centre = actor(Role::CentreClerk, 1);
+        let mut dispatch = told(EventKind::Dispatch, &centre);
+        dispatch.to = scopes.iter().cloned().map(to).collect();
+        desk.act(&centre, &dispatch, LATER_MS);
+        if accepted {
+            desk.does(&actor(Role::AreaHead, 1), EventKind::Accept, LATER_MS);
+        }
+        desks.push(desk.clone());
+        desk.does(&actor(Role::StreetLeader, 1), EventKind::AppointLead, LATER_MS);
+        desks.push(desk);
+    }
+    let mut suspended = case_in(State::InProgress, 0);
+    suspended.does(&actor(Role::GridLeader, 1), EventKind::Suspend, LATER_MS);
+    desks.push(suspended.clone());
+    let mut higher = desks[desks.len() - 2].clone();
+    higher.does(&actor(Role::CentreClerk, 1), EventKind::Suspend, LATER_MS);
+    desks.push(higher);
+    for filer in posts(EventKind::Report) {
+        let mut closed = Desk::new(1);
+        closed.does(&actor(*filer, 9), EventKind::Report, MONDAY_MS);
+        for (role, kind) in [
+            (Role::GridLeader, EventKind::Register),
+            (Role::GridLeader, EventKind::Dispatch),
+            (Role::GridWorker, EventKind::Accept),
+            (Role::GridWorker, EventKind::Feedback),
+            (Role::CentreClerk, EventKind::Check),
+        ] {
+            closed.does(&actor(role, 7), kind, MONDAY_MS);
+        }
+        desks.push(closed);
+    }
+    let may = |kind: EventKind, role: Role| {
+        desks.iter().any(|desk| {
+            [3, 9].into_iter().map(|number| actor(role, number)).any(|who| {
+                let mut event = told(kind, &who);
+                if kind == EventKind::AppointLead {
+                    event.to = vec![to(team("police"))];
+                }
+                desk.try_check(&who, &event).is_ok()
+            })
+        })
+    };
+    // A team answers on its order; the centre carries it over into the case.
+    let carried = [EventKind::Accept, EventKind::Return, EventKind::Extend].into_iter().chain([
+        EventKind::Suspend,
+        EventKind::Resume,
+        EventKind::Feedback,
+    ]);
+    let carried: Vec<EventKind> = carried.collect();
+    let carriers = [Role::TeamMember, Role::TeamLead, Role::CentreClerk, Role::CentreAdmin];
+    let events = &Kind::CASE.spec().expect("known").access.events;
+    assert_eq!(events.len(), EventKind::ALL.len());
+    for (event, (kind, name, _)) in events.iter().zip(EventKind::ALL) {
+        assert_eq!((event.name, posts(kind)), (name, event.roles), "the two lists differ in their order");
+        assert!(row_of(kind).is_some() || kind == EventKind::Note, "{name} has no row");
+        for role in event.roles {
+            let by_carrying = carried.contains(&kind) && carriers.contains(role);
+            assert!(by_carrying || may(kind, *role), "no {role} can ever {name}");
+        }
+    }
+    assert_eq!(TABLE.len(), EventKind::ALL.len() - 1);
+}
+
+/// Who took a case on and gave it back had no hand in what others made of it: he may check it.
+#[test]
+fn whoever_gave_a_case_back_is_no_handler() {
+    let (first, second) = (actor(Role::GridWorker, 4), actor(Role::GridWorker, 5));
+    let check = |desk: &Desk, who| desk.try_check(who, &told(EventKind::Check, who)).map_err(|e| e.why);
+    let mut desk = case_in(State::Dispatched, 0);
+    desk.does(&first, EventKind::Accept, MONDAY_MS);
+    desk.does(&first, EventKind::Return, MONDAY_MS);
+    desk.does(&actor(Role::GridLeader, 1), EventKind::Dispatch, MONDAY_MS);
+    desk.does(&second, EventKind::Accept, MONDAY_MS);
+    desk.does(&second, EventKind::Feedback, MONDAY_MS);
+    assert!(check(&desk, &first).is_ok());
+    assert_eq!(check(&desk, &second).expect_err("refused"), Why::Handler);
+    // Given back after a rework, and to another one.
+    desk.does(&first, EventKind::Check, MONDAY_MS);
+    let mut desk = case_in(State::InProgress, 0);
+    desk.does(&second, EventKind::Feedback, MONDAY_MS);
+    let mut fail = told(EventKind::Check, &first);
+    fail.pass = Some(false);
+    desk.act(&first, &fail, MONDAY_MS);
+    desk.does(&second, EventKind::Return, MONDAY_MS);
+    desk.does(&actor(Role::GridLeader, 1), EventKind::Dispatch, MONDAY_MS);
+    desk.does(&first, EventKind::Accept, MONDAY_MS);
+    desk.does(&first, EventKind::Feedback, MONDAY_MS);
+    assert!(check(&desk, &second).is_ok());
+    assert_eq!(check(&desk, &first).expect_err("refused"), Why::Handler);
+}
+
+/// Somebody who helped and did not lead still never checks; one who gave it back while others kept it may.
+#[test]
+fn an_assistant_is_a_handler_until_he_gives_it_back() {
+    let grid = Scope::Grid(GRID.to_owned());
+    let (lead, helper) = (actor(Role::GridWorker, 4), actor(Role::GridWorker, 5));
+    let target = |who: &wangge_model::case::Actor| Target { scope: grid.clone(), worker: Some(who.worker) };
+    let mut base = case_in(State::Registered, 0);
+    let leader = actor(Role::GridLeader, 1);
+    let mut dispatch = told(EventKind::Dispatch, &leader);
+    dispatch.to = vec![target(&lead), target(&helper)];
+    base.act(&leader, &dispatch, MONDAY_MS);
+    for who in [&lead, &helper] {
+        base.does(who, EventKind::Accept, MONDAY_MS);
+    }
+    for (gives_back, expected) in [(false, Some(Why::Handler)), (true, None)] {
+        let mut desk = base.clone();
+        if gives_back {
+            desk.does(&helper, EventKind::Return, MONDAY_MS);
+        }
+        desk.does(&lead, EventKind::Feedback, MONDAY_MS);
+        let outcome = desk.try_check(&helper, &told(EventKind::Check, &helper));
+        assert_eq!(outcome.err().map(|refusal| refusal.why), expected);
+    }
 }

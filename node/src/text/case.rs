@@ -57,8 +57,7 @@ pub struct Refused<'a> {
     pub tier: Tier,
     pub why: &'a Why,
     pub from: &'a [State],
-    pub who: &'a [Who],
-    pub roles: &'a [Role],
+    pub who: &'a [(Who, Vec<Role>)],
     /// To whom the case was given, as people call them.
     pub assignees: &'a str,
     pub reporter: &'a str,

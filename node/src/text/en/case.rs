@@ -85,15 +85,15 @@ fn names(roles: &[Role]) -> String {
 
 fn could(refused: &Refused<'_>) -> String {
     let mut parts = Vec::new();
-    for who in refused.who {
+    for (who, posts) in refused.who {
         parts.push(match who {
             Who::Assignee if refused.assignees.is_empty() => "the assignee (not dispatched yet)".to_owned(),
             Who::Assignee => format!("the assignee ({})", refused.assignees),
             Who::Reporter => "whoever reported it".to_owned(),
-            Who::Dispatcher => format!("whoever dispatched it ({})", names(&who.roles(refused.tier))),
-            Who::NotHandler(of) => format!("{}, but never the handler", names(of)),
-            Who::OwnerBelowCentre if who.roles(refused.tier).is_empty() => continue,
-            other => names(&other.roles(refused.tier)),
+            Who::Dispatcher => format!("whoever dispatched it ({})", names(posts)),
+            Who::NotHandler => format!("{}, but never the handler", names(posts)),
+            Who::OwnerBelowCentre if posts.is_empty() => continue,
+            _ => names(posts),
         });
     }
     if parts.is_empty() { "nobody: it is at the centre already".to_owned() } else { parts.join("; ") }

@@ -92,16 +92,16 @@ fn roles(roles: &[Role]) -> String {
 /// 可由谁办理.
 fn could(refused: &Refused<'_>) -> String {
     let mut parts = Vec::new();
-    for who in refused.who {
+    for (who, posts) in refused.who {
         parts.push(match who {
             Who::Assignee if refused.assignees.is_empty() => "承办单位(尚未派遣)".to_owned(),
             Who::Assignee => format!("承办单位({})", refused.assignees),
             Who::Reporter if refused.reporter.is_empty() => "上报人".to_owned(),
             Who::Reporter => format!("上报人 {}", refused.reporter),
-            Who::Dispatcher => format!("派遣人或其上级({})", roles(&who.roles(refused.tier))),
-            Who::NotHandler(of) => format!("未参与办理的{}", roles(of)),
-            Who::OwnerBelowCentre if who.roles(refused.tier).is_empty() => continue,
-            other => roles(&other.roles(refused.tier)),
+            Who::Dispatcher => format!("派遣人或其上级({})", roles(posts)),
+            Who::NotHandler => format!("未参与办理的{}", roles(posts)),
+            Who::OwnerBelowCentre if posts.is_empty() => continue,
+            _ => roles(posts),
         });
     }
     if parts.is_empty() { "无(已在社管中心)".to_owned() } else { parts.join("、") }
