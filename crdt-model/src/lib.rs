@@ -21,6 +21,7 @@ pub mod limit;
 pub mod log;
 pub mod materialise;
 pub mod org;
+pub mod photo;
 pub mod planted;
 pub mod registers;
 pub mod right;

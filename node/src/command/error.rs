@@ -106,6 +106,7 @@ impl From<ReplicaError> for CommandError {
             ReplicaError::NoTurn => ("no-turn", None),
             ReplicaError::NotHere { .. } => ("not-here", None),
             ReplicaError::NotHeld { .. } => ("not-held", None),
+            ReplicaError::Photo { .. } => ("photo-file", None),
             ReplicaError::NeedsUpdate { .. } => ("newer-version", None),
             ReplicaError::Newer { .. } => ("newer-version", Some(Message::StoreNewer)),
             ReplicaError::Document(_) | ReplicaError::Damaged { .. } => {

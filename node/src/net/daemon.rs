@@ -199,7 +199,7 @@ async fn live(dialler: &Dialler, replica: &Arc<Replica>, met: &AtomicBool) -> Re
     let purpose = Purpose { peer, dialler: true, once: false, only: None, gate: None };
     // Something came back: the hello goes before everything else.
     let progress = |traffic: Traffic| met.store(traffic.round_trips > 0, Ordering::Relaxed);
-    let ended = drive(replica, purpose, None, &connection, send, recv, Some(&progress)).await;
+    let ended = drive(replica, purpose, None, &connection, send, recv, Some(&progress), None).await;
     connection.close(quinn::VarInt::from_u32(0), b"");
     ended.map(|_| ())
 }

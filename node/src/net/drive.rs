@@ -12,6 +12,8 @@ use super::NetError;
 use super::door::Door;
 use super::endpoint::WINDOW_LEN_BYTES;
 use super::exchange::{Exchange, Purpose, farewell};
+use super::listen::record_refusal;
+use super::photos;
 use crate::replica::Replica;
 
 /// Most bytes that are taken from the stream at once.
@@ -43,7 +45,7 @@ pub(super) type Progress<'a> = &'a (dyn Fn(Traffic) + Send + Sync);
 
 /// What holds a peer to the limits.
 pub(super) struct Watch<'a> {
-    pub(super) door: &'a Door,
+    pub(super) door: &'a Arc<Door>,
     pub(super) peer: ReplicaId,
 }
 
@@ -75,7 +77,37 @@ impl Pace {
     }
 }
 
+/// The stream of photos beside a session: ends with it.
+struct Photos {
+    task: Option<tokio::task::JoinHandle<Result<(), NetError>>>,
+    /// News of photos that this side might send or ask for.
+    news: tokio::sync::watch::Receiver<u64>,
+    /// Until when a session that is to end waits for photos; `None` for one that lives on.
+    until: Option<Instant>,
+}
+
+impl Drop for Photos {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// Resolves once the photos are done, or have failed.
+async fn ended(task: &mut Option<tokio::task::JoinHandle<Result<(), NetError>>>) -> Result<(), NetError> {
+    match task {
+        Some(task) => match task.await {
+            Ok(result) => result,
+            Err(error) => Err(NetError::Broken { reason: error.to_string() }),
+        },
+        None => std::future::pending().await,
+    }
+}
+
 struct Driver<'a> {
+    replica: Arc<Replica>,
+    photos: Photos,
     watch: Option<Watch<'a>>,
     pace: Pace,
     exchange: Exchange,
@@ -92,11 +124,16 @@ pub(super) async fn drive(
     mut send: SendStream,
     mut recv: RecvStream,
     progress: Option<Progress<'_>>,
+    photos_until: Option<Instant>,
 ) -> Result<Ended, NetError> {
-    let exchange = blocking(|| Exchange::begin(replica, purpose))?;
-    let mut driver = Driver { watch, pace: Pace::new(), exchange, progress, in_sync_at: None };
+    let mut exchange = blocking(|| Exchange::begin(replica, purpose))?;
+    exchange.stay(photos_until.is_some());
+    let photos = Photos { task: None, news: replica.photo_news(), until: photos_until };
+    let replica = Arc::clone(replica);
+    let pace = Pace::new();
+    let mut driver = Driver { replica, photos, watch, pace, exchange, progress, in_sync_at: None };
     let result = driver.run(connection, &mut send, &mut recv).await;
-    let Driver { mut exchange, in_sync_at, .. } = driver;
+    let Driver { mut exchange, in_sync_at, replica, .. } = driver;
     let remembered = blocking(|| exchange.remember());
     let ended = Ended { in_sync: exchange.is_in_sync(), in_sync_at, traffic: exchange.traffic() };
     match result {
@@ -138,6 +175,7 @@ impl Driver<'_> {
         let broken = |reason: String| NetError::Broken { reason };
         self.pump()?;
         let mut is_stranger = true;
+        let mut may_begin = true;
         let mut roster = self.exchange.roster_news();
         let mut compare = tokio::time::interval(COMPARE_TICK);
         compare.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -148,6 +186,13 @@ impl Driver<'_> {
                 connection.set_receive_window(quinn::VarInt::from_u32(WINDOW_LEN_BYTES));
                 is_stranger = false;
             }
+            if may_begin && self.may_begin_photos() {
+                may_begin = false;
+                self.begin_photos(connection).await?;
+            }
+            let is_dialler = self.watch.is_none();
+            let can_begin_again = is_dialler && !may_begin && self.photos.task.is_none();
+            let photos_until = self.photos.until.filter(|_| self.photos.task.is_some());
             let listening = !self.exchange.is_closing() && self.exchange.has_room();
             let paused = self.pace.paused_until;
             let Exchange { news, backlog, sealed, greet_again, .. } = &mut self.exchange;
@@ -174,6 +219,10 @@ impl Driver<'_> {
                 Ok(()) = greet_again.changed() => {
                     return Err(broken("less is held here than was told: greeting again".to_owned()));
                 }
+                done = ended(&mut self.photos.task) => self.end_photos(done),
+                () = async { tokio::time::sleep_until(photos_until.unwrap_or_else(Instant::now).into()).await },
+                    if photos_until.is_some() => self.end_photos(Ok(())),
+                Ok(()) = self.photos.news.changed(), if can_begin_again => may_begin = true,
                 _ = compare.tick() => blocking(|| self.exchange.compare_if_due())?,
                 Ok(()) = roster.changed() => blocking(|| self.exchange.recheck())?,
                 _ = tick.tick(), if self.watch.is_some() => self.check_patience()?,
@@ -181,6 +230,67 @@ impl Driver<'_> {
             self.pump()?;
         }
         Ok(())
+    }
+
+    /// Whether photos may travel: a listener waits for who comes, a dialler first says all that there is to say.
+    fn may_begin_photos(&self) -> bool {
+        match self.watch {
+            Some(_) => self.exchange.is_admitted(),
+            None => self.exchange.is_in_sync(),
+        }
+    }
+
+    async fn begin_photos(&mut self, connection: &Connection) -> Result<(), NetError> {
+        let Some(terms) = self.exchange.photo_terms() else {
+            self.exchange.stay(false);
+            return Ok(());
+        };
+        let connection = connection.clone();
+        if let Some(Watch { door, .. }) = &self.watch {
+            let door = Arc::clone(door);
+            self.photos.task = Some(tokio::spawn(async move {
+                loop {
+                    let accepted = connection.accept_bi().await;
+                    let (send, recv) = accepted.map_err(|e| NetError::Broken { reason: e.to_string() })?;
+                    match photos::exchange(terms.clone(), Some(Arc::clone(&door)), false, send, recv).await {
+                        // The peer may open another.
+                        Ok(()) | Err(NetError::Broken { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }));
+            return Ok(());
+        }
+        if self.exchange.traffic().transactions_received + self.exchange.traffic().documents_received > 0 {
+            blocking(|| self.replica.apply())?;
+        }
+        if !blocking(|| terms.has_work())? {
+            self.exchange.stay(false);
+            return Ok(());
+        }
+        let once = self.photos.until.is_some();
+        self.photos.task = Some(tokio::spawn(async move {
+            let opened = connection.open_bi().await;
+            let (send, recv) = opened.map_err(|e| NetError::Broken { reason: e.to_string() })?;
+            photos::exchange(terms, None, once, send, recv).await
+        }));
+        Ok(())
+    }
+
+    /// No more photos travel in this session, or for now. What broke goes on in the next one.
+    fn end_photos(&mut self, done: Result<(), NetError>) {
+        if let Some(task) = self.photos.task.take() {
+            task.abort();
+        }
+        match done {
+            Err(error @ (NetError::Rules(_) | NetError::Session(_))) => {
+                let peer = self.exchange.peer().to_string();
+                blocking(|| record_refusal(&self.replica, &peer, &error.in_english()));
+            }
+            Err(error) => tracing::info!(error = error.in_english(), "photos stop for now"),
+            Ok(()) => {}
+        }
+        self.exchange.stay(false);
     }
 
     /// Charges the peer for what it sent.

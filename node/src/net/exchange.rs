@@ -21,6 +21,7 @@ use wangge_model::wire::acknowledged;
 
 use super::NetError;
 use super::listen::{Gate, NeighbourGate};
+use super::photos::Terms;
 use crate::replica::{Came, Durable, IntakeError, Replica, ReplicaError, SealedIntakeError};
 
 /// While this much waits to be sent, nothing more is loaded.
@@ -98,6 +99,10 @@ pub struct Exchange {
     wiped: Option<String>,
     /// What it has been asked and has not answered, where this side compares.
     comparing: Option<Comparing>,
+    /// The session is not ended although both hold the same: photos are under way.
+    stays: bool,
+    /// It would have been ended.
+    end_due: bool,
     /// Told when less is held here than the peer was told.
     pub(super) greet_again: tokio::sync::watch::Receiver<u64>,
 }
@@ -158,6 +163,8 @@ impl Exchange {
             unwanted: 0,
             wiped: None,
             comparing: None,
+            stays: false,
+            end_due: false,
             greet_again: replica.greet_again(),
             misfits: 0,
             gave_sealed: BTreeSet::new(),
@@ -204,6 +211,11 @@ impl Exchange {
     /// What the peer has sent so far.
     pub fn frames(&self) -> Frames {
         self.session.received()
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> ReplicaId {
+        self.purpose.peer
     }
 
     /// Whether the peer has said hello.
@@ -393,11 +405,42 @@ impl Exchange {
 
     /// Ends a session that is to end once both hold the same.
     fn end(&mut self) {
+        if self.stays {
+            self.end_due = true;
+            return;
+        }
         let traffic = self.session.traffic();
         if traffic.transactions_sent + traffic.documents_received > 0 {
             self.session.say_bye();
         }
         self.over = true;
+    }
+
+    /// Goes on although both hold the same, until it is said that it need not.
+    pub(super) fn stay(&mut self, stays: bool) {
+        self.stays = stays;
+        if !stays && std::mem::take(&mut self.end_due) {
+            self.end();
+        }
+    }
+
+    /// The photos that may be exchanged with the peer, `None` if it is not known yet or there are none for it.
+    pub(super) fn photo_terms(&self) -> Option<Terms> {
+        let peer = self.purpose.peer;
+        if !self.session.is_open() || self.room_len_bytes.is_some() {
+            return None;
+        }
+        if self.purpose.gate.as_ref().is_some_and(|gate| !gate.serves(&peer)) {
+            return None;
+        }
+        let mut scopes: BTreeSet<Scope> = self.replica.scopes().into_iter().collect();
+        if let Some((_, theirs)) = &self.admitted {
+            scopes.retain(|scope| theirs.contains(scope));
+        }
+        if let Some(only) = &self.purpose.only {
+            scopes.retain(|scope| only.contains(scope));
+        }
+        Some(Terms { replica: Arc::clone(&self.replica), peer, scopes, dialler: self.purpose.dialler })
     }
 
     /// Asks the peer once a day whether it really holds the same. Whoever dials asks.

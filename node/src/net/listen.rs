@@ -270,7 +270,7 @@ impl Visit {
         let gate = Some(Arc::clone(&self.gate));
         let purpose = Purpose { peer, dialler: false, once: false, only: None, gate };
         let watch = Watch { door: &self.door, peer };
-        match drive(&self.replica, purpose, Some(watch), &connection, send, recv, None).await {
+        match drive(&self.replica, purpose, Some(watch), &connection, send, recv, None, None).await {
             Ok(ended) => {
                 tracing::debug!(%peer, in_sync = ended.in_sync, "a session ended");
                 Ok(())

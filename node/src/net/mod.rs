@@ -7,6 +7,7 @@ mod endpoint;
 mod exchange;
 mod join;
 mod listen;
+mod photos;
 mod share;
 mod sync;
 mod tls;

@@ -20,6 +20,12 @@ use crate::replica::{Replica, ReplicaError};
 pub const NO_POST: &str =
     "the posts of this device's workers have ended / 这台设备的人员已没有岗位,请联系社管中心";
 
+/// How long a sync may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long before that photos stop.
+const PHOTOS_MARGIN: Duration = Duration::from_secs(3);
+
 /// How to sync.
 #[derive(Default)]
 pub struct SyncOptions<'a> {
@@ -48,6 +54,10 @@ pub struct SyncReport {
     pub transactions_received: u64,
     /// Documents that came in pages or were changed by transactions.
     pub documents_received: u64,
+    /// Photos that are on this device alone still.
+    pub photos_unsent: u64,
+    /// Photos that records name and that have not come yet.
+    pub photos_missing: u64,
     /// All UDP payload sent, handshake included.
     pub bytes_sent: u64,
     /// All UDP payload received, handshake included.
@@ -101,7 +111,7 @@ pub async fn sync_with(
     options: SyncOptions<'_>,
 ) -> Result<SyncReport, NetError> {
     let started = Instant::now();
-    let timeout = options.timeout.unwrap_or(Duration::from_secs(60));
+    let timeout = options.timeout.unwrap_or(TIMEOUT);
     let attempts = async {
         let before = replica.scopes();
         let report = try_twice(dialler, replica, &options, started).await?;
@@ -165,7 +175,10 @@ async fn attempt(
         .filter(|scope| only.as_ref().is_none_or(|only| only.contains(scope)))
         .collect();
     let purpose = Purpose { peer, dialler: true, once: true, only, gate: None };
-    let ended = drive(replica, purpose, None, &connection, send, recv, options.progress).await;
+    // Photos take what is left of the time; what they lack then goes on in the next session.
+    let photos_until = started + options.timeout.unwrap_or(TIMEOUT).saturating_sub(PHOTOS_MARGIN);
+    let until = Some(photos_until);
+    let ended = drive(replica, purpose, None, &connection, send, recv, options.progress, until).await;
     let zero_rtt = match dialled.early {
         Some(accepted) if ended.is_ok() => accepted.await,
         _ => false,
@@ -186,7 +199,10 @@ async fn attempt(
     }
     let stats = connection.stats();
     blocking(|| replica.apply())?;
+    let (photos_unsent, photos_missing) = blocking(|| replica.photos_waiting())?;
     Ok(SyncReport {
+        photos_unsent,
+        photos_missing,
         in_sync: ended.in_sync,
         scopes,
         transactions_sent: ended.traffic.transactions_sent,

@@ -219,6 +219,7 @@ impl Replica {
             self.record_voids(scope, &tips, &found_void, &ended)?;
         }
         self.crossing.note(scope, changed);
+        self.tell_photos();
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.applied = applied;
             scoped.voids = decisions.voids;
@@ -294,7 +295,9 @@ impl Replica {
         if document.is_blank() {
             return vec![(key, None), (view_key, None)];
         }
-        let mut writes = vec![(key, Some(document.encode())), (view_key, Some(document.view().pack()))];
+        let view = document.view();
+        let mut writes = vec![(key, Some(document.encode())), (view_key, Some(view.pack()))];
+        self.note_photos(scope, &view, &mut writes);
         if self.is_centre() && self.home(&document.id()).is_none() {
             writes.push((keys::home(&document.id()), Some(scope.to_string().into_bytes())));
         }

@@ -246,6 +246,7 @@ impl Replica {
             self.store.commit(batch)?;
         }
         self.crossing.note(scope, documents.iter().map(|document| (document.kind(), document.id())));
+        self.tell_photos();
         let extent = extent_of(&tip);
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.tips.insert(log, tip);

@@ -183,7 +183,7 @@ impl Replica {
         // What was taken in before that is on the disk after this; what comes later is without them.
         self.store.commit(Batch::new())?;
         let held = self.scopes();
-        let mut names: Vec<DocId> = Vec::new();
+        let mut names: Vec<DocId> = self.remove_photos_about(orders.iter().map(|order| order.document))?;
         let scopes: BTreeSet<&Scope> = orders.iter().map(|order| &order.scope).collect();
         for scope in scopes.into_iter().filter(|scope| held.contains(scope)) {
             let gone: BTreeSet<DocId> =

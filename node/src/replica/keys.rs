@@ -1,7 +1,8 @@
 //! Where things stand in the store. One tree, so that a batch over several kinds of records is atomic.
 
 use wangge_model::checkpoint::{Cursor, class_of};
-use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
+use wangge_model::identity::{DocId, Hash, LogId, ReplicaId, Scope};
+use wangge_model::photo::PhotoId;
 use wangge_model::schema::Kind;
 use wangge_model::sealed::Series;
 use wangge_model::transaction::ScopeSecret;
@@ -250,6 +251,44 @@ pub(crate) fn natural(scope: &Scope, secret: &ScopeSecret, kind: Kind, number: &
     key
 }
 
+fn photo(tag: u8, photo: &PhotoId) -> Vec<u8> {
+    let mut key = scoped(tag, &photo.scope);
+    key.extend_from_slice(&photo.doc.0);
+    key.extend_from_slice(&photo.hash.0);
+    key
+}
+
+/// That a record names a photo.
+pub(crate) fn photo_named(id: &PhotoId) -> Vec<u8> {
+    photo(b'f', id)
+}
+
+/// Photos that records of a scope name.
+pub(crate) fn photos_named(scope: &Scope) -> Vec<u8> {
+    scoped(b'f', scope)
+}
+
+/// What is kept of a photo.
+pub(crate) fn photo_kept(id: &PhotoId) -> Vec<u8> {
+    photo(b'h', id)
+}
+
+/// What is kept of photos of a scope.
+pub(crate) fn photos_kept(scope: &Scope) -> Vec<u8> {
+    scoped(b'h', scope)
+}
+
+/// That a photo was destroyed by an order of erasure.
+pub(crate) fn photo_gone(id: &PhotoId) -> Vec<u8> {
+    photo(b'j', id)
+}
+
+/// The photo of a key of these three.
+pub(crate) fn photo_of(key: &[u8]) -> Option<PhotoId> {
+    let (doc, hash) = key.get(key.len().checked_sub(48)?..)?.split_at_checked(16)?;
+    Some(PhotoId { scope: scope_of(key)?, doc: DocId::from_slice(doc)?, hash: Hash(hash.try_into().ok()?) })
+}
+
 /// Documents as they were shown, to be written once more because their log was damaged.
 pub(crate) fn reissued(scope: &Scope) -> Vec<u8> {
     scoped(b'J', scope)
@@ -257,7 +296,7 @@ pub(crate) fn reissued(scope: &Scope) -> Vec<u8> {
 
 /// All records of a scope, by their beginnings.
 pub(crate) fn all_of(scope: &Scope) -> Vec<Vec<u8>> {
-    b"TLlASKXEVOBbDWYyNJF".iter().map(|tag| scoped(*tag, scope)).collect()
+    b"TLlASKXEVOBbDWYyNJFfhj".iter().map(|tag| scoped(*tag, scope)).collect()
 }
 
 /// What a peer has of a scope.

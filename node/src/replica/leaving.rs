@@ -99,7 +99,7 @@ impl Replica {
     /// If the store fails; it can be repeated then.
     pub fn drop_scope(&self, scope: &Scope) -> Result<(), ReplicaError> {
         lock(&self.state).scopes.remove(scope);
-        let mut documents: BTreeSet<DocId> = BTreeSet::new();
+        let mut documents: BTreeSet<DocId> = self.remove_photos_of(scope)?.into_iter().collect();
         let mut found: Vec<Vec<u8>> = Vec::new();
         for prefix in keys::all_of(scope) {
             for key in self.store.scan_keys(&prefix) {

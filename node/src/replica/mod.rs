@@ -22,6 +22,7 @@ mod mending;
 mod outgoing;
 mod pages;
 mod past;
+pub mod photos;
 mod profile;
 mod recent;
 mod reissue;
@@ -132,6 +133,7 @@ pub struct Replica {
     salvaged: Mutex<Vec<Finding>>,
     /// Told when there are sealed cells to send or to open.
     sealed: tokio::sync::watch::Sender<u64>,
+    photos: photos::Photos,
 }
 
 impl std::fmt::Debug for Replica {
@@ -189,6 +191,14 @@ pub enum ReplicaError {
         dir: PathBuf,
         /// Its version.
         found: u32,
+    },
+    /// A file of a photo that cannot be read or written.
+    #[error("照片文件 {} 读写失败:{source}\nthe file {} of a photo cannot be used: {source}", path.display(), path.display())]
+    Photo {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
     },
     /// A scope that this replica does not hold.
     #[error("本机不负责 {scope},不能读写\nthis replica does not hold {scope}")]
@@ -432,6 +442,7 @@ impl Replica {
             compare_asked: AtomicBool::new(false),
             salvaged: Mutex::new(salvaged),
             sealed: tokio::sync::watch::Sender::new(0),
+            photos: photos::Photos::default(),
         };
         for key in replica.store.scan_keys(keys::ERASED) {
             let key = key?;
@@ -442,6 +453,7 @@ impl Replica {
         replica.check_mark()?;
         replica.salvage()?;
         replica.renew_views()?;
+        replica.sweep_photos()?;
         replica.note_wrong_pins();
         if let Err(error) = replica.finish_reissues() {
             // It stays due: a worker's turn, or the roster, may be missing.
@@ -706,6 +718,7 @@ impl Replica {
             (true, false) => {
                 tracing::warn!(%scope, "the centre was put back to an earlier state: everything is offered again");
                 batch.put(key, [1]);
+                self.offer_photos_again(scope, batch)?;
             }
             (false, true) => batch.delete(key),
             _ => {}

@@ -10,9 +10,12 @@
 //! not enough to erase the document: sled's files keep old values. So an erasure also draws a new store key,
 //! wraps what remains anew and overwrites the old one ([`Vault::renew`]); nothing else is rewritten.
 //!
+//! Photos are files, sealed piece by piece under a key of their own that lies in the store (`file`).
+//!
 //! Keys of the store stay in clear and hold no personal data: scopes, log positions, document ids, keyed hashes.
 
 mod access;
+mod file;
 mod keyfile;
 mod keyring;
 mod record;
@@ -28,6 +31,7 @@ use wangge_store::{Batch, Store, StoreError};
 use super::World;
 
 pub use access::{Access, RecoveryRequest, VaultError};
+pub(crate) use file::{FileSeal, PIECE_SEAL_LEN_BYTES};
 pub use keyfile::{KEY_FILE, PIN_CHARS_MAX, PIN_CHARS_MIN, Pin};
 pub(crate) use record::{decode_record, encode_record};
 pub use seal::{Pair, PinCost, seal_to};
@@ -86,6 +90,8 @@ fn under(key: &[u8]) -> Under {
         }
         // Pages hold many residents' data under the centre's signature: they go as a whole.
         Some(b'y') => Under::Own(pages_name(key)),
+        // Its key seals the photo's file as well.
+        Some(b'h') => Under::Own(photo_name(key)),
         Some(b'L' | b'l') => Under::Record,
         _ => Under::General,
     }
@@ -95,6 +101,14 @@ fn under(key: &[u8]) -> Under {
 pub(super) fn pages_name(key: &[u8]) -> DocId {
     let scope = key.get(1..).and_then(|rest| rest.split(|byte| *byte == 0).next()).unwrap_or_default();
     let hash = blake3::Hasher::new_derive_key("wangge 2026 key of kept pages").update(scope).finalize();
+    let mut name = [0; 16];
+    name.copy_from_slice(&hash.as_bytes()[..16]);
+    DocId(name)
+}
+
+/// The name under which the key of a photo is kept: like a document's.
+pub(super) fn photo_name(key: &[u8]) -> DocId {
+    let hash = blake3::Hasher::new_derive_key("wangge 2026 key of a photo").update(key).finalize();
     let mut name = [0; 16];
     name.copy_from_slice(&hash.as_bytes()[..16]);
     DocId(name)
