@@ -95,6 +95,11 @@ impl Hostile {
         }
     }
 
+    /// The connection beneath.
+    pub fn connection(&self) -> &quinn::Connection {
+        &self.line.connection
+    }
+
     /// Sends a frame.
     pub async fn say(&mut self, frame: &Frame) {
         self.write(&frame.encode()).await;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::document::Scalar;
 use crate::identity::{DocId, LogId, Role, Scope};
+use crate::photo::{PHOTOS, PhotoRef};
 
 /// What an event is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -144,6 +145,8 @@ pub struct Told {
     pub recorded_ms: Option<u64>,
     /// The event of a team's order that it carries over.
     pub via: Option<Via>,
+    /// Photos that show it.
+    pub photos: Vec<PhotoRef>,
     /// Members that this version does not know.
     pub unknown: Map<String, Value>,
 }
@@ -218,6 +221,9 @@ impl Told {
         if let Some(ms) = self.recorded_ms {
             put("recorded", ms.into());
         }
+        if !self.photos.is_empty() {
+            put(PHOTOS, self.photos.iter().map(PhotoRef::to_json).collect());
+        }
         if let Some(via) = &self.via {
             let written = json!({
                 "order": via.order.to_string(),
@@ -282,6 +288,7 @@ impl Told {
             "rules" => self.rules = Some(text()?.to_owned()),
             "recorded" => self.recorded_ms = Some(value.as_u64()?),
             "via" => self.via = Some(via(value)?),
+            PHOTOS => self.photos = value.as_array()?.iter().map(PhotoRef::of_json).collect::<Option<_>>()?,
             _ => return None,
         }
         Some(())
@@ -306,6 +313,8 @@ fn via(value: &Value) -> Option<Via> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::Hash;
+    use crate::photo::PhotoForm;
     use crate::schema::Kind;
 
     #[test]
@@ -327,6 +336,9 @@ mod tests {
             role: Role::TeamLead,
             observed_ms: 5,
         });
+        assert_eq!(Told::decode(&told.encode()), Ok(told));
+        let mut told = Told::new(EventKind::Feedback, Role::GridWorker, &Scope::Centre);
+        told.photos = vec![PhotoRef { hash: Hash([9; 32]), len_bytes: 77, form: PhotoForm::Jpeg }];
         assert_eq!(Told::decode(&told.encode()), Ok(told));
         // A known member in an unknown form is kept as well.
         let strange = Told::decode(&r#"{"kind":"check","pass":"maybe"}"#.into()).expect("an event");

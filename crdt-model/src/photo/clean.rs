@@ -127,7 +127,8 @@ fn orientation(exif: &[u8]) -> Option<u8> {
 /// Chunks that a picture consists of; texts, times and Exif go.
 fn png(bytes: &[u8]) -> Option<Vec<u8>> {
     const KEPT: [&[u8; 4]; 12] = [
-        b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"bKGD", b"pHYs",
+        b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"bKGD",
+        b"pHYs",
     ];
     let mut kept = bytes.get(..8)?.to_vec();
     let mut rest = bytes.get(8..)?;
@@ -229,7 +230,14 @@ mod tests {
         let head = b"\x89PNG\r\n\x1a\n".to_vec();
         let (ihdr, end) = (chunk(b"IHDR", &[1; 13]), chunk(b"IEND", b""));
         let data = chunk(b"IDAT", b"picture");
-        let full = [head.clone(), ihdr.clone(), chunk(b"eXIf", b"GPS"), chunk(b"tEXt", b"GPS"), data.clone(), end.clone()];
+        let full = [
+            head.clone(),
+            ihdr.clone(),
+            chunk(b"eXIf", b"GPS"),
+            chunk(b"tEXt", b"GPS"),
+            data.clone(),
+            end.clone(),
+        ];
         assert_eq!(clean(&full.concat()), Ok([head, ihdr, data, end].concat()));
 
         let chunk = |name: &[u8], body: &[u8]| {

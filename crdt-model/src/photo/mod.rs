@@ -162,7 +162,10 @@ mod tests {
     #[test]
     fn an_event_names_photos_and_what_is_no_photo_is_left_out() {
         let photo = PhotoRef { hash: Hash([7; 32]), len_bytes: PIECE_LEN_BYTES + 1, form: PhotoForm::Png };
-        assert_eq!((photo.pieces(), photo.piece_len_bytes(0), photo.piece_len_bytes(1)), (2, PIECE_LEN_BYTES, 1));
+        assert_eq!(
+            (photo.pieces(), photo.piece_len_bytes(0), photo.piece_len_bytes(1)),
+            (2, PIECE_LEN_BYTES, 1)
+        );
         let mut event = Map::new();
         put(&mut event, std::slice::from_ref(&photo));
         let text = |event: &Map<String, Value>| Scalar::Str(Value::Object(event.clone()).to_string());

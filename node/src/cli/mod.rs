@@ -18,8 +18,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use wangge_store::StoreError;
 
 use crate::command::{
-    self, Answer, CaseCommand, CodesCommand, Command, CommandError, DossierArgs, PinCommand, Progress,
-    RegisterCommand, RulesCommand, Unwatched, exit,
+    self, Answer, CodesCommand, Command, CommandError, DossierArgs, PinCommand, Progress, RegisterCommand,
+    Unwatched, exit,
 };
 use crate::control;
 use crate::replica::{Machine, Replica, ReplicaError, vault};
@@ -271,7 +271,6 @@ fn make_absolute(command: &mut Command) {
     let file = match command {
         Command::Import(args) => &mut args.file,
         Command::Person(RegisterCommand::Dossier(DossierArgs { out: Some(out), .. })) => out,
-        Command::Case(CaseCommand::Rules(RulesCommand::Set(args))) => &mut args.file,
         Command::Export(args) => {
             if let Some(columns) = &mut args.columns
                 && let Ok(absolute) = std::path::absolute(&*columns)
@@ -288,6 +287,22 @@ fn make_absolute(command: &mut Command) {
             for file in command.files() {
                 if let Ok(absolute) = std::path::absolute(&*file) {
                     *file = absolute.display().to_string();
+                }
+            }
+            return;
+        }
+        Command::Case(command) => {
+            for file in command.files() {
+                if let Ok(absolute) = std::path::absolute(&*file) {
+                    *file = absolute;
+                }
+            }
+            return;
+        }
+        Command::Photo(command) => {
+            for file in command.files() {
+                if let Ok(absolute) = std::path::absolute(&*file) {
+                    *file = absolute;
                 }
             }
             return;

@@ -17,6 +17,7 @@ pub mod instant;
 mod key;
 mod merged;
 mod org;
+mod photo;
 mod pin;
 mod place;
 mod register;
@@ -57,6 +58,7 @@ pub use org::{
     AreaArgs, BoundaryCommand, ListBoundariesArgs, LocateArgs, OrgCommand, OrgRecordCommand, RecordArgs,
     RecordKeyArgs, RehomeArgs, SetBoundaryArgs, SetRecordArgs, ShowBoundaryArgs, SplitArgs, StaffingArgs,
 };
+pub use photo::{AddPhotosArgs, ListPhotosArgs, PhotoCommand, SavePhotoArgs};
 pub use pin::{Hidden, NewPinArgs, OldPinArgs, PinCommand, RecoverArgs, TurnArgs};
 pub use register::{
     AddArgs, CloseArgs, FindArgs, LinkArgs, ListArgs, MergeArgs, MoveArgs, RegisterCommand, SetArgs,
@@ -111,6 +113,9 @@ pub enum Command {
     /// Cases.
     #[command(subcommand)]
     Case(CaseCommand),
+    /// Photos of records.
+    #[command(subcommand)]
+    Photo(PhotoCommand),
     /// Fields with several concurrent values.
     #[command(subcommand)]
     Conflicts(ConflictsCommand),
@@ -217,6 +222,7 @@ pub fn execute(
         Command::Codes(command) => codes::execute(replica, command),
         Command::Org(command) => org::execute(replica, command),
         Command::Case(command) => case::execute(replica, command),
+        Command::Photo(command) => photo::execute(replica, command),
         Command::Conflicts(command) => conflicts::execute(replica, command),
         Command::Import(args) => import::execute(replica, args, progress),
         Command::Export(args) => export::execute(replica, args, progress),

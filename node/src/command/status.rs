@@ -11,7 +11,7 @@ use wangge_model::session::Completeness;
 use super::instant::{day, rfc3339, short};
 use super::{Answer, CommandError};
 use crate::replica::{Replica, ReplicaError};
-use crate::text::{Message, role_zh};
+use crate::text::{Message, PhotoText, role_zh};
 
 pub(super) fn digest(replica: &Replica) -> Result<Answer, CommandError> {
     let digests = replica.digests()?;
@@ -47,6 +47,7 @@ fn tally(replica: &Replica, scope: &Scope) -> Result<Tally, ReplicaError> {
 pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
     let profile = replica.profile();
     let unsent = replica.unsent()?;
+    let (photos_unsent, photos_missing) = replica.photos_waiting()?;
     let mut tallies: BTreeMap<String, (Tally, bool, u64)> = BTreeMap::new();
     for (scope, (clock, completeness)) in replica.clocks() {
         let transactions = clock.0.values().map(|extent| extent.len).sum();
@@ -91,6 +92,8 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
         "joining": profile.joining().is_some(),
         "scopes": scopes,
         "unsent": unsent,
+        "photos_unsent": photos_unsent,
+        "photos_missing": photos_missing,
         "conflicts": conflicts,
         "met_centre": met_ms.map(rfc3339),
         "happened": past,
@@ -115,6 +118,10 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
     }
     lines.push(Message::Held { scopes: tallies.len(), documents, incomplete }.line());
     lines.push(Message::Unsent { unsent }.line());
+    if photos_unsent + photos_missing > 0 {
+        let waiting = PhotoText::Waiting { unsent: photos_unsent, missing: photos_missing };
+        lines.push(Message::Photo(waiting).line());
+    }
     if conflicts > 0 {
         lines.push(Message::OpenConflicts { conflicts }.line());
     }

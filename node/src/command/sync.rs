@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Answer, CommandError, Progress};
 use crate::net::{SyncOptions, SyncReport};
 use crate::replica::Replica;
-use crate::text::{Message, Word};
+use crate::text::{Message, PhotoText, Word};
 
 /// How to sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Args)]
@@ -92,7 +92,13 @@ fn answer(report: &SyncReport) -> Answer {
         round_trips: report.round_trips,
         elapsed_ms: report.elapsed_ms,
     };
-    Answer { json: serde_json::to_value(report).unwrap_or(Value::Null), text: message.both() }
+    let mut text = message.both();
+    let (unsent, missing) = (report.photos_unsent, report.photos_missing);
+    if unsent + missing > 0 {
+        let waiting = Message::Photo(PhotoText::Waiting { unsent, missing });
+        text = format!("{text}\n{}", waiting.both());
+    }
+    Answer { json: serde_json::to_value(report).unwrap_or(Value::Null), text }
 }
 
 /// Whether the answer says that both sides have everything.

@@ -116,6 +116,7 @@ struct Driver<'a> {
 }
 
 /// Runs a session until it ends.
+#[allow(clippy::too_many_arguments, reason = "a session, its line, and who looks on")]
 pub(super) async fn drive(
     replica: &Arc<Replica>,
     purpose: Purpose,
@@ -188,7 +189,9 @@ impl Driver<'_> {
             }
             if may_begin && self.may_begin_photos() {
                 may_begin = false;
-                self.begin_photos(connection).await?;
+                self.begin_photos(connection)?;
+                self.pump()?;
+                continue;
             }
             let is_dialler = self.watch.is_none();
             let can_begin_again = is_dialler && !may_begin && self.photos.task.is_none();
@@ -240,7 +243,7 @@ impl Driver<'_> {
         }
     }
 
-    async fn begin_photos(&mut self, connection: &Connection) -> Result<(), NetError> {
+    fn begin_photos(&mut self, connection: &Connection) -> Result<(), NetError> {
         let Some(terms) = self.exchange.photo_terms() else {
             self.exchange.stay(false);
             return Ok(());

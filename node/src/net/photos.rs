@@ -88,7 +88,10 @@ impl Talk {
 
     /// Whether the peer, or the line, keeps this side waiting.
     fn is_busy(&self) -> bool {
-        !self.unsent().is_empty() || self.arriving.is_some() || self.serving.is_some() || !self.queue.is_empty()
+        !self.unsent().is_empty()
+            || self.arriving.is_some()
+            || self.serving.is_some()
+            || !self.queue.is_empty()
     }
 
     fn unsent(&self) -> &[u8] {

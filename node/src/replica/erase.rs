@@ -124,6 +124,11 @@ impl Replica {
         lock(&self.state).erased.contains(document)
     }
 
+    /// All documents that were erased here.
+    pub fn erased_documents(&self) -> BTreeSet<DocId> {
+        lock(&self.state).erased.clone()
+    }
+
     /// Carries out what is due if anything may be.
     pub(super) fn obey_if_due(&self) -> Result<(), ReplicaError> {
         if self.orders_due.swap(false, Ordering::AcqRel)
@@ -183,7 +188,8 @@ impl Replica {
         // What was taken in before that is on the disk after this; what comes later is without them.
         self.store.commit(Batch::new())?;
         let held = self.scopes();
-        let mut names: Vec<DocId> = self.remove_photos_about(orders.iter().map(|order| order.document))?;
+        let all: BTreeSet<DocId> = orders.iter().map(|order| order.document).collect();
+        let mut names: Vec<DocId> = self.remove_photos_about(&all)?;
         let scopes: BTreeSet<&Scope> = orders.iter().map(|order| &order.scope).collect();
         for scope in scopes.into_iter().filter(|scope| held.contains(scope)) {
             let gone: BTreeSet<DocId> =

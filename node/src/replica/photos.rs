@@ -28,6 +28,9 @@ use super::{Replica, ReplicaError, encode, keys, lock};
 /// records go on.
 pub const PHOTOS_OF_SCOPE_LEN_BYTES_MAX: u64 = 8 << 30;
 
+/// Free space that photos leave for records, in bytes.
+const FREE_BYTES_MIN: u64 = 4 * wangge_store::FREE_BYTES_MIN;
+
 /// The directory of the files.
 const DIRECTORY: &str = "photos";
 
@@ -207,7 +210,8 @@ impl Replica {
         for scope in scopes {
             for entry in self.store.scan(&keys::photos_named(scope)) {
                 let (key, value) = entry?;
-                let (Some(id), Ok(named)) = (keys::photo_of(&key), postcard::from_bytes::<Named>(&value)) else {
+                let (Some(id), Ok(named)) = (keys::photo_of(&key), postcard::from_bytes::<Named>(&value))
+                else {
                     continue;
                 };
                 if states.contains(&self.photo_state(&id)?) && self.is_named_still(named.kind, &id)? {
@@ -278,7 +282,9 @@ impl Replica {
         };
         let opened = match read() {
             Ok(sealed) => seal.open(at, &sealed),
-            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::UnexpectedEof].contains(&error.kind()) => None,
+            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::UnexpectedEof].contains(&error.kind()) => {
+                None
+            }
             Err(error) => return Err(failed(&path)(error)),
         };
         if opened.is_none() {
@@ -359,6 +365,10 @@ impl Replica {
     }
 
     fn begin(&self, id: &PhotoId, photo: &PhotoRef) -> Result<Arriving, ReplicaError> {
+        let needed_bytes = photo.len_bytes as u64;
+        if free_bytes(&self.dir).is_some_and(|free| free < needed_bytes + FREE_BYTES_MIN) {
+            return Err(StoreError::Full { needed_bytes }.into());
+        }
         let directory = self.dir.join(DIRECTORY);
         if !directory.is_dir() {
             fs::create_dir_all(&directory).map_err(failed(&directory))?;
@@ -370,7 +380,8 @@ impl Replica {
             batch.put(key.clone(), encode(&PhotoState::Missing));
             self.store.commit(batch)?;
         }
-        let unreadable = || ReplicaError::Damaged { what: "the key of a photo".to_owned(), dir: self.dir.clone() };
+        let unreadable =
+            || ReplicaError::Damaged { what: "the key of a photo".to_owned(), dir: self.dir.clone() };
         let seal = self.store.file_seal(&photo_name(&key))?.ok_or_else(unreadable)?;
         let path = self.part_file(id);
         let (file, have) = open_part(&path, photo).map_err(failed(&path))?;
@@ -457,6 +468,18 @@ impl Replica {
         Ok(())
     }
 
+    /// Offers all photos that are here to the centre again.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub fn offer_all_photos_again(&self) -> Result<(), ReplicaError> {
+        let mut batch = Batch::new();
+        for scope in self.scopes() {
+            self.offer_photos_again(&scope, &mut batch)?;
+        }
+        Ok(self.store.commit(batch)?)
+    }
+
     // ---- letting go
 
     /// Forgets a photo that no record names, or of which not all has come.
@@ -480,19 +503,17 @@ impl Replica {
 
     /// Removes the photos of records that speak of erased documents. Returns the names of their keys, which are
     /// to be destroyed.
-    pub(super) fn remove_photos_about(
-        &self,
-        erased: impl Iterator<Item = DocId> + Clone,
-    ) -> Result<Vec<DocId>, ReplicaError> {
+    pub(super) fn remove_photos_about(&self, erased: &BTreeSet<DocId>) -> Result<Vec<DocId>, ReplicaError> {
         let mut names = Vec::new();
         for scope in self.scopes() {
             for entry in self.store.scan(&keys::photos_named(&scope)) {
                 let (key, value) = entry?;
-                let (Some(id), Ok(named)) = (keys::photo_of(&key), postcard::from_bytes::<Named>(&value)) else {
+                let (Some(id), Ok(named)) = (keys::photo_of(&key), postcard::from_bytes::<Named>(&value))
+                else {
                     continue;
                 };
                 let Some(view) = self.get(&scope, named.kind, &id.doc)? else { continue };
-                if !erased.clone().any(|doc| speaks_of(&view, &doc)) {
+                if !erased.iter().any(|doc| speaks_of(&view, doc)) {
                     continue;
                 }
                 let kept = keys::photo_kept(&id);
@@ -520,23 +541,26 @@ impl Replica {
         Ok(names)
     }
 
-    /// Removes what a crash left behind: photos that no record came to name, files that nothing knows.
+    /// Removes what a crash left behind: photos that no record came to name, files that nothing knows. Forgets
+    /// those whose files are gone.
     pub(super) fn sweep_photos(&self) -> Result<(), ReplicaError> {
-        let directory = self.dir.join(DIRECTORY);
-        let Ok(files) = fs::read_dir(&directory) else { return Ok(()) };
         let mut known = BTreeSet::new();
         for scope in self.scopes() {
             let kept: Vec<Vec<u8>> =
                 self.store.scan_keys(&keys::photos_kept(&scope)).collect::<Result<_, _>>()?;
             for key in kept {
                 let Some(id) = keys::photo_of(&key) else { continue };
-                if self.store.get(&keys::photo_named(&id))?.is_some() {
+                let is_missing = matches!(self.photo_state(&id)?, PhotoState::Here | PhotoState::Centre)
+                    && !self.photo_file(&id).is_file();
+                // A backup holds no pictures: a restored centre gets them from the devices again.
+                if self.store.get(&keys::photo_named(&id))?.is_some() && !is_missing {
                     known.insert(hex(&photo_name(&key)));
                 } else {
                     self.forget_photo(&id)?;
                 }
             }
         }
+        let Ok(files) = fs::read_dir(self.dir.join(DIRECTORY)) else { return Ok(()) };
         for file in files.filter_map(Result::ok) {
             let path = file.path();
             let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
@@ -550,7 +574,8 @@ impl Replica {
 
 /// Opens what has come of a photo, cut to whole pieces, to be continued.
 fn open_part(path: &Path, photo: &PhotoRef) -> io::Result<(File, usize)> {
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     let sealed = (PIECE_LEN_BYTES + PIECE_SEAL_LEN_BYTES) as u64;
     let len = file.metadata()?.len();
     let whole = photo.len_bytes as u64 + (photo.pieces() * PIECE_SEAL_LEN_BYTES) as u64;
@@ -562,6 +587,12 @@ fn open_part(path: &Path, photo: &PhotoRef) -> io::Result<(File, usize)> {
     }
     file.seek(SeekFrom::End(0))?;
     Ok((file, have))
+}
+
+/// Free space where `dir` lies, in bytes; `None` if it cannot be told.
+fn free_bytes(dir: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(dir).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {

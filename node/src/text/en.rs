@@ -1,6 +1,7 @@
 //! English.
 
 mod case;
+mod photo;
 pub(super) mod register;
 mod roster;
 pub(super) mod work;
@@ -12,6 +13,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
         Message::Roster(ref text) => roster::say(text),
         Message::Work(ref text) => work::say(text),
+        Message::Photo(ref text) => photo::say(text),
         Message::Register(ref message) => register::say(message),
         Message::Case(ref text) => case::say(text),
         Message::StoreLocked => "another program uses the directory: try again later or stop it".to_owned(),
@@ -359,6 +361,19 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("case", "cases"),
     ("case report", "report a case"),
     ("case note", "add a note"),
+    ("case photo", "photos"),
+    ("case photo add", "add photos"),
+    ("case photo list", "list photos and how far each has come"),
+    ("case photo save", "write a photo to a file"),
+    ("photo", "photos of records: cases, hazards, patrols, inspections"),
+    ("photo add", "add photos"),
+    ("photo list", "list photos and how far each has come; without a record, how many are under way"),
+    ("photo save", "write a photo to a file (the audit notes it)"),
+    (":photo", "a photo (JPEG, PNG, WebP), may be given several times; where it was taken is removed"),
+    ("photo save:to", "the file to write"),
+    ("case photo save:to", "the file to write"),
+    ("photo save:number", "which one"),
+    ("case photo save:number", "which one"),
     ("case show", "show a case"),
     ("case list", "list cases, newest first"),
     ("conflicts", "fields that several people changed at once"),

@@ -3,6 +3,7 @@
 mod case;
 mod en;
 mod help;
+mod photo;
 mod register;
 mod roster;
 mod work;
@@ -19,6 +20,7 @@ use crate::replica::{Delivery, Event, Outcome, Trouble};
 
 pub use case::{CaseText, LedgerText, Refused};
 pub(crate) use help::help;
+pub use photo::PhotoText;
 pub use register::RegisterMessage;
 pub use roster::RosterText;
 pub use work::WorkText;
@@ -377,6 +379,7 @@ pub enum Message<'a> {
     // ---- grid work and the centre
     Roster(RosterText<'a>),
     Work(WorkText<'a>),
+    Photo(PhotoText<'a>),
 
     // ---- cases
     Case(CaseText<'a>),

@@ -1,6 +1,7 @@
 //! 中文.
 
 mod case;
+mod photo;
 pub(super) mod register;
 mod roster;
 pub(super) mod work;
@@ -83,6 +84,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
         Message::Roster(ref text) => roster::say(text),
         Message::Work(ref text) => work::say(text),
+        Message::Photo(ref text) => photo::say(text),
         Message::Register(ref message) => register::say(message),
         Message::Case(ref text) => case::say(text),
         Message::StoreLocked => "数据目录正被另一个程序使用,请稍后再试或先停止它".to_owned(),
@@ -415,6 +417,19 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("case", "事件"),
     ("case report", "上报事件"),
     ("case note", "补充记录"),
+    ("case photo", "照片"),
+    ("case photo add", "添加照片"),
+    ("case photo list", "照片列表,各到了哪里"),
+    ("case photo save", "把一张照片存成文件"),
+    ("photo", "记录的照片:事件、隐患、巡查、检查等"),
+    ("photo add", "添加照片"),
+    ("photo list", "照片列表,各到了哪里;不写记录则列待传张数"),
+    ("photo save", "把一张照片存成文件(计入审计)"),
+    (":photo", "照片文件 (JPEG、PNG、WebP),可多张;拍摄地点等信息会去除"),
+    ("photo save:to", "写到哪个文件"),
+    ("case photo save:to", "写到哪个文件"),
+    ("photo save:number", "第几张"),
+    ("case photo save:number", "第几张"),
     ("case show", "查看一件"),
     ("case list", "事件列表,新的在前"),
     ("conflicts", "几个人同时改了同一项的,由人裁定"),

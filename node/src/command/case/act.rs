@@ -13,6 +13,7 @@ use super::args::{NoteArgs, Typed};
 use super::office::Office;
 use super::{cross, event, happened_at, order, said, show};
 use crate::command::key::{self, Target};
+use crate::command::photo::Pictures;
 use crate::command::{Answer, CommandError, instant};
 use crate::replica::{Edit, Replica};
 use crate::text::{CaseText, Message, Refused, scrub};
@@ -64,11 +65,14 @@ pub(super) fn act(replica: &Replica, typed: &Typed<'_>) -> Result<Answer, Comman
     let office = Office::load(replica)?;
     let Target { scope, view } = target(replica, &typed.act.key)?;
     let at_ms = happened_at(replica, typed.act.at.as_deref())?;
-    let told = tell(&office, typed, &view, at_ms)?;
+    let mut told = tell(&office, typed, &view, at_ms)?;
+    let pictures = Pictures::read(&typed.act.photo)?;
+    pictures.fit(replica, &view)?;
+    told.photos = pictures.named();
     if view.kind == Kind::ORDER {
-        return order::act(&office, &scope, &view, told, at_ms);
+        return order::act(&office, &scope, &view, told, &pictures, at_ms);
     }
-    write(&office, &scope, &view, &told, at_ms)
+    write(&office, &scope, &view, &told, &pictures, at_ms)
 }
 
 pub(super) fn note(replica: &Replica, args: &NoteArgs) -> Result<Answer, CommandError> {
@@ -77,16 +81,19 @@ pub(super) fn note(replica: &Replica, args: &NoteArgs) -> Result<Answer, Command
     let text = said(&args.text)?;
     let at_ms = happened_at(replica, args.at.as_deref())?;
     let Target { scope, view } = target(replica, &args.key)?;
+    let pictures = Pictures::read(&args.photo)?;
+    pictures.fit(replica, &view)?;
     let told = Told {
         word: EventKind::Note.name().to_owned(),
         text: Some(text),
         recorded_ms: recorded(replica, at_ms),
+        photos: pictures.named(),
         ..Told::default()
     };
     if view.kind == Kind::ORDER {
-        return order::act(&office, &scope, &view, told, at_ms);
+        return order::act(&office, &scope, &view, told, &pictures, at_ms);
     }
-    write(&office, &scope, &view, &told, at_ms)
+    write(&office, &scope, &view, &told, &pictures, at_ms)
 }
 
 /// Checks the event against the case and writes it.
@@ -95,6 +102,7 @@ fn write(
     scope: &Scope,
     view: &DocumentView,
     told: &Told,
+    pictures: &Pictures,
     at_ms: Option<u64>,
 ) -> Result<Answer, CommandError> {
     let replica = office.replica;
@@ -113,7 +121,8 @@ fn write(
     let told = check(&case, &office.site(scope), &posts, told, &office.book)
         .map_err(|refusal| refused(office, &case, &number, &posts, &refusal, told))?;
     let ops = vec![event(&told)];
-    replica.commit(scope, vec![Edit { doc: view.id, kind: Kind::CASE, ops }], at_ms)?;
+    let edits = vec![Edit { doc: view.id, kind: Kind::CASE, ops }];
+    pictures.commit(replica, scope, view.id, edits, at_ms)?;
     cross::settle_later(replica, &office.book, scope, &view.id);
 
     let after = replica.get(scope, Kind::CASE, &view.id)?.unwrap_or(current);

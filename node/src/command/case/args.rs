@@ -17,6 +17,9 @@ pub enum CaseCommand {
     Note(NoteArgs),
     /// Shows one.
     Show(ShowCaseArgs),
+    /// Photos.
+    #[command(subcommand)]
+    Photo(crate::command::PhotoCommand),
     /// Lists them, newest first.
     List(ListCasesArgs),
     /// When they are due, and why.
@@ -93,6 +96,10 @@ pub struct ReportArgs {
     /// Of a minor class.
     #[arg(long)]
     pub minor: bool,
+    /// Photos that show it; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    pub photo: Vec<PathBuf>,
     /// The grid: `grid:CODE`, a code or a village's name.
     #[arg(long)]
     pub unit: Option<String>,
@@ -109,6 +116,10 @@ pub struct NoteArgs {
     /// What to note.
     #[arg(long)]
     pub text: String,
+    /// Photos that show it; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    pub photo: Vec<PathBuf>,
     /// When it happened.
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
@@ -201,6 +212,10 @@ pub struct ActArgs {
     /// What there is to say.
     #[arg(long)]
     pub text: Option<String>,
+    /// Photos that show it; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    pub photo: Vec<PathBuf>,
     /// When it happened.
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
@@ -294,6 +309,42 @@ pub(super) struct Typed<'a> {
 }
 
 impl CaseCommand {
+    /// The files that it names, so that they can be made absolute.
+    pub(crate) fn files(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Rules(RulesCommand::Set(args)) => vec![&mut args.file],
+            Self::Photo(command) => command.files(),
+            Self::Report(args) => args.photo.iter_mut().collect(),
+            Self::Note(args) => args.photo.iter_mut().collect(),
+            other => other.act().map(|act| act.photo.iter_mut().collect()).unwrap_or_default(),
+        }
+    }
+
+    fn act(&mut self) -> Option<&mut ActArgs> {
+        Some(match self {
+            Self::CloseOnSpot(act)
+            | Self::Verify(act)
+            | Self::Register(act)
+            | Self::Reject(act)
+            | Self::Escalate(act)
+            | Self::Accept(act)
+            | Self::Return(act)
+            | Self::Resume(act)
+            | Self::Feedback(act)
+            | Self::Archive(act)
+            | Self::Urge(act)
+            | Self::Supervise(act)
+            | Self::Reopen(act) => act,
+            Self::Dispatch(args) | Self::AppointLead(args) => &mut args.act,
+            Self::Suspend(args) => &mut args.act,
+            Self::Extend(args) => &mut args.ask.act,
+            Self::Check(args) => &mut args.act,
+            Self::Evaluate(args) => &mut args.act,
+            Self::Merge(args) => &mut args.act,
+            _ => return None,
+        })
+    }
+
     /// The event that the command writes, if it is one.
     pub(super) fn event(&self) -> Option<Typed<'_>> {
         let plain = |kind, act| Typed {
@@ -309,6 +360,7 @@ impl CaseCommand {
         Some(match self {
             Self::Report(_)
             | Self::Note(_)
+            | Self::Photo(_)
             | Self::Show(_)
             | Self::List(_)
             | Self::Due(_)

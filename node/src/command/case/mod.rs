@@ -32,6 +32,7 @@ pub(super) fn execute(replica: &Replica, command: &CaseCommand) -> Result<Answer
     match command {
         CaseCommand::Report(args) => report::report(replica, args),
         CaseCommand::Note(args) => act::note(replica, args),
+        CaseCommand::Photo(command) => super::photo::execute(replica, command),
         CaseCommand::Show(args) => show::show(replica, args),
         CaseCommand::List(args) => list::list(replica, &args.which),
         CaseCommand::Due(args) => due::due(replica, args),

@@ -10,6 +10,7 @@ use wangge_model::schema::Kind;
 
 use super::office::Office;
 use super::{cross, event, show};
+use crate::command::photo::Pictures;
 use crate::command::{Answer, CommandError, instant, shown, workers::Workers};
 use crate::replica::Edit;
 use crate::text::{CaseText, Message, Word};
@@ -20,6 +21,7 @@ pub(super) fn act(
     scope: &Scope,
     view: &DocumentView,
     mut told: Told,
+    pictures: &Pictures,
     at_ms: Option<u64>,
 ) -> Result<Answer, CommandError> {
     let replica = office.replica;
@@ -39,7 +41,8 @@ pub(super) fn act(
     told.role = Some(post.role);
     told.unit = Some(post.unit.clone());
     let ops = vec![event(&told)];
-    replica.commit(scope, vec![Edit { doc: view.id, kind: Kind::ORDER, ops }], at_ms)?;
+    let edits = vec![Edit { doc: view.id, kind: Kind::ORDER, ops }];
+    pictures.commit(replica, scope, view.id, edits, at_ms)?;
     let view = replica.get(scope, Kind::ORDER, &view.id)?.unwrap_or_else(|| view.clone());
     let order = cross::order_of(replica, scope, view.clone())?;
     let json = order_json(office, scope, &view, &order)?;

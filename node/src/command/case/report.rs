@@ -10,6 +10,7 @@ use wangge_model::schema::Kind;
 use super::args::ReportArgs;
 use super::office::Office;
 use super::{act, event, field, happened_at, said, show};
+use crate::command::photo::Pictures;
 use crate::command::{Answer, CommandError, edits, key, units::Units};
 use crate::replica::{Edit, Replica, ReplicaError};
 use crate::text::{CaseText, Message, scrub};
@@ -118,6 +119,7 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
     let implied = place.as_ref().or(person.as_ref()).map(|target| target.scope.to_string());
     let scope = Units::load(replica)?.choose(unit.or(implied.as_deref()))?.scope;
 
+    let pictures = Pictures::read(&args.photo)?;
     let doc = DocId(replica.random()?);
     let number = next_number(replica, &scope)?;
     let told = Told {
@@ -126,6 +128,7 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
         category: Some(line.code.clone()),
         level: Some(severity),
         minor: args.minor,
+        photos: pictures.named(),
         rules: Some(office.book.latest_name().to_owned()).filter(|name| name != SHIPPED_NAME),
         recorded_ms: act::recorded(replica, at_ms),
         ..Told::default()
@@ -151,7 +154,7 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
         }
     }
     ops.push(event(&told));
-    replica.commit(&scope, vec![Edit { doc, kind: Kind::CASE, ops }], at_ms)?;
+    pictures.commit(replica, &scope, doc, vec![Edit { doc, kind: Kind::CASE, ops }], at_ms)?;
     super::cross::settle_later(replica, &office.book, &scope, &doc);
     show::answer(&office, &scope, &doc, |id| Message::Reported { number: &number, id }.line())
 }

@@ -23,7 +23,7 @@ pub(super) struct Extra {
 pub(super) const KEY: &str = "key";
 
 /// Options that name files.
-pub(super) const FILES: [&str; 2] = ["file", "answers"];
+pub(super) const FILES: [&str; 3] = ["file", "answers", super::line::PHOTO];
 
 const fn option(name: &'static str, label: &'static str, rule: Rule, about: &'static str) -> Input {
     Input { name, label, about, rule, required: false }

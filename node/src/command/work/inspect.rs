@@ -15,6 +15,7 @@ use super::line::WorkCommand;
 use super::shown::Seen;
 use super::street::Street;
 use super::{Draft, checklist, codes, resolve};
+use crate::command::photo::Pictures;
 use crate::command::{Answer, CommandError};
 use crate::replica::{Edit, Replica};
 use crate::text::{Message, WorkText};
@@ -48,6 +49,7 @@ pub(super) fn submit(
     }
     let answered = checklist.answered(&given).map_err(CheckError::from)?;
 
+    let pictures = Pictures::read(command.all(super::line::PHOTO))?;
     let Draft { scope, doc, mut ops } = super::draft(replica, street, spec, command)?;
     // The event that makes it carries the answers.
     ops.pop();
@@ -94,10 +96,16 @@ pub(super) fn submit(
     if !hazards.is_empty() {
         told.insert("hazards".to_owned(), hazards.into());
     }
-    ops.push(event_op(&actor, spec.opens, told)?);
+    let mut event = event_op(&actor, spec.opens, told)?;
+    pictures.put_into(&mut event);
+    ops.push(event);
     edits.insert(0, Edit { doc, kind: spec.kind, ops });
     // One transaction takes 64 documents; a checklist may fail in more places.
-    for part in edits.chunks(60) {
+    let mut parts = edits.chunks(60);
+    if let Some(first) = parts.next() {
+        pictures.commit(replica, &scope, doc, first.to_vec(), at_ms)?;
+    }
+    for part in parts {
         replica.commit(&scope, part.to_vec(), at_ms)?;
     }
     let mut answer = super::answer(replica, street, spec, &scope, &doc, spec.opens)?;

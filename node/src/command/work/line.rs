@@ -9,6 +9,13 @@ use wangge_model::work::{Input, RecordSpec, Rule, To, of_word, records};
 
 use super::extra::{self, Extra};
 
+/// The option that names photos.
+pub(super) const PHOTO: &str = "photo";
+
+/// Records whose events photos may show.
+const PHOTOGRAPHED: [&str; 8] =
+    ["patrol", "visit", "inspect", "hazard", "dispute", "opinion", "help", "task"];
+
 /// What can be done with a record, as it was typed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkCommand {
@@ -133,6 +140,7 @@ fn options(record: &str, verb: &str) -> Option<(bool, Vec<Opt>)> {
             verb if verb == spec.opens => {
                 options.extend(spec.inputs.iter().map(Opt::of));
                 options.extend([Opt::One("unit", false), Opt::One("at", false)]);
+                options.extend(PHOTOGRAPHED.contains(&record).then_some(Opt::Many(PHOTO)));
             }
             verb => match spec.verb(verb) {
                 Some(verb) => {
@@ -142,6 +150,7 @@ fn options(record: &str, verb: &str) -> Option<(bool, Vec<Opt>)> {
                         options.extend(outcomes.iter().map(|outcome| Opt::Flag(outcome.name)));
                     }
                     options.push(Opt::One("at", false));
+                    options.extend(PHOTOGRAPHED.contains(&record).then_some(Opt::Many(PHOTO)));
                 }
                 None => known = false,
             },

@@ -29,6 +29,7 @@ use wangge_model::work::draft::{self, Actor, Said};
 use wangge_model::work::{Home, RecordSpec, To, Verb, WorkError, of_word};
 
 use super::key::Target;
+use super::photo::{AddPhotosArgs, Pictures};
 use super::workers::Workers;
 use super::{Answer, CommandError};
 use crate::replica::{Edit, Replica};
@@ -184,8 +185,12 @@ fn make(
     command: &WorkCommand,
 ) -> Result<Answer, CommandError> {
     let at_ms = happened_at(replica, command.get("at"))?;
-    let Draft { scope, doc, ops } = draft(replica, street, spec, command)?;
-    replica.commit(&scope, vec![Edit { doc, kind: spec.kind, ops }], at_ms)?;
+    let pictures = Pictures::read(command.all(line::PHOTO))?;
+    let Draft { scope, doc, mut ops } = draft(replica, street, spec, command)?;
+    if let Some(event) = ops.last_mut() {
+        pictures.put_into(event);
+    }
+    pictures.commit(replica, &scope, doc, vec![Edit { doc, kind: spec.kind, ops }], at_ms)?;
     answer(replica, street, spec, &scope, &doc, spec.opens)
 }
 
@@ -226,10 +231,37 @@ fn add(
 ) -> Result<Answer, CommandError> {
     let at_ms = happened_at(replica, command.get("at"))?;
     let target = target(replica, spec, command)?;
-    let op = event(replica, street, spec, verb, command, &target)?;
+    let pictures = Pictures::read(command.all(line::PHOTO))?;
+    pictures.fit(replica, &target.view)?;
+    let mut op = event(replica, street, spec, verb, command, &target)?;
+    pictures.put_into(&mut op);
     let edit = Edit { doc: target.view.id, kind: spec.kind, ops: vec![op] };
-    replica.commit(&target.scope, vec![edit], at_ms)?;
+    pictures.commit(replica, &target.scope, target.view.id, vec![edit], at_ms)?;
     answer(replica, street, spec, &target.scope, &target.view.id, verb.name)
+}
+
+/// Adds photos to a record with a note about them, in whatever state it is.
+pub(super) fn note_photos(
+    replica: &Replica,
+    target: &Target,
+    text: &str,
+    args: &AddPhotosArgs,
+) -> Result<(), CommandError> {
+    let street = Street::load(replica)?;
+    let unknown = || CommandError::usage("bad-usage", &Message::BadUsage);
+    let spec = wangge_model::work::of_kind(target.view.kind).ok_or_else(unknown)?;
+    let actor = street.actor()?;
+    let at_ms = happened_at(replica, args.at.as_deref())?;
+    draft::check_role(spec, "note", actor.role)?;
+    writable(&street, &actor, &target.scope)?;
+    let pictures = Pictures::read(&args.photo)?;
+    pictures.fit(replica, &target.view)?;
+    let mut said = serde_json::Map::new();
+    said.insert("text".to_owned(), draft::paragraphs("补记", text)?.into());
+    let mut op = draft::event_op(&actor, "note", said)?;
+    pictures.put_into(&mut op);
+    let edit = Edit { doc: target.view.id, kind: spec.kind, ops: vec![op] };
+    pictures.commit(replica, &target.scope, target.view.id, vec![edit], at_ms)
 }
 
 /// What stands now, after `event` was written.

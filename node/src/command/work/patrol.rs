@@ -7,10 +7,11 @@ use wangge_model::identity::DocId;
 use wangge_model::schema::Kind;
 use wangge_model::work::{RecordSpec, of_kind};
 
-use super::line::WorkCommand;
+use super::line::{self, WorkCommand};
 use super::street::Street;
 use super::{codes, event, resolve, target};
 use crate::command::case::{self, CaseCommand, ReportArgs};
+use crate::command::photo::Pictures;
 use crate::command::{Answer, CommandError};
 use crate::replica::{Edit, Replica};
 use crate::text::Message;
@@ -28,6 +29,8 @@ pub(super) fn finding(
     let mut command = command.clone();
     // All is checked before any of it is written.
     event(replica, street, spec, verb, &without_made(&command), &patrol)?;
+    let pictures = Pictures::read(command.all(line::PHOTO))?;
+    pictures.fit(replica, &patrol.view)?;
     let mut edits = Vec::new();
     let mut made = None;
     if let Some(kind) = command.get("hazard-kind") {
@@ -63,8 +66,9 @@ pub(super) fn finding(
     if let Some(id) = &made {
         link(&mut op, "hazard", id);
     }
+    pictures.put_into(&mut op);
     edits.insert(0, Edit { doc: patrol.view.id, kind: spec.kind, ops: vec![op] });
-    replica.commit(&patrol.scope, edits, at_ms)?;
+    pictures.commit(replica, &patrol.scope, patrol.view.id, edits, at_ms)?;
     let mut answer = super::answer(replica, street, spec, &patrol.scope, &patrol.view.id, verb.name)?;
     if !reported.is_null() {
         answer.json["case"] = reported;
