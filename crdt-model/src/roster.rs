@@ -271,6 +271,8 @@ pub struct Policy {
     pub lease_ms: u64,
     /// Bytes that one revoked replica may bring into quarantine.
     pub quarantine_len_bytes: u64,
+    /// Whether the devices that people carry, those of grids, teams and windows, must have a PIN.
+    pub pin_required: bool,
 }
 
 impl Default for Policy {
@@ -279,6 +281,7 @@ impl Default for Policy {
             grace_ms: u64::from(GRACE_DAYS) * DAY_MS,
             lease_ms: u64::from(LEASE_DAYS) * DAY_MS,
             quarantine_len_bytes: QUARANTINE_LEN_BYTES,
+            pin_required: false,
         }
     }
 }
@@ -501,6 +504,11 @@ impl Policy {
             grace_ms: days("grace_days", GRACE_DAYS),
             lease_ms: days("lease_days", LEASE_DAYS),
             quarantine_len_bytes: number("quarantine_bytes").unwrap_or(QUARANTINE_LEN_BYTES),
+            // Of two that differ the stricter one.
+            pin_required: view
+                .fields
+                .get("pin_required")
+                .is_some_and(|register| register.claims().any(|claim| claim.value != Scalar::Int(0))),
         }
     }
 }

@@ -196,3 +196,49 @@ fn a_device_with_a_pin() {
 fn refusal(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
+
+/// A device goes without a PIN and says so, until the street requires one of those that people carry.
+#[test]
+fn the_street_may_require_a_pin() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| dir.path().join(name);
+    let (relay_at, phone_at, point_at) = (at("relay"), at("phone"), at("point"));
+    let (relay_dir, phone, point) = (text(&relay_at), text(&phone_at), text(&point_at));
+    let programs = programs();
+    programs.found(&relay_at, DIVISIONS);
+    let relay = programs.serve(&relay_at, "127.0.0.1:0");
+    let line = programs.invite(&relay_at, "张三", "grid-worker", "grid:330881121200");
+    let joined = done(&with(["", ""], &["join", "--dir", phone, &line]).output().expect("runs"));
+    assert!(joined.contains("没有设 PIN"), "{joined}");
+    let units = programs.run("wangge-relay", ["unit", "list", "--dir", relay_dir]);
+    let area = units.split_whitespace().find(|word| word.starts_with("area:")).expect("an area");
+    let line = programs.invite(&relay_at, "周敏", "area-clerk", area);
+    let joined = done(&with(["", ""], &["join", "--dir", point, &line]).output().expect("runs"));
+    assert!(!joined.contains("PIN"), "an area point may be unattended: {joined}");
+    let run = |dir: &str, words: &[&str]| {
+        let args = [words, &["--dir", dir]].concat();
+        with(["", ""], &args).output().expect("runs")
+    };
+    let add = ["person", "add", "name=慕容云海", "--no-id"];
+    done(&run(phone, &add));
+    assert!(done(&run(phone, &["status"])).contains("没有设 PIN"));
+
+    programs.fails("wangge-relay", ["roster", "policy", "--dir", relay_dir, "--pin-required", "maybe"]);
+    let said =
+        programs.run("wangge-relay", ["roster", "policy", "--dir", relay_dir, "--pin-required", "yes"]);
+    assert!(said.contains("必须设 PIN"), "{said}");
+    for dir in [phone, point] {
+        done(&run(dir, &["sync"]));
+    }
+    refused(&run(phone, &add), "wangge pin set");
+    refused(&run(phone, &["person", "find", "慕容"]), "wangge pin set");
+    done(&run(point, &["person", "list"]));
+    // What was written before goes on to the centre, and the device says what is missing.
+    done(&run(phone, &["sync"]));
+    assert!(done(&run(phone, &["status"])).contains("必须设 PIN"));
+    done(&with(["", "8642"], &["pin", "set", "--dir", phone]).output().expect("runs"));
+    let found = with(["8642", ""], &["person", "find", "慕容", "--dir", phone, "--json"]).output();
+    assert!(done(&found.expect("runs")).contains("慕容云海"));
+    programs.run("wangge-relay", ["roster", "policy", "--dir", relay_dir, "--pin-required", "no"]);
+    relay.kill();
+}

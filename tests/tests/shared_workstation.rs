@@ -251,6 +251,14 @@ fn a_working_day_at_one_desk() {
     done(&run("", "2222", &["unlock", "--worker", "李四", "--dir", desk]));
     let offline = ["person", "add", "--dir", desk, "name=慕容庚", &format!("id_number={NUMBER}")];
     done(&run("", "", &offline));
+    // One more comes while the daemon runs, let in by whoever is there; his village comes with him.
+    let line = invite("赵八", "grid:330881121201");
+    refused(&renewing("李四", "9999", "8888", &["join", "--dir", desk, &line]), "PIN");
+    refused(&renewing("李四", "", "8888", &["join", "--dir", desk, &line]), "PIN");
+    refused(&renewing("李四", "2222", "8888", &["join", "--dir", desk, "WG1-NONSENSE"]), "邀请码");
+    let joined = done(&renewing("李四", "2222", "8888", &["join", "--dir", desk, &line]));
+    assert!(joined.contains("赵八"), "{joined}");
+    done(&add("赵八", "8888", "慕容癸"));
     drop(daemon);
     relay.kill();
     done(&add("李四", "2222", "慕容辛"));

@@ -166,4 +166,5 @@ pub const DICTIONARY: &[&str] = &[
     "request",
     "keys",
     "unsigned",
+    "pin_required",
 ];

@@ -226,6 +226,15 @@ fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
         None => &Unwatched,
     };
     match arguments.action {
+        Action::Join { invitation, new_pin_file, .. } if control::is_served(&dir) => {
+            let seat = pins::seat(&dir, asked, invitation, new_pin_file.as_deref())?;
+            let gone = |reason: &str| CommandError::failed("daemon-gone", &Message::DaemonGone { reason });
+            match control::ask(&dir, &seat, |_, _, _| ()) {
+                Ok(Some(line)) => Ok((command::outcome_of(line)?, exit::DONE)),
+                Ok(None) => Err(gone("-")),
+                Err(error) => Err(gone(&error.to_string())),
+            }
+        }
         Action::Join { invitation, new_pin_file, .. } if vault::is_locked(&dir).unwrap_or(false) => {
             let access = pins::for_opening(&dir, asked)?;
             let new = || pins::new(new_pin_file.as_deref());

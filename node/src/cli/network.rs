@@ -10,12 +10,12 @@ use tokio::runtime::{Builder, Runtime};
 
 use wangge_model::schema::Kind;
 
-use crate::command::{self, Answer, CommandError, Progress, SyncArgs};
+use crate::command::{self, Answer, CommandError, Progress, SyncArgs, joined_answer};
 use crate::control::Control;
 use crate::net::{self, NetError, RunOptions};
 use crate::replica::vault::{Access, Pin, PinCost};
 use crate::replica::{Machine, Replica};
-use crate::text::{Message, role_zh};
+use crate::text::Message;
 
 fn runtime() -> Result<Runtime, CommandError> {
     Builder::new_multi_thread().enable_all().build().map_err(|error| {
@@ -30,7 +30,8 @@ fn machine(access: Access) -> Machine {
 
 /// Joins a street.
 pub(super) fn join(dir: &Path, line: &str, access: Access) -> Result<Answer, CommandError> {
-    Ok(joined(&runtime()?.block_on(net::join_on(&machine(access), dir, line))?))
+    let has_pin = access.pin.is_some();
+    Ok(joined_answer(&runtime()?.block_on(net::join_on(&machine(access), dir, line))?, has_pin))
 }
 
 /// Joins on a device that has a PIN: one with a worker already is shared from then on.
@@ -44,24 +45,11 @@ pub(super) fn join_beside(
     let replica = Arc::new(Replica::open(dir, machine.clone())?);
     if replica.profile().grant().is_none() {
         drop(replica);
-        return Ok(joined(&runtime()?.block_on(net::join_on(&machine, dir, line))?));
+        return Ok(joined_answer(&runtime()?.block_on(net::join_on(&machine, dir, line))?, true));
     }
     let pin = Pin::new(&new_pin()?).map_err(|error| CommandError::from(&error))?;
     let answer = runtime()?.block_on(net::share(&replica, line, &pin, PinCost::default()))?;
-    Ok(joined(&answer))
-}
-
-fn joined(joined: &net::Joined) -> Answer {
-    let text = Message::Joined {
-        street: &joined.street_name,
-        worker: &joined.worker_name,
-        role_zh: role_zh(joined.role),
-        role: joined.role.name(),
-        unit: &joined.unit.to_string(),
-        roster: joined.roster,
-    }
-    .both();
-    Answer { json: serde_json::to_value(joined).unwrap_or_default(), text }
+    Ok(joined_answer(&answer, true))
 }
 
 /// One session, without a daemon.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::Asked;
-use crate::command::{Command, CommandError, Hidden, PinCommand, TurnArgs, exit};
+use crate::command::{Command, CommandError, Hidden, PinCommand, SeatArgs, TurnArgs, exit};
 use crate::replica::vault::{self, Access, Pin, VaultError};
 use crate::text::Message;
 
@@ -63,6 +63,27 @@ pub(super) fn unlock(who: Asked<'_>) -> Result<Option<Command>, CommandError> {
     };
     let worker = who.worker.map(str::to_owned);
     Ok(pin.map(|pin| Command::Unlock(TurnArgs { worker, old: Hidden(Some(pin)) })))
+}
+
+/// What asks a daemon to let another worker in.
+pub(super) fn seat(
+    dir: &Path,
+    who: Asked<'_>,
+    invitation: String,
+    new_file: Option<&Path>,
+) -> Result<Command, CommandError> {
+    let worker = who.worker.map(str::to_owned);
+    if !vault::is_locked(dir).unwrap_or(false) {
+        // The daemon says what must be done first.
+        return Ok(Command::Seat(SeatArgs { invitation, worker, ..SeatArgs::default() }));
+    }
+    let old = match given(who.pin_file)? {
+        None if io::stdin().is_terminal() => asked()?,
+        None => return Err(CommandError::from(&VaultError::PinNeeded)),
+        Some(pin) => pin,
+    };
+    let new = Hidden(Some(new(new_file)?));
+    Ok(Command::Seat(SeatArgs { invitation, worker, old: Hidden(Some(old)), new }))
 }
 
 /// Adds the PINs that a command needs.

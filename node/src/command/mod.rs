@@ -59,7 +59,8 @@ pub use org::{
     RecordKeyArgs, RehomeArgs, SetBoundaryArgs, SetRecordArgs, ShowBoundaryArgs, SplitArgs, StaffingArgs,
 };
 pub use photo::{AddPhotosArgs, ListPhotosArgs, PhotoCommand, SavePhotoArgs};
-pub use pin::{Hidden, NewPinArgs, OldPinArgs, PinCommand, RecoverArgs, TurnArgs};
+pub(crate) use pin::joined_answer;
+pub use pin::{Hidden, NewPinArgs, OldPinArgs, PinCommand, RecoverArgs, SeatArgs, TurnArgs};
 pub use register::{
     AddArgs, CloseArgs, FindArgs, LinkArgs, ListArgs, MergeArgs, MoveArgs, RegisterCommand, SetArgs,
     ShowArgs, UnlinkArgs, UnmergeArgs,
@@ -149,6 +150,9 @@ pub enum Command {
         /// What he asks.
         command: Box<Command>,
     },
+    /// Another worker's invitation, to a daemon that runs.
+    #[command(skip)]
+    Seat(SeatArgs),
     /// One session with the relay.
     Sync(SyncArgs),
     /// The daily summary.
@@ -207,6 +211,9 @@ pub fn execute(
     }
     replica.check_turn()?;
     replica.apply()?;
+    if pin::is_missing(replica)? && !pin::goes_without(command) {
+        return Err(CommandError::failed("pin-required", &Message::PinRequired));
+    }
     match command {
         Command::Digest => status::digest(replica),
         Command::Status => status::status(replica),
@@ -229,7 +236,7 @@ pub fn execute(
         Command::Roster(command) => roster::execute(replica, command),
         Command::Pin(command) => pin::execute(replica, command),
         // Only a daemon has something to lock.
-        Command::Lock | Command::Unlock(_) | Command::Switch(_) => {
+        Command::Lock | Command::Unlock(_) | Command::Switch(_) | Command::Seat(_) => {
             Err(CommandError::failed("no-daemon", &Message::NoDaemon))
         }
         Command::Erase(args) => erase::execute(replica, args),

@@ -1,7 +1,7 @@
 //! The PIN of a device, and the lock of a daemon whose worker went away.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use wangge_model::audit::{Entry, What};
+use wangge_model::identity::Role;
 
 use super::{Answer, Command, CommandError};
 use crate::replica::vault::{Pin, PinCost, VaultError};
 use crate::replica::{Replica, ReplicaError};
-use crate::text::Message;
+use crate::text::{Message, role_zh};
 
 /// How long a turn lasts without a command on a shared device, unless the daemon was told otherwise.
 const SHARED_IDLE: Duration = Duration::from_secs(15 * 60);
@@ -49,6 +50,30 @@ pub enum PinCommand {
     Recover(RecoverArgs),
 }
 
+/// Roles whose devices people carry, or leave on a counter; those of areas and of the centre may be unattended.
+const CARRIED: [Role; 5] =
+    [Role::GridWorker, Role::GridLeader, Role::TeamMember, Role::TeamLead, Role::WindowClerk];
+
+/// Whether whoever holds this device opens it without a PIN, though people carry it.
+pub(crate) fn is_open(replica: &Replica) -> bool {
+    let is_carried = replica.acting().is_some_and(|acting| CARRIED.contains(&acting.role));
+    is_carried && !replica.store().is_locked_with_pin()
+}
+
+/// Whether the street requires a PIN that this device does not have.
+pub(super) fn is_missing(replica: &Replica) -> Result<bool, ReplicaError> {
+    Ok(is_open(replica) && replica.roster()?.policy().pin_required)
+}
+
+/// Whether a command is done on a device whose PIN is missing: what tells of it, mends it, or brings what is
+/// here to the centre.
+pub(super) fn goes_without(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Pin(_) | Command::Status | Command::Digest | Command::Sync(_) | Command::Doctor(_)
+    )
+}
+
 /// A new PIN.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
 pub struct NewPinArgs {
@@ -75,6 +100,19 @@ pub struct TurnArgs {
     /// His PIN.
     #[arg(skip)]
     pub old: Hidden,
+}
+
+/// Another worker's invitation on a device that has a PIN.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SeatArgs {
+    /// The line that the centre printed.
+    pub invitation: String,
+    /// Who of those that are here lets him in, where there are several.
+    pub worker: Option<String>,
+    /// The PIN of whoever is here.
+    pub old: Hidden,
+    /// His.
+    pub new: Hidden,
 }
 
 /// The present PIN.
@@ -146,6 +184,33 @@ fn note_for(replica: &Replica, what: What, name: Option<&str>) {
     if let Err(error) = replica.audit(Entry::new(what).detail(name.unwrap_or_default())) {
         tracing::error!(%error, "it could not be recorded");
     }
+}
+
+/// Lets another worker in; whoever is here has given his PIN.
+pub(super) async fn seat(replica: &Arc<Replica>, args: &SeatArgs) -> Result<Answer, CommandError> {
+    if !replica.store().is_locked_with_pin() {
+        let user = replica.acting().map(|acting| acting.name).unwrap_or_default();
+        return Err(crate::net::without_pin(&user).into());
+    }
+    let joined = crate::net::share(replica, &args.invitation, &args.new.pin()?, PinCost::default()).await?;
+    Ok(joined_answer(&joined, true))
+}
+
+/// What a worker who joined is told.
+pub(crate) fn joined_answer(joined: &crate::net::Joined, has_pin: bool) -> Answer {
+    let mut text = Message::Joined {
+        street: &joined.street_name,
+        worker: &joined.worker_name,
+        role_zh: role_zh(joined.role),
+        role: joined.role.name(),
+        unit: &joined.unit.to_string(),
+        roster: joined.roster,
+    }
+    .both();
+    if !has_pin && CARRIED.contains(&joined.role) {
+        text = format!("{text}\n{}", Message::NoPinHere.both());
+    }
+    Answer { json: serde_json::to_value(joined).unwrap_or_default(), text }
 }
 
 /// Whether a daemon does what is asked, or waits for the PIN first.
@@ -234,6 +299,16 @@ impl Lock {
                     }
                     Err(error) => Some(Err(error)),
                 }
+            }
+            // Whether it is locked or not: whoever is here says who may come.
+            Command::Seat(args) => {
+                let right = args.old.pin().and_then(|pin| {
+                    replica.store().check_worker(args.worker.as_deref(), &pin).map_err(|error| {
+                        note_for(replica, What::SIGN_IN_FAILED, args.worker.as_deref());
+                        CommandError::from(&error)
+                    })
+                });
+                right.err().map(Err)
             }
             Command::As { worker, .. }
                 if !state.locked && replica.turn_of().is_some_and(|turn| turn != *worker) =>

@@ -116,6 +116,10 @@ pub struct PolicyArgs {
     /// Bytes that one revoked device may bring.
     #[arg(long)]
     pub quarantine_bytes: Option<u64>,
+    /// Whether the devices of grids, teams and windows must have a PIN.
+    #[arg(long, value_name = "yes|no", value_parser = ["yes", "no"])]
+    #[serde(default)]
+    pub pin_required: Option<String>,
 }
 
 /// Does a command on the roster.
@@ -311,6 +315,7 @@ fn list(replica: &Replica) -> Result<Answer, CommandError> {
         grace_days: days(policy.grace_ms),
         lease_days: days(policy.lease_ms),
         quarantine_bytes: policy.quarantine_len_bytes,
+        pin_required: policy.pin_required,
     };
     lines.push(Message::Roster(said).line());
     let listed = RosterText::Listed { workers: workers.len(), devices: devices.len(), revoked };
@@ -322,6 +327,7 @@ fn list(replica: &Replica) -> Result<Answer, CommandError> {
             "grace_days": days(policy.grace_ms),
             "lease_days": days(policy.lease_ms),
             "quarantine_bytes": policy.quarantine_len_bytes,
+            "pin_required": policy.pin_required,
         },
         "version": roster.version,
     });
@@ -602,6 +608,10 @@ fn policy(replica: &Replica, args: &PolicyArgs) -> Result<Answer, CommandError> 
         let number = number.ok_or_else(|| usage("number", RosterText::NumberRange { name, max }))?;
         ops.push(Op { target: Target::Field(name.to_owned()), value: Some(Scalar::Int(number)) });
     }
+    if let Some(said) = &args.pin_required {
+        let value = Some(Scalar::Int(i64::from(said == "yes")));
+        ops.push(Op { target: Target::Field("pin_required".to_owned()), value });
+    }
     if ops.is_empty() {
         return Err(usage("nothing-said", RosterText::NothingSaid));
     }
@@ -614,11 +624,13 @@ fn policy(replica: &Replica, args: &PolicyArgs) -> Result<Answer, CommandError> 
         grace_days: policy.grace_ms / DAY_MS,
         lease_days: policy.lease_ms / DAY_MS,
         quarantine_bytes: policy.quarantine_len_bytes,
+        pin_required: policy.pin_required,
     };
     let json = json!({
         "grace_days": policy.grace_ms / DAY_MS,
         "lease_days": policy.lease_ms / DAY_MS,
         "quarantine_bytes": policy.quarantine_len_bytes,
+        "pin_required": policy.pin_required,
         "changed": changed,
     });
     Ok(Answer { json, text: Message::Roster(said).line() })

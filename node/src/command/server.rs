@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::pin::Lock;
+use super::pin::{Lock, seat};
 use super::{Answer, Command, CommandError, Progress, execute, sync};
 use crate::control::{self, Control, Line, Lines};
 use crate::replica::Replica;
@@ -50,6 +50,7 @@ pub async fn serve(
         let result = match (attended, &command) {
             (Some(answer), _) => answer,
             (None, Command::Sync(args)) => runtime.block_on(sync::sync(&replica, args, &lines)),
+            (None, Command::Seat(args)) => runtime.block_on(seat(&replica, args)),
             (None, command) => execute(&replica, command, &lines),
         };
         lines.send(&line_of(result));

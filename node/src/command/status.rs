@@ -9,6 +9,7 @@ use wangge_model::schema::kinds;
 use wangge_model::session::Completeness;
 
 use super::instant::{day, rfc3339, short};
+use super::pin::{is_missing, is_open};
 use super::{Answer, CommandError};
 use crate::replica::{Replica, ReplicaError};
 use crate::text::{Message, PhotoText, role_zh};
@@ -87,6 +88,7 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
         "worker": worker,
         "role": acting.as_ref().map(|acting| acting.role),
         "shared": replica.store().is_shared(),
+        "pin": replica.store().is_locked_with_pin(),
         "unit": acting.as_ref().map(|acting| acting.unit.clone()),
         "relay": profile.address(),
         "joining": profile.joining().is_some(),
@@ -128,6 +130,11 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
     if let Some(met_ms) = met_ms {
         let days = replica.now_ms().saturating_sub(met_ms) / DAY_MS;
         lines.push(Message::MetCentre { when: &day(met_ms), days }.line());
+    }
+    if is_missing(replica)? {
+        lines.push(Message::PinRequired.line());
+    } else if is_open(replica) {
+        lines.push(Message::NoPinHere.line());
     }
     for happened in &past {
         let (when, transactions) = (short(happened.at_ms), happened.transactions);

@@ -132,6 +132,14 @@ pub(super) fn read(world: &dyn World, line: &str) -> Result<Invitation, NetError
     Ok(invitation)
 }
 
+/// What somebody is told who wants to join where `user` has no PIN.
+pub(crate) fn without_pin(user: &str) -> NetError {
+    unusable(
+        &format!("本机已由 {user} 使用;要多人共用,请先设置 PIN (wangge pin set),再加入"),
+        &format!("{user} uses this device already; to share it, set a PIN first (wangge pin set), then join"),
+    )
+}
+
 /// A replica in `dir` that is on its way in with this invitation.
 fn prepare(machine: &Machine, dir: &Path, line: &str, invitation: &Invitation) -> Result<Replica, NetError> {
     match Replica::open(dir, machine.clone()) {
@@ -141,12 +149,7 @@ fn prepare(machine: &Machine, dir: &Path, line: &str, invitation: &Invitation) -
             let user = user.unwrap_or_default();
             let has_worker = profile.grant().is_some() && profile.joining() != Some(line);
             if has_worker && profile.centre() == invitation.relay {
-                return Err(unusable(
-                    &format!("本机已由 {user} 使用;要多人共用,请先设置 PIN (wangge pin set),再加入"),
-                    &format!(
-                        "{user} uses this device already; to share it, set a PIN first (wangge pin set), then join"
-                    ),
-                ));
+                return Err(without_pin(&user));
             }
             if has_worker {
                 return Err(ReplicaError::Occupied { dir: dir.to_owned(), what: user }.into());

@@ -26,6 +26,7 @@ pub use drive::Ended;
 use drive::blocking;
 pub use endpoint::{Dialler, Line, listen, peer_of};
 pub use exchange::{Exchange, Purpose, farewell};
+pub(crate) use join::without_pin;
 pub use join::{Joined, Joining, join, join_on};
 pub use listen::{Gate, Listener, NeighbourGate, record_refusal};
 pub use share::share;

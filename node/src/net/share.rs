@@ -66,7 +66,12 @@ pub async fn share(replica: &Arc<Replica>, line: &str, pin: &Pin, cost: PinCost)
     let street_name = grant.street_name.clone();
     let mut profile = replica.profile();
     profile.set_grant(grant);
+    let before = replica.scopes();
     replica.set_profile(profile)?;
+    if replica.scopes() != before {
+        // What is new is shared by the next session of a daemon.
+        replica.say_greet_again();
+    }
     replica.store().seat(invitation.number, pin, (seat.worker, &seat.name)).map_err(ReplicaError::from)?;
     let roster = fetch_roster(replica).await;
     Ok(Joined { street_name, worker_name: seat.name, role: seat.role, unit: seat.unit, roster })

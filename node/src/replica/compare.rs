@@ -164,7 +164,7 @@ impl Replica {
         self.compared.greet_again.subscribe()
     }
 
-    pub(super) fn say_greet_again(&self) {
+    pub(crate) fn say_greet_again(&self) {
         self.compared.greet_again.send_modify(|count| *count += 1);
     }
 

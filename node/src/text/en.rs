@@ -50,6 +50,12 @@ pub(super) fn say(message: &Message<'_>) -> String {
                  received, {bytes} bytes, {round_trips} round trips, {elapsed_ms} ms"
             )
         }
+        Message::NoPinHere => {
+            "this device has no PIN: whoever holds it can open its data; set one (wangge pin set)".to_owned()
+        }
+        Message::PinRequired => {
+            "the street requires a PIN on such devices: set one to go on (wangge pin set)".to_owned()
+        }
         Message::Running { dir } => format!("running on {dir}"),
 
         Message::DirMissing => "give the data directory with --dir or in WANGGE_DIR".to_owned(),
@@ -442,6 +448,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "roster policy:lease_days",
         "days after which neighbours no longer serve a device that has not been at the centre",
     ),
+    ("roster policy:pin_required", "whether devices of grids, teams and windows must have a PIN"),
     ("roster policy:quarantine_bytes", "most bytes of quarantine for each revoked device"),
     ("case close-on-spot", "close on the spot (minor classes)"),
     ("case verify", "verify"),

@@ -47,6 +47,9 @@ pub enum Message<'a> {
         roles: &'a [Role],
     },
 
+    NoPinHere,
+    PinRequired,
+
     // ---- the network and the daemon
     Network,
     NeedsNetwork,

@@ -129,6 +129,10 @@ pub(super) fn say(message: &Message<'_>) -> String {
                 "{outcome}:上传 {sent} 笔,收到 {received} 笔、{documents} 份记录,{bytes} 字节,往返 {round_trips} 次,{elapsed_ms} 毫秒"
             )
         }
+        Message::NoPinHere => {
+            "本机没有设 PIN,拿到这台设备的人都能打开数据;请设置 PIN (wangge pin set)".to_owned()
+        }
+        Message::PinRequired => "街道规定这类设备必须设 PIN,设置之后才能使用 (wangge pin set)".to_owned(),
         Message::Running { dir } => format!("后台程序已启动:{dir}"),
 
         Message::DirMissing => "请用 --dir 指定数据目录,或设置环境变量 WANGGE_DIR".to_owned(),
@@ -476,7 +480,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("roster assign", "派任岗位,或让人员使用一台设备"),
     ("roster leave", "结束岗位,或停用设备"),
     ("roster revoke", "注销丢失的设备,它下次连接时清除数据"),
-    ("roster policy", "宽限天数、租期天数、隔离区上限"),
+    ("roster policy", "宽限天数、租期天数、隔离区上限、是否必须设 PIN"),
     ("roster assign:worker", "人员姓名或标识"),
     ("roster assign:role", "岗位,如 网格长 或 grid-leader"),
     ("roster assign:unit", "单位:grid:代码、area:代码、team:代码、centre、street 或名称"),
@@ -495,6 +499,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("roster revoke:reason", "原因"),
     ("roster policy:grace_days", "离岗前写的内容,离岗后多少天内仍接收"),
     ("roster policy:lease_days", "多少天没连中心的设备,邻近设备不再与它同步"),
+    ("roster policy:pin_required", "网格、团队、窗口的设备是否必须设 PIN:yes 必须,no 可不设"),
     ("roster policy:quarantine_bytes", "每台注销设备的隔离区上限(字节)"),
     ("case close-on-spot", "当场办结(轻微类)"),
     ("case verify", "核实"),
