@@ -218,3 +218,58 @@ fn a_record_takes_the_words_that_people_know_from_another() {
     let hazard = ["hazard", "add", "--category", "消防", "--text", "堵塞", "--json"];
     assert_eq!(json(&wangge(ana.path(), &hazard))["fields"]["kind"]["value"], "02");
 }
+
+/// Programs read standard output: with `--json` a command that was not done says why there, people read the same
+/// on standard error.
+#[test]
+fn with_json_an_error_is_an_object_with_a_stable_code() {
+    let ana = Station::of_grid("张三", 1).close();
+    let reported =
+        json(&wangge(ana.path(), &["case", "report", "--category", "创建", "--text", "路灯不亮", "--json"]));
+    let case = reported["id"].as_str().expect("an id");
+    for (words, exit, code, field) in [
+        (&["person", "show", IDS[3]][..], 1, "not-found", None),
+        (
+            &["person", "add", "id_number=990101199001010018", "name=王小明"],
+            1,
+            "id-check-digit",
+            Some("id_number"),
+        ),
+        (
+            &["person", "add", &format!("id_number={}", IDS[0]), "name=王小明", "性别=女人"],
+            1,
+            "",
+            Some("sex"),
+        ),
+        (&["enterprise", "add", "address=柳湾"], 1, "name-missing", Some("name")),
+        (&["hazard", "add", "--kind", "99号", "--text", "堵塞"], 1, "code-unknown", Some("kind")),
+        (&["hazard", "add", "--kind", "02", "--text", "堵塞", "--due", "2026-13-01"], 1, "", Some("due")),
+        (&["hazard", "add", "--kind", "02", "--text", " "], 1, "field-missing", Some("text")),
+        (&["hazard", "add", "--colour", "red"], 2, "bad-usage", Some("colour")),
+        (&["case", "archive", case], 1, "case-state", None),
+        (&["case", "register", case], 1, "case-role", None),
+        (&["task", "add", "--title", "查", "--text", "查", "--to", "张三"], 1, "role", None),
+        (&["persn"], 2, "bad-usage", None),
+    ] {
+        for with in [[&["--json"][..], words].concat(), [words, &["--json"][..]].concat()] {
+            let output = wangge(ana.path(), &with);
+            assert_eq!(output.status.code(), Some(exit), "{words:?}: {output:?}");
+            let said: Value = serde_json::from_slice(&output.stdout).expect("one object");
+            let error = &said["error"];
+            assert!(said.as_object().is_some_and(|said| said.len() == 1), "{said}");
+            if !code.is_empty() {
+                assert_eq!(error["code"], code, "{words:?}: {said}");
+            }
+            assert_eq!(error["field"].as_str(), field, "{words:?}: {said}");
+            let message = error["message"].as_str().expect("a message");
+            assert_eq!(String::from_utf8_lossy(&output.stderr).trim_end(), message.trim_end());
+            assert!(message.chars().any(wangge_model::checks::text::is_chinese), "{message}");
+            assert!(!IDS.iter().any(|id| message.contains(id)), "{message}");
+            // The second language needs no Chinese but in what it quotes.
+            let english = message.lines().nth(1).unwrap_or_default();
+            let unquoted: String = english.split('"').step_by(2).collect();
+            let unquoted = unquoted.split("; use ").next().unwrap_or_default();
+            assert!(!unquoted.chars().any(wangge_model::checks::text::is_chinese), "{words:?}: {english}");
+        }
+    }
+}

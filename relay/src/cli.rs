@@ -356,39 +356,54 @@ enum UnitCommand {
 
 /// Runs the command line.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let json = wangge_node::cli::asks_for_json(&args);
     let mut definition = Cli::command().mut_subcommand("roster", wangge_node::cli::dressed);
     let parsed = definition
         .try_get_matches_from_mut(args)
         .and_then(|matches| Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut definition)));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return exit_code(wangge_node::cli::usage(&error, json)),
     };
     wangge_node::log::start("info");
     wangge_node::forbid_core_dumps();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{}", spoken(error));
-            ExitCode::FAILURE
+        // What an examination found was printed.
+        Err(RelayError::Unhealthy) => {
+            exit_code(wangge_node::cli::complain(&spoken(RelayError::Unhealthy), false))
         }
+        Err(error) => exit_code(wangge_node::cli::complain(&spoken(error), json)),
     }
 }
 
+fn exit_code(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
 /// The error in both languages; the node has the words for what lies below the relay.
-fn spoken(error: RelayError) -> String {
-    match error {
-        RelayError::Replica(error) => CommandError::from(error).message,
-        RelayError::Store(error) => CommandError::from(&error).message,
-        RelayError::Net(error) => CommandError::from(error).message,
-        RelayError::Command(error) => error.message,
-        RelayError::Backup(BackupError::Replica(error)) => CommandError::from(error).message,
-        RelayError::Backup(BackupError::Store(error)) => CommandError::from(&error).message,
-        other => other.to_string(),
-    }
+pub(crate) fn spoken(error: RelayError) -> CommandError {
+    let code = match error {
+        RelayError::Replica(error) | RelayError::Backup(BackupError::Replica(error)) => return error.into(),
+        RelayError::Store(error) | RelayError::Backup(BackupError::Store(error)) => return (&error).into(),
+        RelayError::Net(error) => return error.into(),
+        RelayError::Command(error) => return error,
+        RelayError::Divisions(_) => "divisions",
+        RelayError::Identity(_) | RelayError::Post { .. } => "post",
+        RelayError::StreetCode { .. } => "street-code",
+        RelayError::StreetName => "street-name",
+        RelayError::UnknownUnit { .. } => "unit-unknown",
+        RelayError::WorkerName => "worker-name",
+        RelayError::NotTheRelay { .. } => "not-the-relay",
+        RelayError::UnitExists { .. } => "unit-exists",
+        RelayError::NoReport { .. } => "not-found",
+        RelayError::Damaged { .. } | RelayError::Unhealthy => "damaged",
+        RelayError::Backup(_) => "backup",
+        RelayError::Control(_) => "refused",
+    };
+    let message = error.to_string();
+    CommandError { message, code: code.into(), exit: command::exit::FAILED, field: None }
 }
 
 fn roster(dir: &Path) -> Result<Roster, RelayError> {
@@ -668,6 +683,8 @@ fn audit(command: AuditCommand) -> Result<(), RelayError> {
             }
             match broken.first() {
                 None => Ok(()),
+                // The report is the answer.
+                Some(_) if json => Err(RelayError::Unhealthy),
                 Some(first) => {
                     let (chain, seq, reason) = (text(first, "chain"), &first["seq"], text(first, "reason"));
                     let more = broken.len() - 1;

@@ -12,6 +12,7 @@ use wangge_node::command::{self, RosterCommand};
 use wangge_node::control::{self, Control, Line, Lines};
 
 use crate::backup;
+use crate::cli::spoken;
 use crate::decide::decide_now;
 use crate::quarantine::{self, Choice};
 use crate::roster::{Invite, RelayError, Roster};
@@ -62,7 +63,7 @@ pub(crate) async fn serve(roster: Arc<Roster>, control: Control, stop: impl Futu
     let handle = move |request: Request, lines: Lines| {
         let line = match execute(&roster, &request) {
             Ok(answer) => Line::Answer(answer),
-            Err(error) => Line::Error(json!({ "message": error.to_string() })),
+            Err(error) => Line::Error(serde_json::to_value(spoken(error)).unwrap_or_default()),
         };
         lines.send(&line);
     };
@@ -77,9 +78,7 @@ pub(crate) fn ask(
 ) -> Result<Value, RelayError> {
     match control::ask(dir, request, |_, _, _| ()) {
         Ok(Some(Line::Answer(answer))) => Ok(answer),
-        Ok(Some(Line::Error(error))) => {
-            Err(RelayError::Control(error["message"].as_str().unwrap_or_default().to_owned()))
-        }
+        Ok(Some(line @ Line::Error(_))) => Err(command::error_of(line).into()),
         Ok(_) => execute(&open()?, request),
         Err(error) => Err(RelayError::Control(error.to_string())),
     }

@@ -215,3 +215,24 @@ fn a_relay_that_does_not_answer() {
     let shown = town.programs.json("wangge", ["person", "show", "--dir", text(&at), "990101199001010019"]);
     assert_eq!((&shown["fields"]["name"]["value"], &shown["delivery"]), (&"张三".into(), &"here".into()));
 }
+
+/// Programs that run the relay's commands read why one was not done, with or without a relay that serves.
+#[test]
+fn the_relay_tells_programs_why_not() {
+    let town = Town::new();
+    let (served, none) = (town.at("relay"), town.at("none"));
+    for (words, code) in [
+        (vec!["reports", "show", "7", "--dir", text(&served), "--json"], "not-found"),
+        (vec!["roster", "revoke", "胡写", "--dir", text(&served), "--json"], "device-unknown"),
+        (vec!["audit", "list", "--dir", text(&none), "--json"], "no-replica"),
+        (vec!["audit", "list", "--json"], "bad-usage"),
+    ] {
+        let output = town.programs.output("wangge-relay", words.iter().copied());
+        assert!(!output.status.success(), "{words:?}");
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one object");
+        assert_eq!(said["error"]["code"], code, "{words:?}: {said}");
+        let message = said["error"]["message"].as_str().expect("a message");
+        assert_eq!(String::from_utf8_lossy(&output.stderr).trim_end(), message.trim_end());
+        says(message, &[]);
+    }
+}

@@ -25,13 +25,16 @@ pub struct CheckError {
     pub message_zh: String,
     /// For whoever maintains the system.
     pub message_en: String,
+    /// The field that it is about, by its name for programs, if a form says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'static str>,
 }
 
 impl CheckError {
     /// A check that is worded elsewhere, by the form or ledger it belongs to.
     #[must_use]
     pub fn new(code: &'static str, message_zh: impl Into<String>, message_en: impl Into<String>) -> Self {
-        Self { code, message_zh: message_zh.into(), message_en: message_en.into() }
+        Self { code, message_zh: message_zh.into(), message_en: message_en.into(), field: None }
     }
 
     /// A record without the name it must have; `field` is 姓名 or 名称.

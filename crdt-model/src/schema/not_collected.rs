@@ -14,6 +14,13 @@ pub struct NotCollected {
     words: &'static [&'static str],
 }
 
+impl NotCollected {
+    /// What it is called in English.
+    pub fn name_en(&self) -> &'static str {
+        self.words.iter().find(|word| word.is_ascii()).copied().unwrap_or_default()
+    }
+}
+
 const NO_DUTY_ZH: &str = "网格职责用不到,不得收集";
 const NO_DUTY_EN: &str = "no duty of the grid needs it";
 const SENSITIVE_ZH: &str = "属敏感个人信息,网格没有法定职责和本人单独同意,不得收集";

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::codes::{Codes, code_of};
+use super::error::{Deed, Term};
 use super::fold::{POINT, Record, effect, is_theirs, keeps_track};
 use super::spec::{Input, RecordSpec, Rule, To, Verb, Who};
 use super::{WorkError, error};
@@ -43,22 +44,27 @@ pub fn check_role(spec: &RecordSpec, event: &str, role: Role) -> Result<(), Work
     if roles.contains(&role) {
         return Ok(());
     }
-    let event = format!("{}·{}", spec.label, spec.event_label(event));
-    Err(WorkError::Role { event, role, roles })
+    Err(WorkError::Role { event: deed(spec, event), role, roles })
 }
 
 /// Whether a post may write an event of a kind that has no table of events.
 ///
 /// # Errors
 /// [`WorkError::Role`], naming those that may.
-pub fn check_role_of(kind: Kind, label: &str, event: &str, role: Role) -> Result<(), WorkError> {
-    let event = kind.spec().and_then(|spec| spec.access.event(event));
-    let roles = event.map_or(&[][..], |event| event.roles);
+pub fn check_role_of(kind: Kind, label: &'static str, event: &str, role: Role) -> Result<(), WorkError> {
+    let known = kind.spec().and_then(|spec| spec.access.event(event));
+    let roles = known.map_or(&[][..], |event| event.roles);
     if roles.contains(&role) {
         return Ok(());
     }
-    let event = event.map_or_else(|| label.to_owned(), |event| format!("{label}·{}", event.label));
-    Err(WorkError::Role { event, role, roles })
+    let record = Term::new(kind.spec().map_or("", |spec| spec.name), label);
+    let event = known.map_or(Term::new("", ""), |event| Term::new(event.name, event.label));
+    Err(WorkError::Role { event: Deed { record, event }, role, roles })
+}
+
+fn deed(spec: &RecordSpec, event: &str) -> Deed {
+    let event = spec.event(event).map_or(Term::new("", ""), |event| Term::new(event.name, event.label));
+    Deed { record: Term::new(spec.word, spec.label), event }
 }
 
 /// An event with who writes it.
@@ -101,7 +107,7 @@ pub fn open(spec: &RecordSpec, actor: &Actor, said: &Said, codes: Codes<'_>) -> 
     }
     // A visit is to somebody.
     if spec.kind == Kind::VISIT && !said.contains_key("person") && !said.contains_key("place") {
-        return Err(WorkError::Missing { name: "person", label: "走访对象" });
+        return Err(WorkError::Missing { field: Term::new("person", "走访对象") });
     }
     ops.push(event_op(actor, spec.opens, Map::new())?);
     Ok(ops)
@@ -122,12 +128,12 @@ pub fn act(
     codes: Codes<'_>,
 ) -> Result<Op, WorkError> {
     check_role(spec, verb.name, actor.role)?;
-    let event = || format!("{}·{}", spec.label, spec.event_label(verb.name));
+    let event = || deed(spec, verb.name);
     if !is_theirs(verb.who, record.author, record.assignee.as_deref(), &actor.worker, Some(&actor.unit)) {
         let whose = match verb.who {
-            Who::Author => "登记人本人",
-            Who::NotAssignee => "承办人以外的人员",
-            Who::Assignee | Who::Anyone => "承办人或承办单位",
+            Who::Author => Term::new("whoever made the record", "登记人本人"),
+            Who::NotAssignee => Term::new("somebody other than the assignee", "承办人以外的人员"),
+            Who::Assignee | Who::Anyone => Term::new("the assignee", "承办人或承办单位"),
         };
         return Err(WorkError::Whose { event: event(), whose });
     }
@@ -136,8 +142,7 @@ pub fn act(
         let allowed = labels.map(|label| format!("“{label}”")).collect::<Vec<_>>().join("、");
         return Err(WorkError::State {
             event: event(),
-            record: spec.label,
-            state: record.state.label,
+            state: Term::new(record.state.name, record.state.label),
             allowed,
         });
     }
@@ -161,8 +166,10 @@ pub fn act(
         _ => None,
     };
     if let (Some(longitude), Some(latitude)) = (degrees("longitude"), degrees("latitude")) {
-        Coordinates::new(longitude, latitude)
-            .map_err(|error| WorkError::Value { label: "位置", error: error.into() })?;
+        Coordinates::new(longitude, latitude).map_err(|error| WorkError::Value {
+            field: Term::new("location", "位置"),
+            error: error.into(),
+        })?;
     }
     for (name, value) in values {
         told.insert(name.to_owned(), value.to_json());
@@ -177,7 +184,7 @@ fn values(inputs: &[Input], said: &Said, codes: Codes<'_>) -> Result<Vec<(&'stat
         let typed = said.get(input.name).map(String::as_str).unwrap_or_default();
         if text::free_text(typed).is_empty() {
             if input.required || said.contains_key(input.name) {
-                return Err(WorkError::Missing { name: input.name, label: input.label });
+                return Err(WorkError::Missing { field: term(input) });
             }
             continue;
         }
@@ -187,19 +194,19 @@ fn values(inputs: &[Input], said: &Said, codes: Codes<'_>) -> Result<Vec<(&'stat
 }
 
 fn value(input: &Input, typed: &str, codes: Codes<'_>) -> Result<Scalar, WorkError> {
-    let label = input.label;
-    let failed = |error: CheckError| WorkError::Value { label, error };
-    let number = || WorkError::Number { label, typed: shorten(typed) };
+    let field = term(input);
+    let failed = |error: CheckError| WorkError::Value { field, error };
+    let number = || WorkError::Number { field, typed: shorten(typed) };
     Ok(match input.rule {
         Rule::Text | Rule::Time | Rule::Document(_) | Rule::Worker | Rule::Unit | Rule::Assignee => {
-            paragraphs(label, typed)?.into()
+            paragraphs(field, typed)?.into()
         }
-        Rule::Workers => paragraphs(label, typed)?.into(),
+        Rule::Workers => paragraphs(field, typed)?.into(),
         Rule::Code(table) => {
             let entries = codes(table);
             let known = || entries.iter().map(|(code, name)| format!("{code} {name}")).collect::<Vec<_>>();
             code_of(&entries, typed)
-                .ok_or_else(|| WorkError::Code { label, typed: shorten(typed), known: known().join("、") })?
+                .ok_or_else(|| WorkError::Code { field, typed: shorten(typed), known: known().join("、") })?
                 .into()
         }
         Rule::Phone => String::from(Phone::parse(typed).map_err(|error| failed(error.into()))?).into(),
@@ -211,7 +218,7 @@ fn value(input: &Input, typed: &str, codes: Codes<'_>) -> Result<Scalar, WorkErr
         }
         Rule::Percent => match text::compact(typed).trim_end_matches(['%', '％']).parse::<u32>() {
             Ok(percent) if percent <= 100 => Scalar::Int(i64::from(percent)),
-            _ => return Err(WorkError::Percent { label, typed: shorten(typed) }),
+            _ => return Err(WorkError::Percent { field, typed: shorten(typed) }),
         },
         Rule::Number => match text::compact(typed).parse::<f64>() {
             Ok(value) if value.is_finite() => Scalar::F64(value),
@@ -224,14 +231,24 @@ fn value(input: &Input, typed: &str, codes: Codes<'_>) -> Result<Scalar, WorkErr
 ///
 /// # Errors
 /// [`WorkError::TooLong`].
-pub fn paragraphs(label: &'static str, typed: &str) -> Result<String, WorkError> {
+pub fn paragraphs(field: Term, typed: &str) -> Result<String, WorkError> {
     let lines: Vec<String> = typed.lines().map(text::free_text).filter(|line| !line.is_empty()).collect();
     let text = lines.join("\n");
     let chars = text.chars().count();
     if chars > TEXT_CHARS_MAX {
-        return Err(WorkError::TooLong { label, chars, chars_max: TEXT_CHARS_MAX });
+        return Err(WorkError::TooLong { field, chars, chars_max: TEXT_CHARS_MAX });
     }
     Ok(text)
+}
+
+/// The text of an event.
+pub const TEXT: Term = Term::new("text", "内容");
+
+/// The name of a period and the like.
+pub const NAME: Term = Term::new("name", "名称");
+
+fn term(input: &Input) -> Term {
+    Term::new(input.name, input.label)
 }
 
 fn shorten(typed: &str) -> String {

@@ -15,7 +15,7 @@ pub mod fold;
 mod spec;
 mod table;
 
-pub use error::WorkError;
+pub use error::{Deed, Term, WorkError};
 pub use fold::{Record, Told, Void};
 pub use spec::{Home, Input, Outcome, RecordSpec, Rule, State, To, Verb, Who};
 pub use table::{of_kind, of_word, records};

@@ -5,6 +5,7 @@ mod network;
 mod pins;
 mod recovery;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
@@ -83,9 +84,11 @@ enum Action {
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     crate::log::start("warn");
     crate::forbid_core_dumps();
+    let args: Vec<OsString> = args.into_iter().collect();
+    let json = asks_for_json(&args);
     let code = match parse(args) {
         Ok(arguments) => run(arguments),
-        Err(error) => usage(&error),
+        Err(error) => usage(&error, json),
     };
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
@@ -127,20 +130,38 @@ fn definition() -> clap::Command {
     dress(Arguments::command(), "")
 }
 
-/// Help, the version, or what is wrong with the command line.
-fn usage(error: &clap::Error) -> i32 {
+/// Whether a command line that could not be parsed asks for JSON.
+pub fn asks_for_json(args: &[OsString]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
+}
+
+/// Help, the version, or what is wrong with the command line. What the process exits with.
+pub fn usage(error: &clap::Error, json: bool) -> i32 {
     if !error.use_stderr() {
         return match print(&format!("{}\n", error.render().to_string().trim_end())) {
             Ok(()) => exit::DONE,
-            Err(error) => complain(&error),
+            Err(error) => complain(&error, json),
         };
     }
     let shows_help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     // What was typed may hold an ID number.
-    let english = scrub(&error.render().to_string());
-    let text = if shows_help { english } else { format!("{}\n{english}", usage_zh(error)) };
-    eprint!("{text}");
-    exit::USAGE
+    let english = scrub(error.render().to_string().trim_end());
+    let message = if shows_help { english } else { format!("{}\n{english}", usage_zh(error)) };
+    let field = match error.get(clap::error::ContextKind::InvalidArg) {
+        Some(clap::error::ContextValue::String(argument)) => option_name(argument),
+        Some(clap::error::ContextValue::Strings(arguments)) => {
+            arguments.first().and_then(|argument| option_name(argument))
+        }
+        _ => None,
+    };
+    let code = Cow::Borrowed("bad-usage");
+    complain(&CommandError { message, code, exit: exit::USAGE, field }, json)
+}
+
+/// `due` out of `--due <DAY>`.
+fn option_name(argument: &str) -> Option<String> {
+    let name = argument.split_whitespace().next()?.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    (!name.is_empty()).then(|| scrub(name))
 }
 
 /// What is wrong with the command line, in Chinese, naming the option.
@@ -189,14 +210,18 @@ fn run(arguments: Arguments) -> i32 {
     });
     match outcome {
         Ok(code) => code,
-        Err(error) => complain(&error),
+        Err(error) => complain(&error, json),
     }
 }
 
-fn complain(error: &CommandError) -> i32 {
-    let mut stderr = io::stderr().lock();
-    // Nobody is left to tell if this fails.
-    let _ = writeln!(stderr, "{}", error.message);
+/// Says why a command was not done: to people on standard error and, if asked for, to programs on standard
+/// output. What the process exits with.
+pub fn complain(error: &CommandError, json: bool) -> i32 {
+    // Nobody is left to tell if these fail.
+    if json {
+        let _ = print(&format!("{}\n", error.to_json()));
+    }
+    let _ = writeln!(io::stderr().lock(), "{}", error.message);
     error.exit
 }
 

@@ -79,10 +79,12 @@ pub(super) fn run(
                 let control = Control::bind(dir).map_err(NetError::Control)?;
                 if replica.profile().enrolment().is_some_and(|enrolment| enrolment.role.is_centre()) {
                     // A register of the whole street takes a second to read: before anybody asks.
-                    let replica = Arc::clone(&replica);
+                    let (replica, stopped) = (Arc::clone(&replica), stopped.clone());
                     tokio::task::spawn_blocking(move || {
-                        if let Err(error) = replica.warm_search(Kind::PERSON) {
-                            tracing::warn!(%error, "the search is not ready");
+                        for kind in [Kind::PERSON, Kind::PLACE] {
+                            if let Err(error) = replica.warm_search(kind, || !*stopped.borrow()) {
+                                tracing::warn!(%error, "the search is not ready");
+                            }
                         }
                     });
                 }

@@ -16,7 +16,7 @@ use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, merged};
 use crate::replica::{Edit, Replica};
-use crate::text::Message;
+use crate::text::{Label, Message};
 
 const KINDS: [Kind; 9] = [
     Kind::PERSON,
@@ -162,8 +162,9 @@ fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> 
     let Target { scope, view } = &target;
     let field = edits::field_of(view, &args.field)?;
     let label = shown::label(view.kind, &field).to_owned();
+    let named = Label { en: &field, zh: &label };
     let Some(register) = view.fields.get(&field).filter(|register| !register.others.is_empty()) else {
-        return Err(CommandError::failed("no-conflict", &Message::NoConflict { label: &label }));
+        return Err(CommandError::failed("no-conflict", &Message::NoConflict { label: named }).on(&field));
     };
     let workers = Workers::load(replica)?;
     let value = match (&args.value, args.take) {

@@ -12,7 +12,7 @@ use wangge_model::schema::{
 
 use super::{CommandError, instant, key, units};
 use crate::replica::Replica;
-use crate::text::{Message, RegisterMessage, scrub};
+use crate::text::{Label, Message, RegisterMessage, scrub};
 
 /// Longest text typed into one field, in characters.
 const TEXT_CHARS_MAX: usize = 2_000;
@@ -60,13 +60,16 @@ fn known(kind: Kind, typed: &str) -> Result<&'static str, CommandError> {
         return Ok(name);
     }
     if let Some(what) = not_collected(typed) {
-        let NotCollected { label, reason_zh, reason_en, .. } = what;
+        let label = Label { en: what.name_en(), zh: what.label };
+        let NotCollected { reason_zh, reason_en, .. } = what;
         let message = RegisterMessage::NotCollected { label, reason_zh, reason_en };
         return Err(CommandError::failed("field-not-collected", &Message::Register(message)));
     }
     let fields: Vec<String> = settable(kind).map(|(name, label)| format!("{name} ({label})")).collect();
-    let (typed, fields) = (scrub(typed), fields.join("、"));
-    Err(CommandError::usage("field-unknown", &Message::FieldUnknown { typed: &typed, fields: &fields }))
+    let names: Vec<&str> = settable(kind).map(|(name, _)| name).collect();
+    let (typed, fields, names) = (scrub(typed), fields.join("、"), names.join(", "));
+    let message = Message::FieldUnknown { typed: &typed, fields: &fields, names: &names };
+    Err(CommandError::usage("field-unknown", &message).on(&typed))
 }
 
 /// The field that a person names, among those that a document has.
@@ -151,14 +154,14 @@ impl Edits {
                 let label =
                     |field: &&str| kind.spec().and_then(|spec| spec.field(field)).map_or("", |f| f.label);
                 if alternatives[0] == "name" {
-                    return Err(CheckError::name_missing(label(&"name")).into());
+                    return Err(CommandError::from(CheckError::name_missing(label(&"name"))).on("name"));
                 }
                 let labels: Vec<&str> = alternatives.iter().map(label).collect();
                 let message = RegisterMessage::FieldMissing {
-                    label: &labels.join(" / "),
-                    field: &alternatives.join(" / "),
+                    label: Label { en: &alternatives.join(" / "), zh: &labels.join(" / ") },
                 };
-                return Err(CommandError::failed("field-missing", &Message::Register(message)));
+                let error = CommandError::failed("field-missing", &Message::Register(message));
+                return Err(error.on(alternatives[0]));
             }
         }
         for (from, to) in [("from", "to"), ("arrived_on", "leaves_on")] {
@@ -246,16 +249,27 @@ impl<'a> Reader<'a> {
         typed: &str,
         warnings: &mut Vec<String>,
     ) -> Result<Scalar, CommandError> {
+        let name = kind.spec().and_then(|spec| spec.field(field)).map_or(field, |spec| spec.name);
+        self.read(kind, field, typed, warnings).map_err(|error| error.on(name))
+    }
+
+    fn read(
+        &self,
+        kind: Kind,
+        field: &str,
+        typed: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Scalar, CommandError> {
         let Some(spec) = kind.spec().and_then(|spec| spec.field(field)) else {
             return check(kind, field, typed, warnings);
         };
-        let (label, shown) = (spec.label, scrub(typed));
+        let (label, shown) = (Label::from(spec), scrub(typed));
         let failed =
             |code, message: RegisterMessage<'_>| Err(CommandError::failed(code, &Message::Register(message)));
         Ok(match spec.form {
-            Form::Text => check(kind, field, typed, warnings).map_err(|error| error.of_field(label))?,
+            Form::Text => check(kind, field, typed, warnings).map_err(|error| error.of_field(label.zh))?,
             Form::Date => Date::parse(typed)
-                .map_err(|error| CommandError::from(CheckError::from(error)).of_field(label))?
+                .map_err(|error| CommandError::from(CheckError::from(error)).of_field(label.zh))?
                 .to_string()
                 .into(),
             Form::Count => match text::compact(typed).parse::<i64>() {
@@ -310,14 +324,14 @@ impl<'a> Reader<'a> {
             }
             Form::Link(kinds) => {
                 let target = key::resolve(self.replica, kinds, typed, None);
-                target.map_err(|error| error.of_field(label))?.view.id.to_string().into()
+                target.map_err(|error| error.of_field(label.zh))?.view.id.to_string().into()
             }
             Form::Consent => {
                 let unreadable =
                     || failed("consent-unreadable", RegisterMessage::ConsentForm { typed: &shown });
                 let Some((day, text)) = typed.split_once(['/', '／', ' ']) else { return unreadable() };
                 let day = Date::parse(day)
-                    .map_err(|error| CommandError::from(CheckError::from(error)).of_field(label))?
+                    .map_err(|error| CommandError::from(CheckError::from(error)).of_field(label.zh))?
                     .to_string();
                 if day > instant::day(self.replica.now_ms()) {
                     return failed("date-ahead", RegisterMessage::DateAhead { label, typed: &day });

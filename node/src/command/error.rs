@@ -38,12 +38,15 @@ pub struct CommandError {
     pub code: Cow<'static, str>,
     /// What the process exits with.
     pub exit: i32,
+    /// The field or option that it is about, by its name for programs, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }
 
 impl CommandError {
     /// The command was refused or failed.
     pub fn failed(code: &'static str, message: &Message<'_>) -> Self {
-        Self { message: message.both(), code: Cow::Borrowed(code), exit: exit::FAILED }
+        Self { message: message.both(), code: Cow::Borrowed(code), exit: exit::FAILED, field: None }
     }
 
     /// The command line says something that cannot be understood.
@@ -58,7 +61,23 @@ impl CommandError {
         let message =
             |what| Message::MayNot { reason: refusal.reason, what, scope: &scope, roles: refusal.roles };
         let message = format!("{}\n{}", message(&zh).zh(), message(&en).en());
-        Self { message, code: Cow::Borrowed("may-not"), exit: exit::FAILED }
+        Self { message, code: Cow::Borrowed("may-not"), exit: exit::FAILED, field: None }
+    }
+
+    /// For programs: `{"error": {"code", "message", "field"}}`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut error = serde_json::json!({ "code": self.code, "message": self.message });
+        if let Some(field) = &self.field {
+            error["field"] = field.as_str().into();
+        }
+        serde_json::json!({ "error": error })
+    }
+
+    /// The same, about a field or an option.
+    #[must_use]
+    pub(super) fn on(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
     }
 
     /// The same, with the label of the field that it is about in front, if it does not name it.
@@ -120,7 +139,7 @@ impl From<ReplicaError> for CommandError {
             None => error.to_string(),
             Some(zh) => zh.ahead_of(&error),
         };
-        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED }
+        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED, field: None }
     }
 }
 
@@ -144,7 +163,7 @@ impl From<&VaultError> for CommandError {
             _ => ("failed", false),
         };
         let message = if speaks_both { error.to_string() } else { Message::Internal.ahead_of(error) };
-        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED }
+        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED, field: None }
     }
 }
 
@@ -166,7 +185,7 @@ impl From<&StoreError> for CommandError {
             english.push_str(&cause.to_string());
             source = cause.source();
         }
-        Self { message: zh.ahead_of(&english), code: Cow::Borrowed(code), exit: exit::FAILED }
+        Self { message: zh.ahead_of(&english), code: Cow::Borrowed(code), exit: exit::FAILED, field: None }
     }
 }
 
@@ -189,7 +208,7 @@ impl From<NetError> for CommandError {
             None => error.to_string(),
             Some(zh) => zh.ahead_of(&error),
         };
-        Self { message, code: Cow::Borrowed(code), exit }
+        Self { message, code: Cow::Borrowed(code), exit, field: None }
     }
 }
 
@@ -208,7 +227,7 @@ impl From<LedgerError> for CommandError {
         };
         // The sentence in each language ends with its full stop.
         let message = error.to_string().replacen("。 ", "。\n", 1);
-        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED }
+        Self { message, code: Cow::Borrowed(code), exit: exit::FAILED, field: None }
     }
 }
 
@@ -218,6 +237,7 @@ impl From<CheckError> for CommandError {
             message: format!("{}\n{}", error.message_zh, error.message_en),
             code: Cow::Borrowed(error.code),
             exit: exit::FAILED,
+            field: error.field.map(str::to_owned),
         }
     }
 }

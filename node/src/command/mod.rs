@@ -68,7 +68,7 @@ pub use register::{
 pub use roster::RosterCommand;
 pub use sealed::ReportSealedArgs;
 pub(crate) use server::outcome_of;
-pub use server::serve;
+pub use server::{error_of, serve};
 pub use sync::{SyncArgs, sync};
 pub(crate) use sync::{is_apart, is_in_sync};
 pub use work::WorkCommand;

@@ -76,10 +76,17 @@ fn line_of(result: Result<Answer, CommandError>) -> Line {
 /// # Errors
 /// [`CommandError`]: the daemon's, or that it speaks another version.
 pub(crate) fn outcome_of(line: Line) -> Result<Answer, CommandError> {
+    match line {
+        Line::Answer(value) => serde_json::from_value(value).map_err(|_| error_of(Line::Answer(Value::Null))),
+        other => Err(error_of(other)),
+    }
+}
+
+/// The error that a line brought; any other line is of another version.
+pub fn error_of(line: Line) -> CommandError {
     let unreadable = || CommandError::failed("daemon-differs", &Message::DaemonDiffers);
     match line {
-        Line::Answer(value) => serde_json::from_value(value).map_err(|_| unreadable()),
-        Line::Error(value) => Err(serde_json::from_value(value).unwrap_or_else(|_| unreadable())),
-        Line::Progress(..) => Err(unreadable()),
+        Line::Error(value) => serde_json::from_value(value).unwrap_or_else(|_| unreadable()),
+        Line::Answer(_) | Line::Progress(..) => unreadable(),
     }
 }

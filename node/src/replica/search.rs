@@ -11,12 +11,17 @@ use wangge_model::search::{Query, Rank, Segment};
 
 use super::{Replica, ReplicaError, lock};
 
+/// Most scopes that are read at once.
+const READERS_MAX: usize = 8;
+
+type Segments = BTreeMap<(Scope, Kind), Segment>;
+
 /// What is in memory of the search, and what changed since.
 #[derive(Default)]
 pub(super) struct Searched {
     /// Set once a segment is loaded: until then nothing needs to be noted.
     in_use: AtomicBool,
-    segments: Mutex<BTreeMap<(Scope, Kind), Segment>>,
+    segments: Mutex<Segments>,
     changed: Mutex<BTreeSet<(Scope, Kind, DocId)>>,
 }
 
@@ -54,22 +59,33 @@ impl Replica {
         Ok(docs.into_iter().map(|(rank, scope, doc)| (rank, scope.clone(), doc)).collect())
     }
 
-    /// Loads what the search needs before anybody waits for it.
+    /// Loads what the search needs before anybody waits for it. Whoever commits or searches meanwhile waits
+    /// for a few scopes, not for all. `go_on` is asked before each step.
     ///
     /// # Errors
     /// If a view is damaged.
-    pub fn warm_search(&self, kind: Kind) -> Result<(), ReplicaError> {
-        self.refresh(&mut lock(&self.searched.segments), &self.scopes(), kind)
+    pub fn warm_search(&self, kind: Kind, go_on: impl Fn() -> bool) -> Result<(), ReplicaError> {
+        for scopes in self.scopes().chunks(readers()) {
+            if !go_on() {
+                break;
+            }
+            self.refresh(&mut lock(&self.searched.segments), scopes, kind)?;
+        }
+        Ok(())
     }
 
-    fn refresh(
-        &self,
-        segments: &mut BTreeMap<(Scope, Kind), Segment>,
-        scopes: &[Scope],
-        kind: Kind,
-    ) -> Result<(), ReplicaError> {
+    fn refresh(&self, segments: &mut Segments, scopes: &[Scope], kind: Kind) -> Result<(), ReplicaError> {
+        let missing: Vec<&Scope> =
+            scopes.iter().filter(|scope| !segments.contains_key(&((*scope).clone(), kind))).collect();
+        for scopes in missing.chunks(readers()) {
+            let _turn = lock(&self.documents);
+            self.searched.in_use.store(true, Ordering::Release);
+            for (scope, segment) in scopes.iter().zip(self.load(scopes, kind)) {
+                segments.insert(((*scope).clone(), kind), segment?);
+            }
+        }
+        // Last: what was stored while the others loaded has been noted.
         let _turn = lock(&self.documents);
-        self.searched.in_use.store(true, Ordering::Release);
         for (scope, kind, doc) in std::mem::take(&mut *lock(&self.searched.changed)) {
             let Some(segment) = segments.get_mut(&(scope.clone(), kind)) else { continue };
             match self.get(&scope, kind, &doc)? {
@@ -77,10 +93,12 @@ impl Replica {
                 _ => segment.remove(&doc),
             }
         }
-        for scope in scopes {
-            if segments.contains_key(&(scope.clone(), kind)) {
-                continue;
-            }
+        Ok(())
+    }
+
+    /// Reads scopes side by side: most of it is opening and taking apart what is stored.
+    fn load(&self, scopes: &[&Scope], kind: Kind) -> Vec<Result<Segment, ReplicaError>> {
+        let read = |scope: &Scope| {
             let mut segment = Segment::default();
             self.each(scope, kind, |view| {
                 if !view.is_closed() {
@@ -88,8 +106,22 @@ impl Replica {
                 }
                 true
             })?;
-            segments.insert((scope.clone(), kind), segment);
+            Ok(segment)
+        };
+        if let [one] = scopes {
+            return vec![read(one)];
         }
-        Ok(())
+        std::thread::scope(|threads| {
+            let reading: Vec<_> = scopes.iter().map(|scope| threads.spawn(|| read(scope))).collect();
+            let ended = |reader: std::thread::ScopedJoinHandle<'_, Result<Segment, ReplicaError>>| {
+                reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            reading.into_iter().map(ended).collect()
+        })
     }
+}
+
+/// How many scopes are read at once.
+fn readers() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(READERS_MAX)
 }

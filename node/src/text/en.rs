@@ -65,8 +65,8 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::UsageValue { argument, typed } => format!("{argument}: {typed:?} will not do; see --help"),
         Message::BadUsage => "the command line cannot be understood; see wangge --help".to_owned(),
         Message::Output { reason } => format!("the result cannot be written ({reason})"),
-        Message::FieldUnknown { typed, fields } => {
-            format!("there is no field {typed:?}; known fields: {fields}")
+        Message::FieldUnknown { typed, names, .. } => {
+            format!("there is no field {typed:?}; known fields: {names}")
         }
         Message::FieldTwice { field } => format!("{field} is given twice"),
         Message::NoEqualsSign { typed } => {
@@ -174,6 +174,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::Noted { .. } => "noted".to_owned(),
 
         Message::NoConflict { label } => {
+            let label = label.en;
             format!("{label} has no conflict to settle; use set to change it")
         }
         Message::TakeRange { max } => format!("--take goes from 1 to {max}"),
@@ -484,7 +485,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":into", "which case"),
     (":explain", "line by line how it came about"),
     (":flagged", "those that the centre should look at"),
-    (":channel", "the public channel, such as 微信"),
+    (":channel", "the public channel, such as WeChat"),
     (":approver", "who approved them"),
     ("case rules set:file", "a JSON file of rules"),
 ];

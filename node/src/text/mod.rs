@@ -21,7 +21,7 @@ use crate::replica::{Delivery, Event, Outcome, Trouble};
 pub use case::{CaseText, LedgerText, Refused};
 pub(crate) use help::help;
 pub use photo::PhotoText;
-pub use register::RegisterMessage;
+pub use register::{Label, RegisterMessage};
 pub use roster::RosterText;
 pub use work::WorkText;
 pub(crate) use zh::work::{EXTRA_FIELDS, SAID_LABELS};
@@ -113,6 +113,8 @@ pub enum Message<'a> {
     FieldUnknown {
         typed: &'a str,
         fields: &'a str,
+        /// Their names alone.
+        names: &'a str,
     },
     FieldTwice {
         field: &'a str,
@@ -258,7 +260,7 @@ pub enum Message<'a> {
 
     // ---- conflicts
     NoConflict {
-        label: &'a str,
+        label: Label<'a>,
     },
     TakeRange {
         max: usize,
@@ -569,6 +571,23 @@ fn veil_token(token: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the English texts are made of: labels come into them as names alone.
+    #[test]
+    fn no_english_text_speaks_chinese() {
+        let sources = [
+            include_str!("en.rs"),
+            include_str!("en/case.rs"),
+            include_str!("en/photo.rs"),
+            include_str!("en/register.rs"),
+            include_str!("en/roster.rs"),
+            include_str!("en/work.rs"),
+        ];
+        for line in sources.iter().flat_map(|source| source.lines()) {
+            let code = line.split("//").next().unwrap_or_default();
+            assert!(!code.chars().any(text::is_chinese), "{line}");
+        }
+    }
 
     #[test]
     fn a_message_repeats_no_id_number() {

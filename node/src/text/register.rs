@@ -1,21 +1,36 @@
 //! What is said about the registers and the organisation.
 
 use wangge_model::org::staffing::Missing;
+use wangge_model::schema::FieldSpec;
+
+/// What a field is called: its name, and the word that people read.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the two languages say what each means")]
+pub struct Label<'a> {
+    pub en: &'a str,
+    pub zh: &'a str,
+}
+
+impl<'a> From<&'a FieldSpec> for Label<'a> {
+    fn from(field: &'a FieldSpec) -> Self {
+        Self { en: field.name, zh: field.label }
+    }
+}
 
 /// Something to say, with what it is about.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the two languages say what each means")]
 pub enum RegisterMessage<'a> {
-    NotCollected { label: &'a str, reason_zh: &'a str, reason_en: &'a str },
-    CodeUnknown { label: &'a str, typed: &'a str, allowed: &'a str, table: &'a str },
-    CountUnreadable { label: &'a str, typed: &'a str },
-    AreaUnreadable { label: &'a str, typed: &'a str },
-    FlagUnreadable { label: &'a str, typed: &'a str },
-    DocumentNumber { label: &'a str, typed: &'a str },
+    NotCollected { label: Label<'a>, reason_zh: &'a str, reason_en: &'a str },
+    CodeUnknown { label: Label<'a>, typed: &'a str, allowed: &'a str, table: &'a str },
+    CountUnreadable { label: Label<'a>, typed: &'a str },
+    AreaUnreadable { label: Label<'a>, typed: &'a str },
+    FlagUnreadable { label: Label<'a>, typed: &'a str },
+    DocumentNumber { label: Label<'a>, typed: &'a str },
     ConsentForm { typed: &'a str },
     ConsentMissing,
-    DateAhead { label: &'a str, typed: &'a str },
-    FieldMissing { label: &'a str, field: &'a str },
+    DateAhead { label: Label<'a>, typed: &'a str },
+    FieldMissing { label: Label<'a> },
     EndsBeforeItBegins { from: &'a str, to: &'a str },
     BirthDisagrees { birth: &'a str, told: &'a str },
     TableUnknown { typed: &'a str, tables: &'a str },

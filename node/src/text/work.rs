@@ -1,5 +1,8 @@
 //! What is said about grid work and the centre's records.
 
+use wangge_model::identity::Role;
+use wangge_model::work::State;
+
 /// Something to say, with what it is about.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the two languages say what each means")]
@@ -12,12 +15,12 @@ pub enum WorkText<'a> {
     AssigneeBeyond { who: &'a str, units: &'a str },
     StreetIsTheCentres,
 
-    NotYours { who: &'a str, role: &'a str },
+    NotYours { who: &'a [Role], role: Role },
     TeamsThroughTheCentre,
 
     // ---- records
-    Done { record: &'a str, event: &'a str, id: &'a str, state: &'a str },
-    StateUnknown { typed: &'a str, known: &'a str },
+    Done { record: &'a str, event: &'a str, id: &'a str, state: &'a State },
+    StateUnknown { typed: &'a str, states: &'a [State] },
     LimitUnreadable { typed: &'a str },
     StateLabel,
     DueLabel,
@@ -26,7 +29,7 @@ pub enum WorkText<'a> {
     VoidRole,
     VoidWhose,
     VoidNoTrack,
-    VoidState { state: &'a str },
+    VoidState { state: &'a State },
 
     // ---- checklists and inspections
     ChecklistUnknown { typed: &'a str, known: &'a str },
@@ -46,7 +49,7 @@ pub enum WorkText<'a> {
     SinceTheList,
     HandoverList { count: usize, of: u64 },
     ListIncomplete { here: usize, of: u64 },
-    NothingToRoute { state: &'a str },
+    NothingToRoute { state: &'a State },
 
     // ---- the centre's tables
     SummaryOf { day: &'a str },

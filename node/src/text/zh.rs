@@ -149,7 +149,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
             format!("{argument} 的内容“{typed}”不正确,没有保存。用法可加 --help 查看")
         }
         Message::Output { reason } => format!("结果无法输出({reason})"),
-        Message::FieldUnknown { typed, fields } => format!("没有“{typed}”这一项。可用的项:{fields}"),
+        Message::FieldUnknown { typed, fields, .. } => format!("没有“{typed}”这一项。可用的项:{fields}"),
         Message::FieldTwice { field } => format!("“{field}”写了两次"),
         Message::NoEqualsSign { typed } => format!("“{typed}”应写成 项目=内容,例如 phone=13800000000"),
         Message::KindUnreadable { typed } => {
@@ -235,7 +235,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::Reported { number, id } => format!("已上报:{number} ({id})"),
         Message::Noted { number, id } => format!("已记录:{number} ({id})"),
 
-        Message::NoConflict { label } => format!("“{label}”没有冲突,不需要裁定。要改内容,请用 set"),
+        Message::NoConflict { label } => format!("“{}”没有冲突,不需要裁定。要改内容,请用 set", label.zh),
         Message::TakeRange { max } => format!("--take 应为 1 到 {max}:"),
         Message::ValueOrTake => "请用 --value 写明正确内容,或用 --take 选一个".to_owned(),
         Message::Settled { name, label, value } => format!("已裁定:{name} 的{label}为 {value}"),

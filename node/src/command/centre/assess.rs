@@ -15,7 +15,7 @@ use wangge_model::checks::{CheckError, Date};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
-use wangge_model::work::draft::{check_role_of, event_op, field_op, paragraphs};
+use wangge_model::work::draft::{NAME, TEXT, check_role_of, event_op, field_op, paragraphs};
 use wangge_model::work::{fold, of_kind};
 
 use super::{facts, held_within, unit_or_own};
@@ -204,7 +204,7 @@ pub(in crate::command) fn execute(
 fn period(replica: &Replica, street: &Street, args: &PeriodArgs) -> Result<Answer, CommandError> {
     let actor = street.actor()?;
     check_role_of(Kind::PERIOD, "考核期", "add", actor.role)?;
-    let title = paragraphs("名称", &args.name)?;
+    let title = paragraphs(NAME, &args.name)?;
     if title.is_empty() {
         return Err(CheckError::name_missing("考核期名称").into());
     }
@@ -427,7 +427,7 @@ fn publish(replica: &Replica, street: &Street, args: &PublishArgs) -> Result<Ans
         if let Some(text) = &args.text
             && ops.is_empty()
         {
-            told.insert("text".to_owned(), paragraphs("内容", text)?.into());
+            told.insert("text".to_owned(), paragraphs(TEXT, text)?.into());
         }
         ops.push(event_op(&actor, "publish", told)?);
     }

@@ -18,7 +18,7 @@ use crate::command::units::Units;
 use crate::command::workers::Workers;
 use crate::command::{Answer, CommandError, shown};
 use crate::replica::{Edit, Replica, ReplicaError};
-use crate::text::{Message, RegisterMessage};
+use crate::text::{Label, Message, RegisterMessage};
 
 /// Longest text of a reference document, in bytes.
 const TEXT_LEN_BYTES_MAX: u64 = 512 * 1024;
@@ -149,8 +149,8 @@ pub(super) fn execute(
     }
 }
 
-fn label(kind: Kind, field: &str) -> &'static str {
-    kind.spec().and_then(|spec| spec.field(field)).map_or("", |field| field.label)
+fn label(kind: Kind, field: &str) -> Label<'static> {
+    kind.spec().and_then(|spec| spec.field(field)).map_or(Label { en: "", zh: "" }, Label::from)
 }
 
 /// Checks what must hold between fields.
@@ -177,8 +177,8 @@ fn check(
     }
     for field in needed {
         if after(field).is_empty() {
-            let message = RegisterMessage::FieldMissing { label: label(kind, field), field };
-            return Err(CommandError::failed("field-missing", &Message::Register(message)));
+            let message = RegisterMessage::FieldMissing { label: label(kind, field) };
+            return Err(CommandError::failed("field-missing", &Message::Register(message)).on(field));
         }
     }
     let (starts, ends) = (after("starts_on"), after("ends_on"));
@@ -387,7 +387,7 @@ fn show(replica: &Replica, view: &DocumentView) -> Result<Answer, CommandError> 
         Kind::REFERENCE => {
             let line = |field: &str| match view.text(field) {
                 text if text.is_empty() => None,
-                text => Some(format!("{}:{text}", label(view.kind, field))),
+                text => Some(format!("{}:{text}", label(view.kind, field).zh)),
             };
             let fields = ["name", "version", "approver", "approved_on", "effective_on", "drafter"];
             fields.iter().filter_map(|field| line(field)).collect::<Vec<_>>().join("\n")

@@ -16,7 +16,7 @@ use super::boundary::unit;
 use super::records::{is_ad_hoc, records};
 use crate::command::{Answer, CommandError};
 use crate::replica::{Edit, Replica};
-use crate::text::{Message, RegisterMessage, role_zh};
+use crate::text::{Label, Message, RegisterMessage, role_zh};
 
 /// Which grids.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
@@ -220,7 +220,7 @@ pub(super) fn area(replica: &Replica, args: &AreaArgs) -> Result<Answer, Command
         "enterprise" | "企业片" => "enterprise",
         typed => {
             let message = RegisterMessage::CodeUnknown {
-                label: "片区性质",
+                label: Label { en: "nature", zh: "片区性质" },
                 typed,
                 allowed: "work 工作片、enterprise 企业片",
                 table: "",

@@ -67,7 +67,10 @@ fn carry_over(
     replica.commit(to, vec![Edit { doc: copy, kind: spec.kind, ops }], Some(record.made_ms))?;
     let mut told = Map::new();
     if let Some(text) = note {
-        told.insert("text".to_owned(), wangge_model::work::draft::paragraphs("内容", text)?.into());
+        told.insert(
+            "text".to_owned(),
+            wangge_model::work::draft::paragraphs(wangge_model::work::draft::TEXT, text)?.into(),
+        );
     }
     let route = event_op(&actor, "route", told)?;
     replica.commit(from, vec![Edit { doc: *doc, kind: spec.kind, ops: vec![route] }], None)?;
@@ -103,7 +106,7 @@ pub(super) fn route(
     if here.state == there.state {
         return Err(CommandError::failed(
             "nothing-to-route",
-            &Message::Work(WorkText::NothingToRoute { state: here.state.label }),
+            &Message::Work(WorkText::NothingToRoute { state: here.state }),
         ));
     }
     let (scope, view, record, verb, of): (_, _, _, _, Option<&Told>) = if here.state.name == "withdrawn" {

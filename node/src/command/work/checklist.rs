@@ -15,7 +15,7 @@ use super::line::WorkCommand;
 use super::street::Street;
 use crate::command::{Answer, CommandError};
 use crate::replica::{Edit, Replica};
-use crate::text::{Message, WorkText, role_zh};
+use crate::text::{Message, WorkText};
 
 pub(super) fn execute(
     replica: &Replica,
@@ -131,9 +131,8 @@ fn set(replica: &Replica, street: &Street, command: &WorkCommand) -> Result<Answ
     let spec = Kind::CHECKLIST.spec();
     let roles = spec.and_then(|spec| spec.access.event("add")).map_or(&[][..], |event| event.roles);
     if !roles.contains(&actor.role) {
-        let who: Vec<&str> = roles.iter().map(|role| role_zh(*role)).collect();
-        let (who, role) = (who.join("、"), role_zh(actor.role));
-        return Err(CommandError::failed("role", &Message::Work(WorkText::NotYours { who: &who, role })));
+        let text = WorkText::NotYours { who: roles, role: actor.role };
+        return Err(CommandError::failed("role", &Message::Work(text)));
     }
     let path = command.key.as_deref().unwrap_or_default();
     let json = read_file(path, 4 * VALUE_LEN_BYTES_MAX as u64)?;

@@ -287,7 +287,7 @@ pub(super) fn sign(
     let mut told = Map::new();
     told.insert("digest".to_owned(), digest.into());
     if let Some(text) = command.get("text") {
-        told.insert("text".to_owned(), draft::paragraphs("内容", text)?.into());
+        told.insert("text".to_owned(), draft::paragraphs(draft::TEXT, text)?.into());
     }
     let op = event_op(&street.actor()?, "sign", told)?;
     let edit = Edit { doc: found.view.id, kind: spec.kind, ops: vec![op] };

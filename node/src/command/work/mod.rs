@@ -283,7 +283,7 @@ fn answer(
         record: spec.label,
         event: spec.event_label(event),
         id: &id,
-        state: seen.record.state.label,
+        state: seen.record.state,
     };
     let text = Message::Work(done).line();
     Ok(Answer { json: shown::json(replica, street, &workers, &seen)?, text })
@@ -346,11 +346,9 @@ fn list(
     let state = match command.get("state") {
         None => None,
         Some(typed) => Some(spec.state(typed.trim()).ok_or_else(|| {
-            let known = spec.states.iter().map(|state| format!("{} {}", state.name, state.label));
-            let known = known.collect::<Vec<_>>().join("、");
             CommandError::usage(
                 "state-unknown",
-                &Message::Work(WorkText::StateUnknown { typed, known: &known }),
+                &Message::Work(WorkText::StateUnknown { typed, states: spec.states }),
             )
         })?),
     };

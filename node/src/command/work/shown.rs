@@ -77,7 +77,7 @@ fn void_text(void: Void) -> String {
         Void::Role => WorkText::VoidRole,
         Void::Whose => WorkText::VoidWhose,
         Void::NoTrack => WorkText::VoidNoTrack,
-        Void::State(state) => WorkText::VoidState { state: state.label },
+        Void::State(state) => WorkText::VoidState { state },
     };
     Message::Work(text).zh()
 }

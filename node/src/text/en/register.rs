@@ -2,39 +2,39 @@
 
 use wangge_model::org::staffing::Missing;
 
-use crate::text::RegisterMessage;
+use crate::text::{Label, RegisterMessage};
 
 pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
     match *message {
-        RegisterMessage::NotCollected { label, reason_en, .. } => {
+        RegisterMessage::NotCollected { label: Label { en: label, .. }, reason_en, .. } => {
             format!("{label} is not collected: {reason_en}")
         }
-        RegisterMessage::CodeUnknown { label, typed, allowed, table: "" } => {
+        RegisterMessage::CodeUnknown { label: Label { en: label, .. }, typed, allowed, table: "" } => {
             format!("{label}: {typed:?} is not understood; allowed: {allowed}")
         }
-        RegisterMessage::CodeUnknown { label, typed, allowed, table } => {
+        RegisterMessage::CodeUnknown { label: Label { en: label, .. }, typed, allowed, table } => {
             format!("{typed:?} is not in the code table {table} of the field {label}; allowed: {allowed}")
         }
-        RegisterMessage::CountUnreadable { label, typed } => {
+        RegisterMessage::CountUnreadable { label: Label { en: label, .. }, typed } => {
             format!("{label}: {typed:?} is not a whole number")
         }
-        RegisterMessage::AreaUnreadable { label, typed } => {
+        RegisterMessage::AreaUnreadable { label: Label { en: label, .. }, typed } => {
             format!("{label}: {typed:?} is not a number of square metres")
         }
-        RegisterMessage::FlagUnreadable { label, typed } => {
+        RegisterMessage::FlagUnreadable { label: Label { en: label, .. }, typed } => {
             format!("{label}: {typed:?} is neither yes nor no")
         }
-        RegisterMessage::DocumentNumber { label, typed } => {
+        RegisterMessage::DocumentNumber { label: Label { en: label, .. }, typed } => {
             format!("{label}: {typed:?} is not 4 to 32 letters and digits")
         }
         RegisterMessage::ConsentForm { typed } => format!("consent {typed:?} is not DATE/text"),
         RegisterMessage::ConsentMissing => {
             "care needs are recorded with consent only: give consent=DATE/text too".to_owned()
         }
-        RegisterMessage::DateAhead { label, typed } => {
+        RegisterMessage::DateAhead { label: Label { en: label, .. }, typed } => {
             format!("the date of {label}, {typed}, lies in the future")
         }
-        RegisterMessage::FieldMissing { label, field } => format!("the field {field} ({label}) is missing"),
+        RegisterMessage::FieldMissing { label } => format!("the field {} is missing", label.en),
         RegisterMessage::EndsBeforeItBegins { from, to } => {
             format!("it ends on {to}, before it begins on {from}")
         }

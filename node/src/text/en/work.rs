@@ -17,8 +17,11 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
             "only the centre (centre-clerk, centre-admin, street-leader) writes in the street's scope; nothing was saved".to_owned()
         }
 
-        WorkText::Done { id, state, .. } => format!("saved {id}, now {state}"),
-        WorkText::StateUnknown { typed, known } => format!("there is no state {typed:?}; use {known}"),
+        WorkText::Done { id, state, .. } => format!("saved {id}, now {}", state.name),
+        WorkText::StateUnknown { typed, states } => {
+            let known: Vec<&str> = states.iter().map(|state| state.name).collect();
+            format!("there is no state {typed:?}; use {}", known.join(", "))
+        },
         WorkText::LimitUnreadable { typed } => format!("--limit takes a whole number, not {typed:?}"),
         WorkText::StateLabel => "state".to_owned(),
         WorkText::DueLabel => "due".to_owned(),
@@ -27,8 +30,11 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::VoidRole => "void: the post does not allow it".to_owned(),
         WorkText::VoidWhose => "void: somebody else's matter".to_owned(),
         WorkText::VoidNoTrack => "void: the track was not turned on".to_owned(),
-        WorkText::VoidState { state } => format!("void: not possible while {state}"),
-        WorkText::NotYours { who, role } => format!("only {who} may do that, not {role}; nothing was saved"),
+        WorkText::VoidState { state } => format!("void: not possible while {}", state.name),
+        WorkText::NotYours { who, role } => {
+            let who: Vec<&str> = who.iter().map(|role| role.name()).collect();
+            format!("only {} may do that, not {role}; nothing was saved", who.join(", "))
+        },
         WorkText::TeamsThroughTheCentre => "teams are reached through the centre alone".to_owned(),
         WorkText::ChecklistUnknown { typed, known } => format!("there is no checklist {typed:?}; there are {known}"),
         WorkText::ChecklistMissing => "say which --checklist".to_owned(),
@@ -43,7 +49,7 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::SinceTheList => "since the list".to_owned(),
         WorkText::HandoverList { count, of } => format!("{count} of {of} on the list"),
         WorkText::ListIncomplete { here, of } => format!("the list is not here in full ({here} of {of}), or not as it was made: sync first"),
-        WorkText::NothingToRoute { state } => format!("both stand at {state}"),
+        WorkText::NothingToRoute { state } => format!("both stand at {}", state.name),
         WorkText::SummaryOf { day } => format!("daily summary of {day}"),
         WorkText::NothingThatDay => "nothing that day".to_owned(),
         WorkText::UnitsNotHeld { count } => format!("{count} units are not held here and not counted"),

@@ -2,21 +2,29 @@
 
 use wangge_model::org::staffing::Missing;
 
-use crate::text::RegisterMessage;
+use crate::text::{Label, RegisterMessage};
 
 pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
     match *message {
-        RegisterMessage::NotCollected { label, reason_zh, .. } => format!("“{label}”不收集:{reason_zh}"),
-        RegisterMessage::CodeUnknown { label, typed, allowed, table: "" } => {
+        RegisterMessage::NotCollected { label: Label { zh: label, .. }, reason_zh, .. } => {
+            format!("“{label}”不收集:{reason_zh}")
+        }
+        RegisterMessage::CodeUnknown { label: Label { zh: label, .. }, typed, allowed, table: "" } => {
             format!("{label}“{typed}”无法识别。可填:{allowed}")
         }
-        RegisterMessage::CodeUnknown { label, typed, allowed, table } => {
+        RegisterMessage::CodeUnknown { label: Label { zh: label, .. }, typed, allowed, table } => {
             format!("{label}“{typed}”不在代码表 {table} 中。可填:{allowed}(全部:wangge codes show {table})")
         }
-        RegisterMessage::CountUnreadable { label, typed } => format!("{label}“{typed}”不是整数"),
-        RegisterMessage::AreaUnreadable { label, typed } => format!("{label}“{typed}”不是面积,请填平方米数"),
-        RegisterMessage::FlagUnreadable { label, typed } => format!("{label}“{typed}”无法识别,请填 是 或 否"),
-        RegisterMessage::DocumentNumber { label, typed } => {
+        RegisterMessage::CountUnreadable { label: Label { zh: label, .. }, typed } => {
+            format!("{label}“{typed}”不是整数")
+        }
+        RegisterMessage::AreaUnreadable { label: Label { zh: label, .. }, typed } => {
+            format!("{label}“{typed}”不是面积,请填平方米数")
+        }
+        RegisterMessage::FlagUnreadable { label: Label { zh: label, .. }, typed } => {
+            format!("{label}“{typed}”无法识别,请填 是 或 否")
+        }
+        RegisterMessage::DocumentNumber { label: Label { zh: label, .. }, typed } => {
             format!("{label}“{typed}”应为 4 到 32 位字母和数字")
         }
         RegisterMessage::ConsentForm { typed } => {
@@ -25,8 +33,10 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::ConsentMissing => {
             "关爱需求只有本人同意才能登记:请同时填 consent=日期/内容".to_owned()
         }
-        RegisterMessage::DateAhead { label, typed } => format!("{label}的日期 {typed} 在将来,请核对"),
-        RegisterMessage::FieldMissing { label, field } => format!("缺少{label}({field}),请补填"),
+        RegisterMessage::DateAhead { label: Label { zh: label, .. }, typed } => {
+            format!("{label}的日期 {typed} 在将来,请核对")
+        }
+        RegisterMessage::FieldMissing { label } => format!("缺少{}({}),请补填", label.zh, label.en),
         RegisterMessage::EndsBeforeItBegins { from, to } => {
             format!("结束日期 {to} 早于开始日期 {from},请核对")
         }

@@ -1,6 +1,6 @@
 //! 网格工作和社管中心。
 
-use super::super::WorkText;
+use super::super::{WorkText, role_zh};
 
 pub(super) fn say(text: &WorkText<'_>) -> String {
     match *text {
@@ -21,8 +21,14 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
             "街道范围的内容只能由社管中心(社管中心工作人员、社管中心管理员、街道领导)填写,没有保存".to_owned()
         }
 
-        WorkText::Done { record, event, id, state } => format!("已保存:{record}·{event} ({id}),状态:{state}"),
-        WorkText::StateUnknown { typed, known } => format!("没有“{typed}”这个状态,可用:{known}"),
+        WorkText::Done { record, event, id, state } => {
+            format!("已保存:{record}·{event} ({id}),状态:{}", state.label)
+        }
+        WorkText::StateUnknown { typed, states } => {
+            let known: Vec<String> =
+                states.iter().map(|state| format!("{} {}", state.name, state.label)).collect();
+            format!("没有“{typed}”这个状态,可用:{}", known.join("、"))
+        }
         WorkText::LimitUnreadable { typed } => format!("--limit 应为整数,写的是“{typed}”"),
         WorkText::StateLabel => "状态".to_owned(),
         WorkText::DueLabel => "期限".to_owned(),
@@ -31,8 +37,11 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::VoidRole => "作废:岗位无权".to_owned(),
         WorkText::VoidWhose => "作废:不归其办理".to_owned(),
         WorkText::VoidNoTrack => "作废:没有开启轨迹".to_owned(),
-        WorkText::VoidState { state } => format!("作废:当时状态为“{state}”"),
-        WorkText::NotYours { who, role } => format!("只能由{who}办理,您的岗位是{role},没有保存"),
+        WorkText::VoidState { state } => format!("作废:当时状态为“{}”", state.label),
+        WorkText::NotYours { who, role } => {
+            let who: Vec<&str> = who.iter().map(|role| role_zh(*role)).collect();
+            format!("只能由{}办理,您的岗位是{},没有保存", who.join("、"), role_zh(role))
+        }
         WorkText::TeamsThroughTheCentre => "团队的工作只能由社管中心流转(细则第十二条)".to_owned(),
         WorkText::ChecklistUnknown { typed, known } => format!("没有检查表“{typed}”,现有:{known}"),
         WorkText::ChecklistMissing => {
@@ -56,7 +65,7 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::ListIncomplete { here, of } => {
             format!("移交清单还没有收全({here}/{of} 项)或与移交人的不一致,不能签收;请先同步 (wangge sync)")
         }
-        WorkText::NothingToRoute { state } => format!("两边都是“{state}”,没有需要流转的"),
+        WorkText::NothingToRoute { state } => format!("两边都是“{}”,没有需要流转的", state.label),
         WorkText::SummaryOf { day } => format!("每日信息汇总 {day}"),
         WorkText::NothingThatDay => "当天没有记录".to_owned(),
         WorkText::UnitsNotHeld { count } => format!("另有 {count} 个单位本机没有,未计入"),

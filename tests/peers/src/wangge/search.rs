@@ -58,7 +58,7 @@ pub(super) fn run(setting: &Setting, report: &mut Report) -> anyhow::Result<()> 
     copy(&centre_dir(&REGISTER.dir(setting)), folder.path())?;
     let replica = open(folder.path())?;
     let started = Instant::now();
-    replica.warm_search(Kind::PERSON)?;
+    replica.warm_search(Kind::PERSON, || true)?;
     report.time(SEARCH_READY, started.elapsed())?;
     let (texts, people) = texts(&replica)?;
     if people < setting.documents {
