@@ -257,7 +257,7 @@ pub(super) fn note_photos(
     let pictures = Pictures::read(&args.photo)?;
     pictures.fit(replica, &target.view)?;
     let mut said = serde_json::Map::new();
-    said.insert("text".to_owned(), draft::paragraphs("补记", text)?.into());
+    said.insert("text".to_owned(), draft::paragraphs(draft::TEXT, text)?.into());
     let mut op = draft::event_op(&actor, "note", said)?;
     pictures.put_into(&mut op);
     let edit = Edit { doc: target.view.id, kind: spec.kind, ops: vec![op] };
