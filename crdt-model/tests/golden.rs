@@ -198,6 +198,7 @@ fn frames_travel_as_ever() {
     let frames = [
         Frame::Hello(Box::new(hello)),
         Frame::Clocks(vec![entry]),
+        Frame::AskClocks(vec![scope()]),
         Frame::Batch(vec![1, 2, 3]),
         Frame::Acknowledged(ack),
         page,

@@ -198,9 +198,17 @@ impl Session {
             Summary::Digests(digests) => {
                 let digests: BTreeMap<Scope, [u8; 8]> = digests.into_iter().collect();
                 let mut differ = Vec::new();
+                let mut asked = Vec::new();
                 for (scope, session) in &mut self.scopes {
-                    // Its clock is needed to show no more than that, and it tells it where ours differs.
-                    session.show_all();
+                    if let Some(all) = session.taken.clone() {
+                        // Of what it lost it is shown no more than it has: that it must tell first.
+                        if digests.get(scope) == Some(&all.digest()) {
+                            session.peer_tells(all, false);
+                        } else {
+                            asked.push(scope.clone());
+                        }
+                        continue;
+                    }
                     if digests.get(scope) == Some(&session.mine.digest()) {
                         session.peer_tells(session.mine.clone(), false);
                     } else {
@@ -213,9 +221,21 @@ impl Session {
                 } else {
                     self.send_hello(Summary::Clocks(clocks));
                 }
+                if !asked.is_empty() {
+                    self.send(&Frame::AskClocks(asked));
+                }
             }
         }
         Ok(())
+    }
+
+    /// The peer cannot show its clocks before it knows these.
+    pub(super) fn handle_ask_clocks(&mut self, scopes: &[Scope]) {
+        let held: BTreeSet<&Scope> = scopes.iter().filter(|scope| self.scopes.contains_key(*scope)).collect();
+        let clocks: Vec<ScopeClock> = held.into_iter().map(|scope| self.tell(scope)).collect();
+        if !clocks.is_empty() {
+            self.send(&Frame::Clocks(clocks));
+        }
     }
 
     pub(super) fn handle_clocks(&mut self, clocks: Vec<ScopeClock>) -> Result<(), SessionError> {

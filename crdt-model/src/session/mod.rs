@@ -629,6 +629,10 @@ impl Session {
             }
             (Phase::Admitting, frame) => Err(SessionError::Early { frame: name(&frame) }),
             (Phase::Open, Frame::Clocks(clocks)) => self.handle_clocks(clocks),
+            (Phase::Open, Frame::AskClocks(scopes)) => {
+                self.handle_ask_clocks(&scopes);
+                Ok(())
+            }
             (Phase::Open, Frame::Batch(batch)) => self.handle_batch(&batch),
             (Phase::Open, Frame::Acknowledged(acks)) => self.handle_acknowledged(acks),
             (Phase::Open, Frame::Checkpoint(start)) => self.handle_checkpoint(&start),
@@ -794,6 +798,7 @@ fn name(frame: &Frame) -> &'static str {
         Frame::Joined(_) => "an answer to an invitation",
         Frame::Hello(_) => "a hello",
         Frame::Clocks(_) => "clocks",
+        Frame::AskClocks(_) => "a question for clocks",
         Frame::Batch(_) => "transactions",
         Frame::Acknowledged(_) => "an acknowledgement",
         Frame::Checkpoint(_) => "a checkpoint",

@@ -87,14 +87,6 @@ impl ScopeSession {
         }
     }
 
-    /// Of a scope that is only taken, shows all clock entries: a peer with too many of them for one
-    /// message tells only those that differ, and would give again what is held here otherwise.
-    pub(super) fn show_all(&mut self) {
-        if let Some(all) = &self.taken {
-            self.mine = all.clone();
-        }
-    }
-
     /// Of a scope that is only taken, shows no more than the peer has.
     pub(super) fn restrict(&mut self) {
         let Some(all) = &self.taken else { return };

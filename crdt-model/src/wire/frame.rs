@@ -31,6 +31,8 @@ pub enum Frame {
     Hello(Box<Hello>),
     /// Full clocks of scopes that differ.
     Clocks(Vec<ScopeClock>),
+    /// Tell your clocks of these scopes: the sender shows no more of them than the receiver has.
+    AskClocks(Vec<Scope>),
     /// Transactions: [`super::encode_batch`].
     Batch(Vec<u8>),
     /// What is durable at the sender of this frame.
@@ -197,6 +199,7 @@ const GRANT_KEPT: u8 = 14;
 const COMPARE: u8 = 15;
 const COMPARED: u8 = 16;
 const APART: u8 = 17;
+const ASK_CLOCKS: u8 = 18;
 const ORDER: u8 = 30;
 const WIPED: u8 = 31;
 const SEALED: u8 = 70;
@@ -246,6 +249,7 @@ impl Frame {
             Self::Joined(joined) => (JOINED, to_bytes(joined)),
             Self::Hello(hello) => (HELLO, to_bytes(hello)),
             Self::Clocks(clocks) => (CLOCKS, to_bytes(clocks)),
+            Self::AskClocks(scopes) => (ASK_CLOCKS, to_bytes(scopes)),
             Self::Batch(batch) => (BATCH, batch.clone()),
             Self::Acknowledged(acks) => (ACKNOWLEDGED, to_bytes(acks)),
             Self::Checkpoint(start) => (CHECKPOINT, to_bytes(start)),
@@ -301,6 +305,7 @@ impl Frame {
                 check_clocks(&clocks)?;
                 Self::Clocks(clocks)
             }
+            ASK_CLOCKS => Self::AskClocks(from_bytes(body, "a question for clocks")?),
             BATCH => Self::Batch(body.to_vec()),
             ACKNOWLEDGED => Self::Acknowledged(from_bytes(body, "an acknowledgement")?),
             CHECKPOINT => Self::Checkpoint(from_bytes(body, "a checkpoint")?),

@@ -164,6 +164,7 @@ fn frames() -> Vec<Frame> {
     vec![
         Frame::Hello(Box::new(hello)),
         Frame::Clocks(clocks()),
+        Frame::AskClocks(vec![grid()]),
         Frame::Batch(encode_batch(&grid(), &[run()])),
         Frame::Acknowledged(Acknowledged { scope: grid(), logs }),
         Frame::Checkpoint(CheckpointStart {
