@@ -2,7 +2,7 @@
 //! replica, write this here. Pure. The author's own replica asks before it commits, every replica when
 //! it lets foreign work take effect, and the relay, whose answer is the verdict.
 
-use crate::document::{Change, Scalar, Target};
+use crate::document::{Change, Op, Scalar, Target};
 use crate::identity::{DocId, ReplicaId, Role, Scope};
 use crate::log::LogIdentity;
 use crate::roster::{EPOCHS_MAX, Post, ReplicaEntry, RosterView, Standing};
@@ -136,7 +136,22 @@ fn judge_change(roster: &RosterView, act: &Act<'_>, posts: &[Post], change: &Cha
             return Err(refused(reason, event.as_deref(), roles));
         }
     }
+    if let Some(successor) = successor(change)
+        && !roster.will_hold(&successor, act.scope, written_ms(act))
+    {
+        return Err(refused(VoidReason::NoSuccessor, None, &[]));
+    }
     Ok(())
+}
+
+/// To whom a unit is handed over by a change that begins a hand-over; nobody if that cannot be read.
+fn successor(change: &Change) -> Option<DocId> {
+    if change.kind != Kind::HANDOVER {
+        return None;
+    }
+    let named = |op: &&Op| matches!(&op.target, Target::Field(name) if name == "assignee");
+    let value = change.ops.iter().find(named)?.value.as_ref();
+    Some(value.and_then(Scalar::as_str).and_then(|text| text.parse().ok()).unwrap_or(NOBODY))
 }
 
 /// Who may do what an operation does, and the event that it writes.
@@ -155,8 +170,13 @@ fn needed(access: &Access, target: &Target, value: Option<&Scalar>) -> (Option<S
     }
 }
 
-/// Whether the post held when it was written: as claimed, but not before what its author had seen of
-/// the relay and not after it was observed.
+/// When it was written: as claimed, but not before what its author had seen of the relay and not after it was
+/// observed.
+fn written_ms(act: &Act<'_>) -> u64 {
+    act.transaction.wall_ms.max(act.after_ms).min(act.observed_ms)
+}
+
+/// Whether the post held when it was written.
 fn in_time(roster: &RosterView, act: &Act<'_>, post: &Post) -> Result<(), VoidReason> {
     let observed_ms = act.observed_ms;
     // A clock that is slow must not void what a new colleague writes on his first day.
@@ -166,8 +186,7 @@ fn in_time(roster: &RosterView, act: &Act<'_>, post: &Post) -> Result<(), VoidRe
     if observed_ms < post.term.until_ms {
         return Ok(());
     }
-    let written_ms = act.transaction.wall_ms.max(act.after_ms).min(observed_ms);
-    if written_ms >= post.term.until_ms {
+    if written_ms(act) >= post.term.until_ms {
         return Err(VoidReason::PostEnded);
     }
     if observed_ms - post.term.until_ms > roster.policy().grace_ms {

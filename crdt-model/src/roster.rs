@@ -403,6 +403,13 @@ impl RosterView {
         }
     }
 
+    /// Whether a worker holds a post that reaches `scope` at that time, milliseconds since 1970 (UTC), or will.
+    pub fn will_hold(&self, worker: &DocId, scope: &Scope, at_ms: u64) -> bool {
+        let posts = self.workers.get(worker).into_iter().flat_map(WorkerEntry::posts);
+        let mut lasting = posts.filter(|post| at_ms < post.term.until_ms);
+        lasting.any(|post| self.reaches(post.role, &post.unit, scope))
+    }
+
     /// The scopes that a post of `role` at `unit` holds.
     pub fn scopes_of(&self, role: Role, unit: &Scope) -> BTreeSet<Scope> {
         let mut scopes = BTreeSet::from([Scope::Street, unit.clone()]);

@@ -128,6 +128,8 @@ pub enum VoidReason {
     Unfit,
     /// Several workers use the device, and the acting one has not signed it.
     NoTurn,
+    /// A grid is handed over to somebody who holds no post that reaches it.
+    NoSuccessor,
 }
 
 impl VoidReason {
@@ -157,6 +159,7 @@ impl std::fmt::Display for VoidReason {
             Self::QuarantineFull => "the device is revoked and its quarantine is full",
             Self::Unfit => "it does not fit what is here",
             Self::NoTurn => "the device is shared, and the worker has not signed it",
+            Self::NoSuccessor => "the successor holds no post in this unit",
             Self::OtherUnit => "a document of that id belongs to another unit",
         })
     }

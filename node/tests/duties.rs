@@ -148,10 +148,17 @@ fn a_notice_is_read_and_the_centre_sees_by_whom() {
 #[test]
 fn a_grid_is_handed_over_with_what_is_open_and_unsent() {
     let (ana, ben) = common::neighbours();
+    let eve = Station::of_grid("王五", 2);
+    Station::acquaint(&[&ana, &ben, &eve]);
     ana.run(&["case", "report", "--category", "创建", "--text", "垃圾堆放"]);
     let hazard = id(&ana.run(&["hazard", "add", "--kind", "02", "--text", "私拉电线"]));
     let closed = id(&ana.run(&["hazard", "add", "--kind", "02", "--text", "已解决的"]));
     ana.run(&["hazard", "reinspect", &closed, "--pass"]);
+    // Who works elsewhere would never see the list.
+    let before = ana.transactions();
+    let message = ana.refused(&["handover", "start", "--to", "王五"], "successor-elsewhere");
+    assert!(message.contains("王五") && message.contains("--assignee"), "{message}");
+    assert_eq!(ana.transactions(), before);
     let handover = ana.run(&["handover", "start", "--to", "李四", "--text", "请关注私拉电线"]);
     let key = id(&handover);
     // The closed one is on the list too while it is on this device alone.

@@ -85,6 +85,39 @@ async fn a_device_refuses_what_the_centre_would_void() {
     }
 }
 
+/// A grid goes over to nobody who holds no post there, whatever a changed program writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grid_is_handed_over_to_whoever_holds_a_post_there() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let join = async |name: &str, at: usize| {
+        Worker::join(&dir.path().join(name), &relay.invite(name, Role::GridWorker, &grid(at))).await
+    };
+    let (ana, carl, eve) = (join("安娜", 0).await, join("卡", 0).await, join("伊娃", 1).await);
+    ana.person(&grid(0), &number(1), &[("name", "张三")]);
+    ana.sync().await;
+    carl.sync().await;
+    let id = |worker: &Worker| worker.replica.profile().enrolment().expect("enrolled").worker;
+    let to = |doc: u8, successor: DocId| {
+        let ops = vec![put("assignee", successor.to_string().as_str())];
+        Edit { doc: DocId([doc; 16]), kind: Kind::HANDOVER, ops }
+    };
+    match ana.replica.commit(&grid(0), vec![to(1, id(&eve))], None) {
+        Err(ReplicaError::MayNot { refusal, .. }) => assert_eq!(refusal.reason, VoidReason::NoSuccessor),
+        other => panic!("{other:?}"),
+    }
+    ana.replica.commit(&grid(0), vec![to(2, id(&carl))], None).expect("a colleague takes it over");
+    ana.sync().await;
+    let run = forged(&ana, &grid(0), id(&ana), &to(3, id(&eve)));
+    let seq = run.transactions[0].seq;
+    carl.sync().await;
+    take(&carl, &grid(0), run);
+    carl.sync().await;
+    carl.decided(&grid(0)).await;
+    let void = |seq| carl.replica.void_reason(&grid(0), &ana.log(&grid(0)), seq);
+    assert_eq!((void(seq - 1), void(seq)), (None, Some(VoidReason::NoSuccessor)));
+}
+
 /// Somebody's changed program writes in a colleague's name. An honest worker who met it before the
 /// centre did builds on it: his work stands, what the other overwrote comes back.
 #[tokio::test(flavor = "multi_thread")]

@@ -48,6 +48,7 @@ pub enum WorkText<'a> {
     NotHereYet,
     SinceTheList,
     HandoverList { count: usize, of: u64 },
+    SuccessorElsewhere { who: &'a str, unit: &'a str, units: &'a str },
     ListIncomplete { here: usize, of: u64 },
     NothingToRoute { state: &'a State },
 

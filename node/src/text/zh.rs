@@ -64,6 +64,7 @@ pub(super) fn reason(reason: VoidReason) -> &'static str {
         VoidReason::NotTheRelay => "只有社管中心能作裁决",
         VoidReason::CentreOnly => "街道的内容只由社管中心填写",
         VoidReason::NotItsWorker => "署名的人员不使用这台设备",
+        VoidReason::NoSuccessor => "接收人在本单位没有岗位",
         VoidReason::RoleMayNot => "本人的岗位不能办理",
         VoidReason::KindNotHere => "这类内容不属于这个单位",
         VoidReason::PostEnded => "本人在这个单位的岗位已经结束",

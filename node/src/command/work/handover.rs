@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use wangge_model::document::DocumentView;
+use wangge_model::document::{DocumentView, Op, Target as OpTarget};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::work::draft::{self, event_op, field_op};
@@ -111,6 +111,30 @@ fn listed(record: &Record) -> Vec<Value> {
         .collect()
 }
 
+/// Whoever takes a unit over holds a post there, or will: he would never see the list otherwise.
+fn check_successor(
+    replica: &Replica,
+    street: &Street,
+    scope: &Scope,
+    ops: &[Op],
+    at_ms: Option<u64>,
+) -> Result<(), CommandError> {
+    let assignee = |op: &Op| matches!(&op.target, OpTarget::Field(name) if name == "assignee");
+    let named = ops.iter().find(|op| assignee(op)).and_then(|op| op.value.as_ref()?.as_str()?.parse().ok());
+    let Some(successor) = named else { return Ok(()) };
+    if replica.roster()?.will_hold(&successor, scope, at_ms.unwrap_or_else(|| replica.now_ms())) {
+        return Ok(());
+    }
+    let posts = street.person(&successor).map(|person| person.posts.as_slice()).unwrap_or_default();
+    let units: Vec<String> = posts.iter().map(|(_, unit)| street.unit_name(unit)).collect();
+    let text = WorkText::SuccessorElsewhere {
+        who: &street.worker_name(&successor),
+        unit: &street.unit_name(scope),
+        units: &units.join("、"),
+    };
+    Err(CommandError::failed("successor-elsewhere", &Message::Work(text)).on("assignee"))
+}
+
 pub(super) fn start(
     replica: &Replica,
     street: &Street,
@@ -124,6 +148,7 @@ pub(super) fn start(
     }
     let actor = street.actor()?;
     let Draft { scope, doc, mut ops } = super::draft(replica, street, spec, &command)?;
+    check_successor(replica, street, &scope, &ops, at_ms)?;
     ops.pop();
     let items = open_items(replica, &scope)?;
     let values: Vec<Value> = items.iter().map(Item::json).collect();

@@ -48,6 +48,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::NotHereYet => "not here yet".to_owned(),
         WorkText::SinceTheList => "since the list".to_owned(),
         WorkText::HandoverList { count, of } => format!("{count} of {of} on the list"),
+        WorkText::SuccessorElsewhere { who, unit, .. } => {
+            format!("--assignee: {who} holds no post in {unit} and cannot take it over; the centre gives one with wangge roster assign; nothing was saved")
+        }
         WorkText::ListIncomplete { here, of } => format!("the list is not here in full ({here} of {of}), or not as it was made: sync first"),
         WorkText::NothingToRoute { state } => format!("both stand at {}", state.name),
         WorkText::SummaryOf { day } => format!("daily summary of {day}"),

@@ -62,6 +62,16 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::NotHereYet => "本机还没有收到".to_owned(),
         WorkText::SinceTheList => "清单之后新增".to_owned(),
         WorkText::HandoverList { count, of } => format!("移交清单:{count}/{of} 项"),
+        WorkText::SuccessorElsewhere { who, unit, units: "" } => {
+            format!(
+                "接收人“{who}”(--assignee)在 {unit} 没有岗位,不能接收移交,没有保存;请先由社管中心为其安排岗位 (wangge roster assign)"
+            )
+        }
+        WorkText::SuccessorElsewhere { who, unit, units } => {
+            format!(
+                "接收人“{who}”(--assignee)在 {unit} 没有岗位(现在 {units}),不能接收移交,没有保存;请先由社管中心为其安排岗位 (wangge roster assign)"
+            )
+        }
         WorkText::ListIncomplete { here, of } => {
             format!("移交清单还没有收全({here}/{of} 项)或与移交人的不一致,不能签收;请先同步 (wangge sync)")
         }
