@@ -269,6 +269,35 @@ async fn photos_of_records_about_an_erased_resident_go_everywhere_and_come_no_mo
     assert_eq!(ana.try_run(&["photo", "add", &about, &again]).expect_err("erased").code, "photo-erased");
 }
 
+/// Who is moved to another grid gives his photos of the old one away before they are destroyed with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photo_of_a_grid_that_is_lost_reaches_the_centre_first() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let chief =
+        Worker::join(&dir.path().join("chief"), &relay.invite("周", Role::CentreAdmin, &Scope::Centre)).await;
+    let ana = Worker::join(&dir.path().join("ana"), &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    ana.sync().await;
+    let file = write(dir.path(), "a.jpg", &picture(5_000, 1));
+    let case = ana.run(&["case", "report", "--category", "安全生产", "--text", "楼道堆物", "--photo", &file]);
+    let photo = photo_of(&ana, &grid(0), case["id"].as_str().expect("an id"));
+    relay.roster(&["assign", "--worker", "安娜", "--role", "grid-worker", "--unit", &grid(1).to_string()]);
+    relay.roster(&["leave", "--worker", "安娜", "--unit", &grid(0).to_string()]);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while ana.replica.scopes().contains(&grid(0)) {
+        assert!(tokio::time::Instant::now() < deadline, "the grid is not given up");
+        // The session that gives the photo away is asked to greet again.
+        let _ = ana.try_sync().await;
+    }
+    assert!(files(&dir.path().join("ana/photos")).is_empty());
+    chief.sync().await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while chief.replica.photo(&photo).expect("reads").is_none() {
+        assert!(tokio::time::Instant::now() < deadline, "the photo is lost");
+        chief.sync().await;
+    }
+}
+
 /// What the other side says about photos.
 struct PhotoLine {
     send: quinn::SendStream,

@@ -433,14 +433,17 @@ impl Exchange {
         if self.purpose.gate.as_ref().is_some_and(|gate| !gate.serves(&peer)) {
             return None;
         }
-        let mut scopes: BTreeSet<Scope> = self.replica.scopes().into_iter().collect();
+        let held: BTreeSet<Scope> = self.replica.scopes().into_iter().collect();
+        let mut lost = self.purpose.gate.as_ref().map(|gate| gate.lost(&peer)).unwrap_or_default();
+        lost.retain(|scope| held.contains(scope));
+        let mut scopes = held;
         if let Some((_, theirs)) = &self.admitted {
             scopes.retain(|scope| theirs.contains(scope));
         }
         if let Some(only) = &self.purpose.only {
             scopes.retain(|scope| only.contains(scope));
         }
-        Some(Terms { replica: Arc::clone(&self.replica), peer, scopes, dialler: self.purpose.dialler })
+        Some(Terms { replica: Arc::clone(&self.replica), peer, scopes, lost, dialler: self.purpose.dialler })
     }
 
     /// Asks the peer once a day whether it really holds the same. Whoever dials asks.

@@ -34,6 +34,8 @@ pub(super) struct Terms {
     pub(super) replica: Arc<Replica>,
     pub(super) peer: ReplicaId,
     pub(super) scopes: BTreeSet<Scope>,
+    /// Those that the peer lost: what it has of them is taken, and it is given nothing.
+    pub(super) lost: BTreeSet<Scope>,
     /// Whether this side opened the stream.
     pub(super) dialler: bool,
 }
@@ -194,7 +196,7 @@ impl Talk {
         let replica = self.replica();
         match frame {
             PhotoFrame::Offer(id) => {
-                if !self.terms.scopes.contains(&id.scope) {
+                if !self.terms.scopes.contains(&id.scope) && !self.terms.lost.contains(&id.scope) {
                     self.send(&PhotoFrame::Refuse(id));
                     return Ok(());
                 }
@@ -259,6 +261,9 @@ impl Talk {
             }
             PhotoFrame::Refuse(id) => {
                 self.offered.remove(&id);
+                if self.is_with_centre() {
+                    replica.note_photo_refused(id)?;
+                }
             }
         }
         Ok(())

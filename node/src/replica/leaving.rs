@@ -49,6 +49,9 @@ impl Replica {
                 }
             }
         }
+        if self.keeps_for_photos(&lost)? {
+            return Ok(None);
+        }
         profile.set_grant(grant);
         let mut batch = Batch::new();
         put_profile(&profile, &mut batch);

@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -74,11 +75,20 @@ pub(super) struct Photos {
     /// A record that names photos was written, and nobody has been told.
     named: AtomicBool,
     news: watch::Sender<u64>,
+    /// Scopes that are lost once their photos are at the centre.
+    lost: Mutex<BTreeSet<Scope>>,
+    /// What the centre does not take.
+    refused: Mutex<BTreeSet<PhotoId>>,
 }
 
 impl Default for Photos {
     fn default() -> Self {
-        Self { named: AtomicBool::new(false), news: watch::Sender::new(0) }
+        Self {
+            named: AtomicBool::new(false),
+            news: watch::Sender::new(0),
+            lost: Mutex::default(),
+            refused: Mutex::default(),
+        }
     }
 }
 
@@ -445,10 +455,37 @@ impl Replica {
     /// # Errors
     /// If it cannot be stored.
     pub fn note_photo_at_centre(&self, id: &PhotoId) -> Result<(), ReplicaError> {
-        match self.photo_state(id)? {
-            PhotoState::Here => self.note_photo(id, PhotoState::Centre),
-            _ => Ok(()),
+        if self.photo_state(id)? == PhotoState::Here {
+            self.note_photo(id, PhotoState::Centre)?;
         }
+        self.lose_if_done()
+    }
+
+    /// Notes that the centre does not take a photo.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn note_photo_refused(&self, id: PhotoId) -> Result<(), ReplicaError> {
+        lock(&self.photos.refused).insert(id);
+        self.lose_if_done()
+    }
+
+    /// Whether photos of scopes that are to be lost must go to the centre first. They are remembered then.
+    pub(super) fn keeps_for_photos(&self, lost: &[Scope]) -> Result<bool, ReplicaError> {
+        let mut unsent = self.photos_in(&lost.iter().cloned().collect(), &[PhotoState::Here])?;
+        let refused = lock(&self.photos.refused);
+        unsent.retain(|id| !refused.contains(id));
+        *lock(&self.photos.lost) = unsent.iter().map(|id| id.scope.clone()).collect();
+        Ok(!unsent.is_empty())
+    }
+
+    /// Asks for the changed enrolment again once nothing speaks against it any more.
+    fn lose_if_done(&self) -> Result<(), ReplicaError> {
+        let lost: Vec<Scope> = lock(&self.photos.lost).iter().cloned().collect();
+        if !lost.is_empty() && !self.keeps_for_photos(&lost)? {
+            self.say_greet_again();
+        }
+        Ok(())
     }
 
     fn note_photo(&self, id: &PhotoId, state: PhotoState) -> Result<(), ReplicaError> {
