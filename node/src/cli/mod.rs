@@ -463,6 +463,66 @@ mod tests {
         assert_eq!(missing, Vec::<String>::new());
     }
 
+    /// What was done yesterday is recorded as of yesterday, whatever it was.
+    #[test]
+    fn whatever_records_something_takes_the_time_at_which_it_happened() {
+        // These read, or concern the device and its turn, or say from when to when themselves.
+        const READ: [&str; 20] = [
+            "show",
+            "list",
+            "find",
+            "duplicates",
+            "due",
+            "tree",
+            "locate",
+            "staffing",
+            "cadres",
+            "rules",
+            "score",
+            "appeals",
+            "rewards",
+            "readers",
+            "dossier",
+            "digest",
+            "status",
+            "summary",
+            "analyse",
+            "save",
+        ];
+        const OTHER: [&str; 15] = [
+            "join",
+            "run",
+            "import",
+            "export",
+            "report-sealed",
+            "roster",
+            "erase",
+            "doctor",
+            "pin",
+            "lock",
+            "unlock",
+            "switch",
+            "sync",
+            "help",
+            "photo",
+        ];
+        fn without(command: &clap::Command, path: &str, missing: &mut Vec<String>) {
+            let subs: Vec<_> = command.get_subcommands().filter(|sub| sub.get_name() != "help").collect();
+            if subs.is_empty()
+                && !READ.contains(&command.get_name())
+                && !command.get_arguments().any(|argument| argument.get_id() == "at")
+            {
+                missing.push(path.to_owned());
+            }
+            for sub in subs.iter().filter(|sub| !path.is_empty() || !OTHER.contains(&sub.get_name())) {
+                without(sub, format!("{path} {}", sub.get_name()).trim(), missing);
+            }
+        }
+        let mut missing = Vec::new();
+        without(&Arguments::command(), "", &mut missing);
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
     #[test]
     fn dir_and_json_stand_anywhere() {
         for line in [

@@ -12,6 +12,7 @@ use wangge_model::identity::Scope;
 use wangge_model::schema::Kind;
 
 use super::{Answer, CommandError, instant, units};
+use crate::command::instant::When;
 use crate::replica::{Edit, Replica, ReplicaError};
 use crate::text::{Message, RegisterMessage};
 
@@ -52,6 +53,10 @@ pub struct SetTableArgs {
     /// Where it is from.
     #[arg(long)]
     pub source: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 pub(super) fn execute(replica: &Replica, command: &CodesCommand) -> Result<Answer, CommandError> {
@@ -164,9 +169,10 @@ fn set(replica: &Replica, args: &SetTableArgs) -> Result<Answer, CommandError> {
             .map(|(code, _)| entry(code, None)),
     );
     ops.extend(read.iter().map(|(code, label)| entry(code, Some(label))));
+    let at_ms = args.when.ms(replica)?;
     for part in ops.chunks(CODES_TOGETHER_MAX) {
         let edit = Edit { doc, kind: Kind::CODES, ops: part.to_vec() };
-        replica.commit(&Scope::Street, vec![edit], None)?;
+        replica.commit(&Scope::Street, vec![edit], at_ms)?;
     }
     let message = RegisterMessage::TableSet { table: name, count: read.len(), version: &version };
     Ok(Answer {

@@ -15,6 +15,7 @@ use super::shown::{self, Sight, headline};
 use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, merged};
+use crate::command::instant::When;
 use crate::replica::{Edit, Replica};
 use crate::text::{Label, Message};
 
@@ -69,6 +70,10 @@ pub struct SettleArgs {
     /// The grid, if the key is in several.
     #[arg(long)]
     pub unit: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 pub(super) fn execute(replica: &Replica, command: &ConflictsCommand) -> Result<Answer, CommandError> {
@@ -156,6 +161,7 @@ fn entry_json(
 }
 
 fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> {
+    let at_ms = args.when.ms(replica)?;
     let target = key::resolve(replica, &KINDS, &args.key, args.unit.as_deref())?;
     let members = merged::members(replica, &target.view)?;
     let target = Target { view: merged::whole(replica, &target.view)?, ..target };
@@ -200,10 +206,10 @@ fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> 
         if other == scope {
             edits.push(edit(member.id));
         } else {
-            replica.commit(other, vec![edit(member.id)], None)?;
+            replica.commit(other, vec![edit(member.id)], at_ms)?;
         }
     }
-    replica.commit(scope, edits, None)?;
+    replica.commit(scope, edits, at_ms)?;
     let delivery = replica.delivery(scope, view.kind, &view.id)?;
     let name = shown::title(view);
     Ok(Answer {

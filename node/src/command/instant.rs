@@ -4,7 +4,29 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 
-use crate::replica::{System, World};
+use serde::{Deserialize, Serialize};
+
+use super::CommandError;
+use super::work::happened_at;
+use crate::replica::{Replica, System, World};
+
+/// When something happened, for records of what was done earlier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+pub struct When {
+    /// As it was typed; by default now.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
+impl When {
+    /// Milliseconds since 1970 (UTC), `None` for now.
+    ///
+    /// # Errors
+    /// If it cannot be read, or lies in the future.
+    pub(super) fn ms(&self, replica: &Replica) -> Result<Option<u64>, CommandError> {
+        happened_at(replica, self.at.as_deref())
+    }
+}
 
 /// 北京时间.
 fn zone() -> TimeZone {

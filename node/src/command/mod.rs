@@ -54,9 +54,11 @@ pub use erase::{EraseArgs, EraseCommand};
 pub use error::{CommandError, exit};
 pub use export::{ExportArgs, ExportKind};
 pub use import::{ImportArgs, ImportKind};
+pub use instant::When;
 pub use org::{
-    AreaArgs, BoundaryCommand, ListBoundariesArgs, LocateArgs, OrgCommand, OrgRecordCommand, RecordArgs,
-    RecordKeyArgs, RehomeArgs, SetBoundaryArgs, SetRecordArgs, ShowBoundaryArgs, SplitArgs, StaffingArgs,
+    AreaArgs, BoundaryCommand, CloseRecordArgs, ListBoundariesArgs, LocateArgs, OrgCommand, OrgRecordCommand,
+    RecordArgs, RecordKeyArgs, RehomeArgs, SetBoundaryArgs, SetRecordArgs, ShowBoundaryArgs, SplitArgs,
+    StaffingArgs,
 };
 pub use photo::{AddPhotosArgs, ListPhotosArgs, PhotoCommand, SavePhotoArgs};
 pub(crate) use pin::joined_answer;

@@ -85,7 +85,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::TimeUnreadable { typed } => {
             format!("{typed:?} is no time, or no such day exists; write it like 2025-11-22 10:05")
         }
-        Message::TimeAhead { typed } => format!("{typed:?} is in the future"),
+        Message::TimeAhead { typed } => format!("--at: {typed:?} is in the future; nothing was saved"),
         Message::ReasonMissing => "showing numbers in full needs a reason".to_owned(),
         Message::Extension { found } => format!("only .xlsx files are written: {found}"),
 

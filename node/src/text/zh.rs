@@ -166,9 +166,9 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::TextTooLong { len, max } => format!("内容有 {len} 个字,上限 {max} 个,请缩短"),
         Message::TextMissing => "内容为空,请填写".to_owned(),
         Message::TimeUnreadable { typed } => {
-            format!("时间“{typed}”无法识别或日期不存在,请按 2025-11-22 10:05 的格式填写")
+            format!("时间“{typed}”(--at 等)无法识别或日期不存在,没有保存,请按 2025-11-22 10:05 的格式填写")
         }
-        Message::TimeAhead { typed } => format!("时间“{typed}”在将来,请核对"),
+        Message::TimeAhead { typed } => format!("时间“{typed}”(--at)在将来,没有保存,请核对"),
         Message::ReasonMissing => "显示完整号码需要写明原因".to_owned(),
         Message::Extension { found } => format!("只能导出为 .xlsx 文件:{found}"),
 

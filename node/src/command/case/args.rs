@@ -1,5 +1,6 @@
 //! What can be typed about cases.
 
+use crate::command::instant::When;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -199,6 +200,10 @@ pub struct SetRulesArgs {
     /// Who approved them (art. 3).
     #[arg(long)]
     pub approver: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// An event that needs no more than words.

@@ -115,7 +115,11 @@ fn set(office: &Office<'_>, args: &SetRulesArgs) -> Result<Answer, CommandError>
         ops.push(field(part, text));
     }
     let doc = DocId(office.replica.random()?);
-    office.replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::CASE_RULES, ops }], None)?;
+    office.replica.commit(
+        &Scope::Street,
+        vec![Edit { doc, kind: Kind::CASE_RULES, ops }],
+        args.when.ms(office.replica)?,
+    )?;
     Ok(Answer {
         json: json!({ "version": version, "name": doc.to_string() }),
         text: Message::Case(CaseText::RulesSet { version }).line(),

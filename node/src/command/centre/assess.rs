@@ -19,6 +19,7 @@ use wangge_model::work::draft::{NAME, TEXT, check_role_of, event_op, field_op, p
 use wangge_model::work::{fold, of_kind};
 
 use super::{facts, held_within, unit_or_own};
+use crate::command::instant::When;
 use crate::command::work::street::Street;
 use crate::command::work::{self, WorkCommand};
 use crate::command::{Answer, CommandError, instant, shown};
@@ -62,6 +63,10 @@ pub struct PeriodArgs {
     /// Items and weights, JSON; by default those that ship.
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// Whose rules.
@@ -89,6 +94,10 @@ pub struct PublishArgs {
     /// What to say about it.
     #[arg(long)]
     pub text: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What is wrong, and why.
@@ -105,6 +114,10 @@ pub struct AppealArgs {
     /// The unit, by default your own.
     #[arg(long)]
     pub unit: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// Which rewards.
@@ -229,7 +242,7 @@ fn period(replica: &Replica, street: &Street, args: &PeriodArgs) -> Result<Answe
         field_op("rules", rules.to_json()),
         event_op(&actor, "add", Map::new())?,
     ];
-    replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::PERIOD, ops }], None)?;
+    replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::PERIOD, ops }], args.when.ms(replica)?)?;
     let period = Period::named(replica, Some(&title))?;
     let done = WorkText::PeriodSet { name: &title, items: rules.items.len() };
     Ok(Answer { json: period.json(), text: Message::Work(done).line() })
@@ -431,7 +444,11 @@ fn publish(replica: &Replica, street: &Street, args: &PublishArgs) -> Result<Ans
         }
         ops.push(event_op(&actor, "publish", told)?);
     }
-    replica.commit(&Scope::Street, vec![Edit { doc: period.id, kind: Kind::PERIOD, ops }], None)?;
+    replica.commit(
+        &Scope::Street,
+        vec![Edit { doc: period.id, kind: Kind::PERIOD, ops }],
+        args.when.ms(replica)?,
+    )?;
     let published = Period::named(replica, Some(&period.id.to_string()))?;
     let mut json = published.json();
     json["totals"] =
@@ -457,13 +474,14 @@ fn appeal(replica: &Replica, args: &AppealArgs) -> Result<Answer, CommandError> 
         None => street.actor()?.unit,
     };
     let (id, unit) = (period.id.to_string(), unit.to_string());
-    let said = [
+    let mut said = vec![
         ("period", id.as_str()),
         ("scope", unit.as_str()),
         ("item", item.code.as_str()),
         ("text", args.text.as_str()),
         ("unit", unit.as_str()),
     ];
+    said.extend(args.when.at.as_deref().map(|at| ("at", at)));
     work::execute(replica, &WorkCommand::new("appeal", "add", None, &said))
 }
 

@@ -15,6 +15,7 @@ use wangge_model::schema::Kind;
 
 use crate::command::codes::read_file;
 use crate::command::edits::bounded;
+use crate::command::instant::When;
 use crate::command::units::{Meant, Units};
 use crate::command::{Answer, CommandError, instant};
 use crate::replica::{Edit, Replica, ReplicaError};
@@ -53,6 +54,10 @@ pub struct SetBoundaryArgs {
     /// Why it changed.
     #[arg(long)]
     pub note: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What to show.
@@ -181,6 +186,7 @@ fn version_json(version: &Version) -> Value {
 }
 
 fn set(replica: &Replica, args: &SetBoundaryArgs) -> Result<Answer, CommandError> {
+    let at_ms = args.when.ms(replica)?;
     let scope = unit(replica, &args.grid)?;
     let bytes = read_file(&args.file, FILE_LEN_BYTES_MAX)?;
     let typed = String::from_utf8_lossy(&bytes);
@@ -213,7 +219,7 @@ fn set(replica: &Replica, args: &SetBoundaryArgs) -> Result<Answer, CommandError
         })
         .collect();
     for part in entries.chunks(PIECES_TOGETHER_MAX) {
-        replica.commit(&Scope::Street, edit(part.to_vec()), None)?;
+        replica.commit(&Scope::Street, edit(part.to_vec()), at_ms)?;
     }
     // With its version it counts; without, nobody reads it.
     let field = |name: &str, value: Scalar| Op { target: Target::Field(name.to_owned()), value: Some(value) };
@@ -227,7 +233,7 @@ fn set(replica: &Replica, args: &SetBoundaryArgs) -> Result<Answer, CommandError
     if !note.is_empty() {
         ops.push(field("note", note.as_str().into()));
     }
-    replica.commit(&Scope::Street, edit(ops), None)?;
+    replica.commit(&Scope::Street, edit(ops), at_ms)?;
     let shown = scope.to_string();
     let message = RegisterMessage::BoundarySet { unit: &shown, version: number, points: boundary.points() };
     Ok(Answer {

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use wangge_model::schema::Kind;
 
 use super::{Answer, CommandError};
+use crate::command::instant::When;
 use crate::replica::Replica;
 
 pub use boundary::{BoundaryCommand, ListBoundariesArgs, LocateArgs, SetBoundaryArgs, ShowBoundaryArgs};
-pub use records::{OrgRecordCommand, RecordArgs, RecordKeyArgs, SetRecordArgs};
+pub use records::{CloseRecordArgs, OrgRecordCommand, RecordArgs, RecordKeyArgs, SetRecordArgs};
 pub use rehome::{RehomeArgs, SplitArgs};
 pub use staffing::StaffingArgs;
 
@@ -70,6 +71,10 @@ pub struct AreaArgs {
     /// `work` (工作片) or `enterprise` (企业片).
     #[arg(long)]
     pub nature: String,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 impl OrgCommand {

@@ -13,6 +13,7 @@ use wangge_model::schema::{CLOSED, Kind};
 
 use crate::command::codes::read_file;
 use crate::command::edits::{Edits, Reader};
+use crate::command::instant::When;
 use crate::command::key::{self, Target};
 use crate::command::units::Units;
 use crate::command::workers::Workers;
@@ -53,7 +54,18 @@ pub enum OrgRecordCommand {
     /// Lists them.
     List,
     /// Takes one out of use.
-    Close(RecordKeyArgs),
+    Close(CloseRecordArgs),
+}
+
+/// What to take out of use.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct CloseRecordArgs {
+    /// Its id, name or code.
+    pub key: String,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What to add.
@@ -65,6 +77,10 @@ pub struct RecordArgs {
     /// A file with its text.
     #[arg(long)]
     pub text_file: Option<PathBuf>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What to set.
@@ -77,6 +93,10 @@ pub struct SetRecordArgs {
     /// A file with its text.
     #[arg(long)]
     pub text_file: Option<PathBuf>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// Which one.
@@ -104,7 +124,7 @@ pub(super) fn execute(
     match command {
         OrgRecordCommand::Add(args) => {
             let doc = DocId(replica.random()?);
-            write(replica, kind, doc, None, &args.fields, args.text_file.as_ref())
+            write(replica, kind, doc, None, &args.fields, args.text_file.as_ref(), args.when.ms(replica)?)
         }
         OrgRecordCommand::Set(args) => {
             let view = match find(replica, kind, &args.key) {
@@ -120,10 +140,26 @@ pub(super) fn execute(
                         fields.push(format!("name={name}"));
                     }
                     let doc = DocId(replica.random()?);
-                    return write(replica, kind, doc, None, &fields, args.text_file.as_ref());
+                    return write(
+                        replica,
+                        kind,
+                        doc,
+                        None,
+                        &fields,
+                        args.text_file.as_ref(),
+                        args.when.ms(replica)?,
+                    );
                 }
             };
-            write(replica, kind, view.id, Some(&view), &args.fields, args.text_file.as_ref())
+            write(
+                replica,
+                kind,
+                view.id,
+                Some(&view),
+                &args.fields,
+                args.text_file.as_ref(),
+                args.when.ms(replica)?,
+            )
         }
         OrgRecordCommand::Show(args) => match find(replica, kind, &args.key) {
             Ok(view) => show(replica, &view),
@@ -138,7 +174,11 @@ pub(super) fn execute(
         OrgRecordCommand::Close(args) => {
             let view = find(replica, kind, &args.key)?;
             let op = Op { target: OpTarget::Field(CLOSED.to_owned()), value: Some(Scalar::Bool(true)) };
-            replica.commit(&Scope::Street, vec![Edit { doc: view.id, kind, ops: vec![op] }], None)?;
+            replica.commit(
+                &Scope::Street,
+                vec![Edit { doc: view.id, kind, ops: vec![op] }],
+                args.when.ms(replica)?,
+            )?;
             let (name, id) = (shown::title(&view), shown::short_id(&view.id));
             let message = RegisterMessage::Closed { name: &name, id: &id };
             Ok(Answer {
@@ -235,6 +275,7 @@ fn write(
     before: Option<&DocumentView>,
     fields: &[String],
     text_file: Option<&PathBuf>,
+    at_ms: Option<u64>,
 ) -> Result<Answer, CommandError> {
     let has = |name: &str| kind.spec().is_some_and(|spec| spec.field(name).is_some());
     // Everywhere else it is called the unit.
@@ -276,10 +317,10 @@ fn write(
     }
     // The text first: a document with its version is whole.
     for part in later.chunks(PARTS_TOGETHER_MAX) {
-        replica.commit(&Scope::Street, vec![Edit { doc, kind, ops: part.to_vec() }], None)?;
+        replica.commit(&Scope::Street, vec![Edit { doc, kind, ops: part.to_vec() }], at_ms)?;
     }
     if !ops.is_empty() {
-        replica.commit(&Scope::Street, vec![Edit { doc, kind, ops }], None)?;
+        replica.commit(&Scope::Street, vec![Edit { doc, kind, ops }], at_ms)?;
     }
     let Some(view) = replica.get(&Scope::Street, kind, &doc)? else {
         return Err(ReplicaError::Form("nothing was written".to_owned()).into());

@@ -13,6 +13,7 @@ use wangge_model::schema::{Kind, MOVED_TO};
 
 use super::boundary::{current, holding, unit};
 use crate::command::edits::bounded;
+use crate::command::instant::When;
 use crate::command::register::request_move;
 use crate::command::{Answer, CommandError, instant};
 use crate::replica::{Edit, Replica, ReplicaError};
@@ -34,6 +35,10 @@ pub struct SplitArgs {
     /// Why.
     #[arg(long, default_value = "")]
     pub reason: String,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What to move.
@@ -53,6 +58,10 @@ pub struct RehomeArgs {
     /// Only says what would be asked for.
     #[arg(long)]
     pub dry_run: bool,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 pub(super) fn split(replica: &Replica, args: &SplitArgs) -> Result<Answer, CommandError> {
@@ -93,7 +102,7 @@ pub(super) fn split(replica: &Replica, args: &SplitArgs) -> Result<Answer, Comma
         target: Target::Entry { container: "parts".to_owned(), key: scope.to_string() },
         value: Some(name.as_str().into()),
     }));
-    replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::SPLIT, ops }], None)?;
+    replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::SPLIT, ops }], args.when.ms(replica)?)?;
     let shown = grid.to_string();
     let message = RegisterMessage::SplitRequested { unit: &shown, parts: parts.len() };
     Ok(Answer {
@@ -119,6 +128,7 @@ fn position(view: &DocumentView) -> Option<(f64, f64)> {
 }
 
 pub(super) fn rehome(replica: &Replica, args: &RehomeArgs) -> Result<Answer, CommandError> {
+    let at_ms = args.when.ms(replica)?;
     let from = unit(replica, &args.grid)?;
     let to = args.to.as_deref().map(|typed| unit(replica, typed)).transpose()?;
     let reason = bounded(text::free_text(&args.reason))?;
@@ -158,7 +168,7 @@ pub(super) fn rehome(replica: &Replica, args: &RehomeArgs) -> Result<Answer, Com
     let count = requests.len();
     if !args.dry_run {
         for part in requests.chunks(REQUESTS_TOGETHER_MAX) {
-            replica.commit(&from, part.to_vec(), None)?;
+            replica.commit(&from, part.to_vec(), at_ms)?;
         }
     }
     let message = RegisterMessage::Rehomed { count, undecided, dry_run: args.dry_run };

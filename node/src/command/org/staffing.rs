@@ -240,7 +240,11 @@ pub(super) fn area(replica: &Replica, args: &AreaArgs) -> Result<Answer, Command
         target: Target::Entry { container: "extra".to_owned(), key: "nature".to_owned() },
         value: Some(nature.into()),
     };
-    replica.commit(&Scope::Street, vec![Edit { doc: entry.doc, kind: Kind::UNIT, ops: vec![op] }], None)?;
+    replica.commit(
+        &Scope::Street,
+        vec![Edit { doc: entry.doc, kind: Kind::UNIT, ops: vec![op] }],
+        args.when.ms(replica)?,
+    )?;
     let message = Message::Saved { name: &entry.name, id: &args.area, created: false };
     Ok(Answer { json: json!({ "scope": scope, "nature": nature }), text: message.line() })
 }

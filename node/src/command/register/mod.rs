@@ -19,6 +19,7 @@ use super::key::{self, Target};
 use super::shown::{self, headline};
 use super::units::Units;
 use super::{Answer, CommandError, DossierArgs, place};
+use crate::command::instant::When;
 use crate::replica::{Edit, Replica, ReplicaError};
 use crate::text::{Message, RegisterMessage, Word};
 
@@ -72,6 +73,10 @@ pub struct AddArgs {
     /// Registers although there are likely matches.
     #[arg(long)]
     pub anyway: bool,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What to set.
@@ -85,6 +90,10 @@ pub struct SetArgs {
     /// The grid, if the key is in several.
     #[arg(long)]
     pub unit: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What to show.
@@ -135,6 +144,10 @@ pub struct CloseArgs {
     /// The grid, if the key is in several.
     #[arg(long)]
     pub unit: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// Which records are one.
@@ -148,6 +161,10 @@ pub struct MergeArgs {
     /// The grid, if the key is in several.
     #[arg(long)]
     pub unit: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// Which record stands for itself again.
@@ -158,6 +175,10 @@ pub struct UnmergeArgs {
     /// The grid, if the key is in several.
     #[arg(long)]
     pub unit: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What to move.
@@ -174,6 +195,10 @@ pub struct MoveArgs {
     /// The grid, if the key is in several.
     #[arg(long)]
     pub unit: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What to link.
@@ -190,6 +215,10 @@ pub struct LinkArgs {
     /// The grid, if the key is in several.
     #[arg(long)]
     pub unit: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 /// What to link no longer.
@@ -203,6 +232,10 @@ pub struct UnlinkArgs {
     /// The grid, if the key is in several.
     #[arg(long)]
     pub unit: Option<String>,
+    /// When it happened.
+    #[command(flatten)]
+    #[serde(default)]
+    pub when: When,
 }
 
 pub(super) fn execute(
@@ -260,7 +293,7 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
         }
         check_here(&view)?;
         edits.check_together(kind, Some(&view))?;
-        return save(replica, &Target { scope, view }, edits);
+        return save(replica, &Target { scope, view }, edits, args.when.ms(replica)?);
     }
     edits.check_together(kind, None)?;
     let name = edits.text("name").unwrap_or_default();
@@ -283,7 +316,8 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
         let at = headline(&units, other, view);
         warnings.push(Message::AlsoRegistered { at: &at }.both());
     }
-    let committed = replica.commit(&scope, vec![Edit { doc, kind, ops: edits.into_ops() }], None)?;
+    let committed =
+        replica.commit(&scope, vec![Edit { doc, kind, ops: edits.into_ops() }], args.when.ms(replica)?)?;
     let also: Vec<Value> =
         also_in.iter().map(|(scope, view)| json!({ "scope": scope, "id": view.id.to_string() })).collect();
     saved(replica, kind, &scope, &doc, committed.is_some(), true, &warnings, &also)
@@ -366,7 +400,7 @@ fn set(replica: &Replica, kind: Kind, args: &SetArgs) -> Result<Answer, CommandE
     if let Some(number) = edits.text(natural_key(kind)) {
         check_free(replica, &Units::load(replica)?, &target, &number)?;
     }
-    save(replica, &target, edits)
+    save(replica, &target, edits, args.when.ms(replica)?)
 }
 
 /// Refuses to write to a record that has moved to another unit.
@@ -395,11 +429,16 @@ pub(super) fn check_free(
     }
 }
 
-fn save(replica: &Replica, target: &Target, mut edits: Edits) -> Result<Answer, CommandError> {
+fn save(
+    replica: &Replica,
+    target: &Target,
+    mut edits: Edits,
+    at_ms: Option<u64>,
+) -> Result<Answer, CommandError> {
     let warnings = std::mem::take(&mut edits.warnings);
     let Target { scope, view } = target;
     let edit = Edit { doc: view.id, kind: view.kind, ops: edits.into_ops() };
-    let committed = replica.commit(scope, vec![edit], None)?;
+    let committed = replica.commit(scope, vec![edit], at_ms)?;
     saved(replica, view.kind, scope, &view.id, committed.is_some(), false, &warnings, &[])
 }
 

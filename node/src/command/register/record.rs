@@ -10,6 +10,7 @@ use wangge_model::schema::{CLOSED, Kind, MERGED_INTO};
 
 use super::{CloseArgs, LinkArgs, MergeArgs, MoveArgs, UnlinkArgs, UnmergeArgs, check_here};
 use crate::command::edits::bounded;
+use crate::command::instant::When;
 use crate::command::key::{self, Target};
 use crate::command::units::{Meant, Units};
 use crate::command::{Answer, CommandError, merged, shown};
@@ -59,17 +60,19 @@ fn answer(
 }
 
 pub(super) fn close(replica: &Replica, kind: Kind, args: &CloseArgs) -> Result<Answer, CommandError> {
+    let at_ms = args.when.ms(replica)?;
     let reason = said(&args.reason)?;
     let Target { scope, view } = key::resolve(replica, &[kind], &args.key, args.unit.as_deref())?;
     check_here(&view)?;
     let ops = vec![field(CLOSED, Scalar::Bool(true)), event(&json!({ "kind": "closed", "text": reason }))];
-    replica.commit(&scope, vec![Edit { doc: view.id, kind, ops }], None)?;
+    replica.commit(&scope, vec![Edit { doc: view.id, kind, ops }], at_ms)?;
     let (name, id) = (shown::title(&view), shown::short_id(&view.id));
     answer(replica, &scope, &view, RegisterMessage::Closed { name: &name, id: &id }, &Value::Null)
 }
 
 /// Links one record to the other that stands for both. Nothing is copied.
 pub(super) fn merge(replica: &Replica, kind: Kind, args: &MergeArgs) -> Result<Answer, CommandError> {
+    let at_ms = args.when.ms(replica)?;
     let unit = args.unit.as_deref();
     let Target { scope, view } = key::resolve(replica, &[kind], &args.key, unit)?;
     let into = key::resolve(replica, &[kind], &args.into, unit)?;
@@ -85,11 +88,11 @@ pub(super) fn merge(replica: &Replica, kind: Kind, args: &MergeArgs) -> Result<A
     let back = Edit { doc: into.view.id, kind, ops: vec![back] };
     if into.scope == scope {
         edits.push(back);
-        replica.commit(&scope, edits, None)?;
+        replica.commit(&scope, edits, at_ms)?;
     } else {
         // The winner learns first: a link that leads nowhere yet is harmless.
-        replica.commit(&into.scope, vec![back], None)?;
-        replica.commit(&scope, edits, None)?;
+        replica.commit(&into.scope, vec![back], at_ms)?;
+        replica.commit(&scope, edits, at_ms)?;
     }
     let (name, stands) = (shown::title(&view), shown::title(&into.view));
     let message = RegisterMessage::Merged { name: &name, into: &stands };
@@ -97,6 +100,7 @@ pub(super) fn merge(replica: &Replica, kind: Kind, args: &MergeArgs) -> Result<A
 }
 
 pub(super) fn unmerge(replica: &Replica, kind: Kind, args: &UnmergeArgs) -> Result<Answer, CommandError> {
+    let at_ms = args.when.ms(replica)?;
     let Target { scope, view } = key::resolve_itself(replica, &[kind], &args.key, args.unit.as_deref())?;
     let name = shown::title(&view);
     let Some(winner) = merged_into(&view) else {
@@ -112,16 +116,17 @@ pub(super) fn unmerge(replica: &Replica, kind: Kind, args: &UnmergeArgs) -> Resu
     match replica.find(kind, &winner)? {
         Some((other, _)) if other == scope => edits.push(Edit { doc: winner, kind, ops: vec![back] }),
         Some((other, _)) => {
-            replica.commit(&other, vec![Edit { doc: winner, kind, ops: vec![back] }], None)?;
+            replica.commit(&other, vec![Edit { doc: winner, kind, ops: vec![back] }], at_ms)?;
         }
         None => {}
     }
-    replica.commit(&scope, edits, None)?;
+    replica.commit(&scope, edits, at_ms)?;
     answer(replica, &scope, &view, RegisterMessage::Unmerged { name: &name }, &Value::Null)
 }
 
 /// Asks the relay to move a record: the request lies where the record does.
 pub(super) fn move_away(replica: &Replica, kind: Kind, args: &MoveArgs) -> Result<Answer, CommandError> {
+    let at_ms = args.when.ms(replica)?;
     let reason = said(&args.reason)?;
     let Target { scope, view } = key::resolve(replica, &[kind], &args.key, args.unit.as_deref())?;
     check_here(&view)?;
@@ -145,7 +150,7 @@ pub(super) fn move_away(replica: &Replica, kind: Kind, args: &MoveArgs) -> Resul
         return Err(CommandError::failed("same-unit", &message));
     }
     let request = request_move(replica, &scope, &view, &to, &reason)?;
-    replica.commit(&scope, vec![request.clone()], None)?;
+    replica.commit(&scope, vec![request.clone()], at_ms)?;
     let name = shown::title(&view);
     let to_text = if shown_to.is_empty() { to.to_string() } else { shown_to };
     let message = RegisterMessage::MoveRequested { name: &name, to: &to_text };
@@ -176,27 +181,27 @@ pub(in crate::command) fn request_move(
 
 pub(super) fn link(replica: &Replica, kind: Kind, args: &LinkArgs) -> Result<Answer, CommandError> {
     let role = bounded(text::free_text(&args.role))?;
-    linked(replica, kind, &args.key, &args.to, args.unit.as_deref(), Some(role))
+    linked(replica, kind, (&args.key, &args.to), args.unit.as_deref(), Some(role), &args.when)
 }
 
 pub(super) fn unlink(replica: &Replica, kind: Kind, args: &UnlinkArgs) -> Result<Answer, CommandError> {
-    linked(replica, kind, &args.key, &args.to, args.unit.as_deref(), None)
+    linked(replica, kind, (&args.key, &args.to), args.unit.as_deref(), None, &args.when)
 }
 
 fn linked(
     replica: &Replica,
     kind: Kind,
-    key: &str,
-    to: &str,
+    (key, to): (&str, &str),
     unit: Option<&str>,
     role: Option<String>,
+    when: &When,
 ) -> Result<Answer, CommandError> {
     let Target { scope, view } = key::resolve(replica, &[kind], key, unit)?;
     check_here(&view)?;
     let other = key::resolve(replica, &Kind::REGISTERS, to, None)?.view;
     let makes = role.is_some();
     let ops = vec![entry("links", other.id.to_string(), role.map(Scalar::from))];
-    replica.commit(&scope, vec![Edit { doc: view.id, kind, ops }], None)?;
+    replica.commit(&scope, vec![Edit { doc: view.id, kind, ops }], when.ms(replica)?)?;
     let (name, to) = (shown::title(&view), shown::title(&other));
     let message = if makes {
         RegisterMessage::Linked { name: &name, to: &to }

@@ -134,6 +134,7 @@ fn set(replica: &Replica, street: &Street, command: &WorkCommand) -> Result<Answ
         let text = WorkText::NotYours { who: roles, role: actor.role };
         return Err(CommandError::failed("role", &Message::Work(text)));
     }
+    let at_ms = super::happened_at(replica, command.get("at"))?;
     let path = command.key.as_deref().unwrap_or_default();
     let json = read_file(path, 4 * VALUE_LEN_BYTES_MAX as u64)?;
     let mut checklist = Checklist::parse(&json).map_err(CheckError::from)?;
@@ -157,7 +158,7 @@ fn set(replica: &Replica, street: &Street, command: &WorkCommand) -> Result<Answ
         field_op("text", checklist.to_json()),
         event_op(&actor, "add", serde_json::Map::new())?,
     ];
-    replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::CHECKLIST, ops }], None)?;
+    replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::CHECKLIST, ops }], at_ms)?;
     let (title, version) = (checklist.title.as_str(), checklist.version.to_string());
     Ok(Answer {
         json: json!({ "code": checklist.code, "title": title, "version": checklist.version, "items": checklist.items.len() }),

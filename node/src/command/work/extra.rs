@@ -44,6 +44,10 @@ const fn more(record: &'static str, verb: &'static str, inputs: &'static [Input]
     Extra { record, verb, label: "", about: "", key: false, inputs }
 }
 
+/// When it happened.
+const AT: Input =
+    option("at", "发生时间,如 2025-11-22 10:05;默认现在", Rule::Time, "when it happened; now by default");
+
 pub(super) const EXTRAS: &[Extra] = &[
     more(
         "patrol",
@@ -93,9 +97,9 @@ pub(super) const EXTRAS: &[Extra] = &[
         "换用新版本(社管中心)",
         "takes a new version into use (the centre)",
         true,
-        &[option(KEY, "检查表文件 (JSON)", Rule::Text, "the checklist, a JSON file")],
+        &[option(KEY, "检查表文件 (JSON)", Rule::Text, "the checklist, a JSON file"), AT],
     ),
-    verb("notice", "read", "标为已读", "marks it as read", true, &[]),
+    verb("notice", "read", "标为已读", "marks it as read", true, &[AT]),
     verb("notice", "readers", "谁已读,谁未读", "who has read it and who has not", true, &[]),
     more("notice", "list", &[option("unread", "只列我未读的", Rule::Flag, "those that I have not read")]),
     more(

@@ -176,7 +176,7 @@ fn verbs(record: &'static str) -> Vec<&'static str> {
         verbs.extend(["show", "list"]);
     }
     for extra in extra::of(record) {
-        if !verbs.contains(&extra.verb) {
+        if !extra.verb.is_empty() && !verbs.contains(&extra.verb) {
             verbs.push(extra.verb);
         }
     }

@@ -120,7 +120,11 @@ pub(super) fn read(
             field_op("source", notice.to_string()),
             Op { target: entry, value: Some(Scalar::Bool(true)) },
         ];
-        replica.commit(&actor.unit, vec![Edit { doc, kind: Kind::RECEIPT, ops }], None)?;
+        replica.commit(
+            &actor.unit,
+            vec![Edit { doc, kind: Kind::RECEIPT, ops }],
+            resolve::happened_at(replica, command.get("at"))?,
+        )?;
     }
     let mut answer = super::answer(replica, street, spec, &scope, &view.id, spec.opens)?;
     answer.json["read"] = true.into();

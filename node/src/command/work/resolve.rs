@@ -23,9 +23,9 @@ const AHEAD_MS_MAX: u64 = 5 * 60 * 1000;
 pub(crate) fn happened_at(replica: &Replica, typed: Option<&str>) -> Result<Option<u64>, CommandError> {
     let Some(typed) = typed else { return Ok(None) };
     let now = replica.now_ms();
-    let at = time(replica, typed)?;
+    let at = time(replica, typed).map_err(|error| error.on("at"))?;
     if at > now + AHEAD_MS_MAX {
-        return Err(CommandError::failed("time-ahead", &Message::TimeAhead { typed }));
+        return Err(CommandError::failed("time-ahead", &Message::TimeAhead { typed }).on("at"));
     }
     Ok(Some(at))
 }
