@@ -62,8 +62,10 @@ struct Talk {
     serving: Option<(PhotoId, usize)>,
     /// Offered, and not answered.
     offered: BTreeSet<PhotoId>,
-    /// Not to be offered or asked for again on this stream.
-    settled: BTreeSet<PhotoId>,
+    /// Were offered on this stream: not again.
+    was_offered: BTreeSet<PhotoId>,
+    /// Were asked for on this stream: not again, unless the peer offers them.
+    was_asked: BTreeSet<PhotoId>,
     /// What the peer wants and was not here.
     lacked: BTreeSet<PhotoId>,
 }
@@ -79,7 +81,8 @@ impl Talk {
             arriving: None,
             serving: None,
             offered: BTreeSet::new(),
-            settled: BTreeSet::new(),
+            was_offered: BTreeSet::new(),
+            was_asked: BTreeSet::new(),
             lacked: BTreeSet::new(),
         }
     }
@@ -126,12 +129,12 @@ impl Talk {
         if self.terms.dialler {
             for id in replica.photos_in(&self.terms.scopes, &[PhotoState::Missing])? {
                 let is_coming = self.arriving.as_ref().is_some_and(|arriving| arriving.id == id);
-                if !is_coming && self.queue.len() < WAITING_MAX && self.settled.insert(id.clone()) {
+                if !is_coming && self.queue.len() < WAITING_MAX && self.was_asked.insert(id.clone()) {
                     self.queue.push_back(id);
                 }
             }
             for id in replica.photos_in(&self.terms.scopes, &[PhotoState::Here])? {
-                if self.offered.len() < WAITING_MAX && self.settled.insert(id.clone()) {
+                if self.offered.len() < WAITING_MAX && self.was_offered.insert(id.clone()) {
                     self.offered.insert(id.clone());
                     self.send(&PhotoFrame::Offer(id));
                 }

@@ -18,6 +18,7 @@ pub enum PhotoText<'a> {
     Added { count: usize },
     Waiting { unsent: u64, missing: u64 },
     Line { number: usize, form: &'a str, kib: usize, state: PhotoState },
+    Of { count: usize },
     None,
     NumberUnknown { number: usize, count: usize },
     Gone,

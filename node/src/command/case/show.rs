@@ -6,6 +6,7 @@ use wangge_model::case::{CaseEvent, CaseView, EventKind, Void, steps};
 use wangge_model::deadline::{Timer, timers};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::{DocId, Scope};
+use wangge_model::photo::of_record;
 use wangge_model::schema::Kind;
 
 use super::args::ShowCaseArgs;
@@ -16,7 +17,7 @@ use crate::command::shown::{self, Sight};
 use crate::command::workers::Workers;
 use crate::command::{Answer, CommandError, instant};
 use crate::replica::{Delivery, Replica};
-use crate::text::{CaseText, Message, Word, role_zh, veil};
+use crate::text::{CaseText, Message, PhotoText, Word, role_zh, veil};
 
 /// What people call a case: its official number once it has one.
 pub(super) fn number_of(view: &DocumentView) -> String {
@@ -95,6 +96,7 @@ pub(super) fn case_json(
     json["led_by"] = case.led_by.map(|worker| office.street.worker_name(&worker)).into();
     json["rules"] = case.rules.as_deref().unwrap_or(wangge_model::case::SHIPPED_NAME).into();
     json["needs_update"] = case.is_read_only().into();
+    json["photos"] = of_record(view).len().into();
     json["assignees"] = case
         .assignees
         .iter()
@@ -253,6 +255,10 @@ fn case_text(
         let Some(register) = view.fields.get(field.name) else { continue };
         let value = shown::value(view.kind, field.name, &register.shown.value, sight);
         lines.push(format!("  {}:{value}", field.label));
+    }
+    let photos = of_record(view).len();
+    if photos > 0 {
+        lines.push(format!("  {}", Message::Photo(PhotoText::Of { count: photos }).zh()));
     }
     for assignee in &case.assignees {
         let part = if assignee.lead { "主办" } else { "协办" };

@@ -38,6 +38,7 @@ pub(super) fn say(text: &PhotoText<'_>) -> String {
             };
             format!("{number}. {form} {kib} KiB, {state}")
         }
+        PhotoText::Of { count } => format!("photos: {count}"),
         PhotoText::None => "no photos".to_owned(),
         PhotoText::NumberUnknown { number, count } => {
             format!("there is no photo {number}: the record has {count}")

@@ -27,6 +27,7 @@ pub(super) fn say(text: &PhotoText<'_>) -> String {
             };
             format!("{number}. {form} {kib} KB  {state}")
         }
+        PhotoText::Of { count } => format!("照片:{count} 张"),
         PhotoText::None => "没有照片".to_owned(),
         PhotoText::NumberUnknown { number, count } => format!("没有第 {number} 张照片,这条记录有 {count} 张"),
         PhotoText::Gone => "这张照片已随清除指令销毁".to_owned(),
