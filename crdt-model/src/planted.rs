@@ -28,11 +28,15 @@ pub enum Bug {
     LoseTail,
     /// Of a fork only the branch that came last is kept.
     DropBranch,
+    /// What a revoked device brings counts, as if its logs were not cut.
+    IgnoreCut,
+    /// Receipts of a centre that was restored since still count.
+    TrustReceipt,
 }
 
 impl Bug {
     /// All of them, by the names that they have on a command line.
-    pub const ALL: [(&'static str, Self); 12] = [
+    pub const ALL: [(&'static str, Self); 14] = [
         ("ack-before-fsync", Self::AckBeforeFsync),
         ("saved-before-fsync", Self::SavedBeforeFsync),
         ("reuse-seq", Self::ReuseSeq),
@@ -45,6 +49,8 @@ impl Bug {
         ("neighbour-is-centre", Self::NeighbourIsCentre),
         ("lose-tail", Self::LoseTail),
         ("drop-branch", Self::DropBranch),
+        ("ignore-cut", Self::IgnoreCut),
+        ("trust-receipt", Self::TrustReceipt),
     ];
 }
 

@@ -20,5 +20,5 @@ mod upkeep;
 pub use decide::decide_now;
 pub use divisions::{Division, DivisionsError, read_divisions};
 pub use founding::{Founding, found, found_on};
-pub use roster::{Invite, RelayError, Roster};
+pub use roster::{Due, Invite, RelayError, Roster};
 pub use serve::{ServeOptions, serve, serve_on};

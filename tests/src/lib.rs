@@ -5,5 +5,7 @@ pub mod hostile;
 pub mod kills;
 pub mod power;
 pub mod process;
+#[cfg(feature = "planted")]
+pub mod prove;
 pub mod sim;
 pub mod street;

@@ -271,11 +271,11 @@ impl Replica {
     /// What is known to have arrived at the centre. `None` if the scope is not held.
     fn receipts(&self, scope: &Scope) -> Result<Option<Receipts>, ReplicaError> {
         let at_centre = self.remembered_scope(&self.profile().centre(), scope)?;
-        let rolled_back = self.store.get(&keys::rolled_back(scope))?.is_some();
+        let rolled_back = self.is_centre_put_back(scope)?;
         let state = lock(&self.state);
         let Some(scoped) = state.scopes.get(scope) else { return Ok(None) };
         // Once the relay has shown that it lacks what it decided, only what it says it holds counts.
-        let known = |verdicts: &BTreeMap<LogId, u64>| match rolled_back {
+        let known = |verdicts: &BTreeMap<LogId, u64>| match rolled_back && !planted::is(Bug::TrustReceipt) {
             true => verdicts.iter().map(|(log, upto)| (*log, (*upto).min(at_centre.len_of(log)))).collect(),
             false => verdicts.clone(),
         };

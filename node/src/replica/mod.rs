@@ -726,6 +726,15 @@ impl Replica {
         Ok(())
     }
 
+    /// Whether the centre, when this replica last heard of it, lacked what it had written itself in a scope: it
+    /// was put back to an earlier state.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn is_centre_put_back(&self, scope: &Scope) -> Result<bool, ReplicaError> {
+        Ok(self.store.get(&keys::rolled_back(scope))?.is_some())
+    }
+
     /// While set, only `street` takes effect: the relay was restored and may have an old roster.
     pub fn await_street(&self, awaits: bool) {
         self.awaits_street.store(awaits, Ordering::SeqCst);

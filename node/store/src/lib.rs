@@ -30,6 +30,7 @@ mod error;
 mod fault;
 mod journal;
 mod overlay;
+pub mod planted;
 mod simulated;
 mod sync;
 

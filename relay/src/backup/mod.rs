@@ -203,9 +203,7 @@ pub fn backup(replica: &Replica, to: &Path, key: &Path) -> Result<Contents, Back
     let number = last_number(replica)? + 1;
     let header =
         Header { street: profile.street(), relay: profile.replica(), number, made_ms: replica.now_ms() };
-    // All that is in the logs now is in the copy.
-    let ends: Vec<(Scope, BTreeMap<LogId, u64>)> =
-        replica.scopes().into_iter().map(|scope| (scope.clone(), replica.own_ends(&scope))).collect();
+    let ends = ends(replica);
     let contents = write(replica, &header, to, key).inspect_err(|_| {
         let _ = fs::remove_file(to);
         let _ = fs::remove_file(key);
@@ -216,11 +214,25 @@ pub fn backup(replica: &Replica, to: &Path, key: &Path) -> Result<Contents, Back
     let mut batch = Batch::new();
     batch.put(made_key(number), encode(&made));
     replica.store().commit(batch).map_err(ReplicaError::from)?;
-    for (scope, ends) in ends {
-        note(replica, &scope, &ends)?;
-    }
+    note(replica, ends)?;
     replica.audit(Entry::new(What::BACKUP).detail(&format!("backup {number} to {}", made.file)))?;
     Ok(contents)
+}
+
+/// The ends of the relay's own logs: all up to them is in a copy of its store that is made after this.
+pub type Ends = Vec<(Scope, BTreeMap<LogId, u64>)>;
+
+/// Where the relay's own logs end now.
+pub fn ends(replica: &Replica) -> Ends {
+    replica.scopes().into_iter().map(|scope| (scope.clone(), replica.own_ends(&scope))).collect()
+}
+
+/// Says in the relay's own logs that a backup holds them up to there.
+///
+/// # Errors
+/// If it cannot be stored.
+pub fn note(replica: &Replica, ends: Ends) -> Result<(), BackupError> {
+    ends.iter().try_for_each(|(scope, ends)| note_in(replica, scope, ends))
 }
 
 fn write(replica: &Replica, header: &Header, to: &Path, key: &Path) -> Result<Contents, BackupError> {
@@ -233,7 +245,7 @@ fn write(replica: &Replica, header: &Header, to: &Path, key: &Path) -> Result<Co
 }
 
 /// Says in the relay's own logs of a scope that a backup holds them, unless nothing has come since the last.
-fn note(replica: &Replica, scope: &Scope, ends: &BTreeMap<LogId, u64>) -> Result<(), BackupError> {
+fn note_in(replica: &Replica, scope: &Scope, ends: &BTreeMap<LogId, u64>) -> Result<(), BackupError> {
     let key = noted_key(scope);
     let noted = replica.store().get(&key).map_err(ReplicaError::from)?;
     let ends: BTreeMap<LogId, u64> =
@@ -340,16 +352,24 @@ fn fill(dir: &Path, reader: Reader, key: &BackupKey) -> Result<Contents, BackupE
     store.close();
     key.write_store_key(&dir.join(STORE_KEY))?;
     let replica = Replica::open(dir, Options::default())?;
-    // Positions after this backup may have been issued: never again under the same name.
-    replica.open_epoch()?;
-    let restored =
-        Restored { number: contents.number, made_ms: contents.made_ms, restored_ms: replica.now_ms() };
-    let mut batch = Batch::new();
-    batch.put(restored_key(), encode(&restored));
-    replica.store().commit(batch).map_err(ReplicaError::from)?;
-    replica.audit(Entry::new(What::BACKUP).detail(&format!("restored from backup {}", contents.number)))?;
+    begin_again(&replica, contents.number, contents.made_ms)?;
     replica.close();
     Ok(contents)
+}
+
+/// What a relay does first whose store was put back to what backup `number` holds.
+///
+/// # Errors
+/// If it cannot be stored.
+pub fn begin_again(replica: &Replica, number: u32, made_ms: u64) -> Result<(), ReplicaError> {
+    // Positions after this backup may have been issued: never again under the same name.
+    replica.open_epoch()?;
+    let restored = Restored { number, made_ms, restored_ms: replica.now_ms() };
+    let mut batch = Batch::new();
+    batch.put(restored_key(), encode(&restored));
+    replica.store().commit(batch)?;
+    replica.audit(Entry::new(What::BACKUP).detail(&format!("restored from backup {number}")))?;
+    Ok(())
 }
 
 /// Whether this relay was restored and does not know yet whether its roster is the latest.

@@ -72,6 +72,12 @@ pub enum Action {
     Poison { who: Who, epoch: u64 },
     /// Somebody sends the first flight of an earlier session once more.
     Replay { nth: u32 },
+    /// The centre cuts a device off.
+    Revoke { who: Who },
+    /// The relay is backed up, and says so.
+    BackUpRelay,
+    /// The relay's machine is lost; its last backup is put back.
+    RestoreRelay,
 }
 
 /// An action and how long after the one before it comes, in milliseconds.
@@ -102,6 +108,9 @@ pub struct Plan {
 
 /// Residents that a run speaks of; few, so that people meet.
 const PERSONS: u64 = 8;
+/// From this seed on a street also sees what the centre orders and what befalls the centre's own disk. Seeds
+/// below keep the runs that they had before the alphabet knew of that.
+pub const FULL_ALPHABET: u64 = 1_000_000;
 const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600 * SECOND_MS;
 const YEAR_MS: i64 = 365 * 24 * HOUR_MS as i64;
@@ -128,7 +137,27 @@ impl Plan {
             let action = plan.draw(&mut dice, trouble);
             plan.steps.push(Step { after_ms, action });
         }
+        if seed >= FULL_ALPHABET {
+            plan.upset();
+        }
         plan
+    }
+
+    /// Strews in what is rare in any street and meets all the rest only if it is drawn apart from it.
+    fn upset(&mut self) {
+        type Draw = fn(&Plan, &mut Dice) -> Action;
+        let upheavals: [(u64, Draw); 3] = [
+            (2, |plan, dice| Action::Revoke { who: plan.anyone(dice) }),
+            (3, |_, _| Action::BackUpRelay),
+            (2, |_, _| Action::RestoreRelay),
+        ];
+        let mut dice = Dice::new(self.seed, 3);
+        for _ in 0..dice.weighted(&[(1, 1), (2, 2), (1, 5)]) {
+            let draw = dice.weighted(&upheavals);
+            let action = draw(self, &mut dice);
+            let at = dice.below(self.steps.len() as u64 + 1) as usize;
+            self.steps.insert(at, Step { after_ms: dice.below(2 * SECOND_MS), action });
+        }
     }
 
     fn draw(&self, dice: &mut Dice, trouble: u64) -> Action {

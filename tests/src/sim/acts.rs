@@ -231,6 +231,9 @@ impl Town {
                 Some(())
             }
             Action::Poison { who, epoch } => self.poison(self.whom(who)?, epoch),
+            Action::BackUpRelay => self.back_up_relay(),
+            Action::RestoreRelay => self.restore_relay(),
+            Action::Revoke { who } => self.revoke(self.whom(who)?),
             Action::Replay { nth } => {
                 self.replay(nth as usize);
                 Some(())
@@ -400,7 +403,7 @@ impl Town {
                 let marks = self.marks(&replica, &place);
                 let draft = draft(place, BTreeSet::new(), fields);
                 match carriers(&replica, &draft, marks).first() {
-                    Some(mark) => self.saved(vec![(draft, *mark)]),
+                    Some(mark) => self.saved(who, vec![(draft, *mark)]),
                     None => self.fail(Wrong::Lost, format!("{}: saved, but not there", self.name(who))),
                 }
             }
@@ -460,7 +463,7 @@ impl Town {
                 }
             }
         }
-        self.saved(saved);
+        self.saved(who, saved);
         match result {
             Ok(()) => Some(()),
             Err(error) => {
@@ -474,14 +477,15 @@ impl Town {
         }
     }
 
-    fn saved(&mut self, saved: Vec<(Draft, Mark)>) {
+    fn saved(&mut self, who: Who, saved: Vec<(Draft, Mark)>) {
+        let by = self.devices[who].key;
         if saved.len() > 1 {
             self.model
                 .together
                 .push(saved.iter().map(|(draft, mark)| (draft.place.clone(), *mark)).collect());
         }
         for (draft, mark) in saved {
-            self.model.save(&draft, mark);
+            self.model.save(&draft, mark, by);
             self.counts.saved += 1;
         }
     }
@@ -521,7 +525,7 @@ impl Town {
                 saved.push((draft, *mark));
             }
         }
-        self.saved(saved);
+        self.saved(who, saved);
     }
 
     /// What a device whose program was tampered with could write: signed with its key, and out of order.
@@ -634,12 +638,13 @@ impl Town {
     fn restore(&mut self, who: Who, nth: u32) -> Option<()> {
         let backups = &self.devices[who].backups;
         let image = backups.get(nth as usize % backups.len().max(1))?.clone();
-        if self.devices[who].gone {
+        if self.devices[who].gone || self.is_revoked(who) {
             return None;
         }
         let disk = Disk::of(&image);
         self.count_losses(who, Some(&disk));
         self.replace_disk(who, disk);
+        self.devices[who].restored = true;
         self.start(who);
         Some(())
     }
@@ -654,7 +659,7 @@ impl Town {
         Some(())
     }
 
-    fn replace_disk(&mut self, who: Who, disk: Disk) {
+    pub(super) fn replace_disk(&mut self, who: Who, disk: Disk) {
         self.devices[who].disk.crash();
         self.die(who);
         self.devices[who].disk = disk;
@@ -663,7 +668,7 @@ impl Town {
     }
 
     fn clone_device(&mut self, who: Who) -> Option<()> {
-        if self.devices.len() >= DEVICES_MAX || self.devices[who].gone {
+        if self.devices.len() >= DEVICES_MAX || self.devices[who].gone || self.is_revoked(who) {
             return None;
         }
         let at = self.devices.len();
@@ -677,7 +682,7 @@ impl Town {
     }
 
     /// What only this disk holds is lost with it, unless what takes its place holds it.
-    fn count_losses(&mut self, who: Who, instead: Option<&Disk>) {
+    pub(super) fn count_losses(&mut self, who: Who, instead: Option<&Disk>) {
         let own = self.held_by(&self.devices[who].disk);
         let mut safe = instead.map(|disk| self.held_by(disk)).unwrap_or_default();
         for (at, device) in self.devices.iter().enumerate() {

@@ -48,6 +48,10 @@ pub(super) struct Device {
     pub(super) applies: bool,
     /// Every scope that the centre ever granted it.
     pub(super) granted: BTreeSet<Scope>,
+    /// An earlier copy of its disk was put back.
+    pub(super) restored: bool,
+    /// The key of its replica, once it has one.
+    pub(super) key: Option<ReplicaId>,
 }
 
 /// A running process.
@@ -80,6 +84,8 @@ impl Device {
             works: false,
             applies: false,
             granted: BTreeSet::new(),
+            restored: false,
+            key: None,
         }
     }
 
@@ -101,6 +107,7 @@ impl Device {
         };
         let news = replica.subscribe();
         self.granted.extend(replica.scopes());
+        self.key = Some(replica.profile().replica());
         self.process = Some(Process { replica, roster, news });
         // What came while nobody listened is due at once.
         self.applies = true;

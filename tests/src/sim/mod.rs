@@ -4,18 +4,20 @@
 
 mod action;
 mod acts;
+mod centre;
 mod checks;
 mod device;
 mod dice;
 mod model;
 mod network;
+mod orders;
 mod shrink;
 mod town;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use action::{Action, Plan, Step, Who};
+pub use action::{Action, FULL_ALPHABET, Plan, Step, Who};
 pub use shrink::shrink;
 pub use town::Town;
 
@@ -44,6 +46,8 @@ pub enum Wrong {
     Leak,
     /// The order of all that is written was moved.
     Order,
+    /// What a device that was cut off wrote counts, or what it had delivered does not.
+    Cut,
     /// A queue grew beyond its bound.
     Unbounded,
     /// The run does not end.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wangge_model::document::Origin;
-use wangge_model::identity::{DocId, LogId, Scope};
+use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::schema::Kind;
 
 /// Where a document lives.
@@ -35,6 +35,12 @@ pub(super) struct Writing {
     pub lost: bool,
     /// A device was told that it is at the centre.
     pub promised: bool,
+    /// A device was told that a backup of the centre holds it.
+    pub backed: bool,
+    /// The device that wrote it.
+    pub by: Option<ReplicaId>,
+    /// Its device had been cut off before it came to the centre: it must not count.
+    pub void: bool,
 }
 
 /// What somebody is about to write into one document.
@@ -56,6 +62,8 @@ pub(super) struct Model {
     by_place: BTreeMap<Place, Vec<usize>>,
     /// Documents that were written in one transaction: with which marks.
     pub together: Vec<Vec<(Place, Mark)>>,
+    /// Devices that the centre has cut off.
+    pub revoked: BTreeSet<ReplicaId>,
     next_text: u64,
 }
 
@@ -68,7 +76,8 @@ impl Model {
     }
 
     /// Notes what was saved, carried by the change `mark`.
-    pub(super) fn save(&mut self, draft: &Draft, mark: Mark) {
+    pub(super) fn save(&mut self, draft: &Draft, mark: Mark, by: Option<ReplicaId>) {
+        let void = by.is_some_and(|by| self.revoked.contains(&by));
         for (field, value) in &draft.fields {
             let replaced = match field {
                 Some(_) => self.standing(&draft.place, field, &draft.before).into_iter().collect(),
@@ -84,6 +93,9 @@ impl Model {
                 replaced,
                 lost: false,
                 promised: false,
+                backed: false,
+                by,
+                void,
             });
         }
     }
@@ -114,9 +126,28 @@ impl Model {
             .of(place)
             .filter(|(_, writing)| writing.field == *field && marks.contains(&writing.mark))
             .collect();
-        let replaced: BTreeSet<usize> =
-            here.iter().flat_map(|(_, writing)| &writing.replaced).copied().collect();
+        let mut open: Vec<usize> = here.iter().flat_map(|(_, writing)| &writing.replaced).copied().collect();
+        let mut replaced = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            // What replaced something that does not count replaced what that had replaced, too.
+            if replaced.insert(id) && self.writings[id].void {
+                open.extend(&self.writings[id].replaced);
+            }
+        }
         here.into_iter().map(|(id, _)| id).filter(|id| !replaced.contains(id)).collect()
+    }
+
+    /// The centre cuts a device off: of what it wrote, only what the centre has (`there`) counts.
+    pub(super) fn revoke(&mut self, device: ReplicaId, there: impl Fn(&Writing) -> bool) {
+        self.revoked.insert(device);
+        for writing in self.writings.iter_mut().filter(|writing| writing.by == Some(device)) {
+            writing.void |= !there(writing);
+        }
+    }
+
+    /// Whether the change that carried this was written by a device that is cut off, and does not count.
+    pub(super) fn is_void(&self, place: &Place, mark: &Mark) -> bool {
+        self.of(place).any(|(_, writing)| writing.mark == *mark && writing.void)
     }
 
     /// What must be seen in a field where these marks have arrived: no more and no less.

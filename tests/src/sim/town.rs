@@ -83,6 +83,10 @@ pub struct Town {
     /// How the last session that a device dialled and that was to end ended.
     pub(super) synced: BTreeMap<Who, bool>,
     pub(super) model: Model,
+    /// The last backup of the relay.
+    pub(super) relay_backup: Option<super::centre::RelayBackup>,
+    /// The relay was put back to a backup.
+    pub(super) relay_restored: bool,
     pub(super) failure: Option<Failure>,
     hash: blake3::Hasher,
     trace: Option<Vec<String>>,
@@ -116,6 +120,8 @@ impl Town {
             settling: false,
             synced: BTreeMap::new(),
             model: Model::default(),
+            relay_backup: None,
+            relay_restored: false,
             failure: None,
             hash: blake3::Hasher::new_derive_key("wangge 2026 simulation trace"),
             trace: traced.then(Vec::new),
@@ -476,6 +482,13 @@ impl Town {
         let (who, last_ms) = (end.who, end.last_arrival_ms);
         let Some(mut exchange) = end.exchange.take() else { return };
         let equal = exchange.is_in_sync();
+        if exchange.is_wiped() {
+            drop(exchange);
+            self.cut_others(who, id);
+            self.wiped(who);
+            self.at(last_ms.saturating_sub(self.time.now_ms()) + 1, Event::HangUp(id));
+            return;
+        }
         let remembered = exchange.remember();
         drop(exchange);
         self.say(|town| format!("{} is through ({id}), equal: {equal}", town.name(who)));
@@ -494,6 +507,19 @@ impl Town {
             } else {
                 self.at(after_ms, Event::HangUp(id));
             }
+        }
+    }
+
+    /// A process is gone, and with it all its connections but one, whose last words are on their way.
+    fn cut_others(&mut self, who: Who, but: u64) {
+        let links: Vec<(u64, Side)> =
+            self.links.iter().filter_map(|(id, link)| Some((*id, link.side_of(who)?))).collect();
+        for (id, side) in links.into_iter().filter(|(id, _)| *id != but) {
+            if let Some(link) = self.links.get_mut(&id) {
+                link.end(side).exchange = None;
+                link.end(side).is_over = true;
+            }
+            self.cut(id);
         }
     }
 
@@ -570,7 +596,10 @@ impl Town {
             }
             _ => self.cut(id),
         }
-        if dialler_is_daemon {
+        if self.is_revoked(who) {
+            // It is told so by whomever it dials: a daemon that has destroyed what it held ends.
+            self.devices[who].daemon = false;
+        } else if dialler_is_daemon {
             self.dial_later(who);
         }
     }
@@ -582,6 +611,11 @@ impl Town {
             self.end_of(who, "remember", &error);
         }
         self.disturb(who);
+        if self.relay_restored && self.failure.is_none() && !self.settling {
+            // A session that broke off leaves the most to be told wrong.
+            drop(exchange);
+            self.look(who);
+        }
     }
 
     /// Nothing arrives any more; both sides notice by and by.
@@ -671,6 +705,13 @@ impl Town {
             }
             // Clocks that are wrong make neighbours refuse; the centre never does.
             NetError::Rules(reason) if who != 0 && reason.contains("lease") => {
+                self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
+            }
+            NetError::Rules(reason) if !self.model.revoked.is_empty() && reason.contains("revoked") => {
+                self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
+            }
+            // Enrolled after the backup that was put back.
+            NetError::Rules(reason) if self.relay_restored && reason.contains("does not know") => {
                 self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
             }
             NetError::Replica(error) => self.excuse(who, doing, error),

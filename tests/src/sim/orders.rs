@@ -1,0 +1,122 @@
+//! What the centre orders: devices that are cut off.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wangge_model::roster::Standing;
+use wangge_node::command::roster::{RevokeArgs, RosterCommand, execute};
+use wangge_node::replica::Replica;
+use wangge_store::Disk;
+
+use super::Wrong;
+use super::action::Who;
+use super::model::{Mark, Place};
+use super::town::Town;
+
+impl Town {
+    pub(super) fn is_revoked(&self, who: Who) -> bool {
+        self.devices[who].key.is_some_and(|key| self.model.revoked.contains(&key))
+    }
+
+    /// Cuts a device off. From then on only what the relay had before counts.
+    pub(super) fn revoke(&mut self, who: Who) -> Option<()> {
+        let key = self.devices[who].key?;
+        // What a copied or restored device wrote lies in branches whose names the model does not know.
+        let alike = self.devices.iter().filter(|device| device.key == Some(key)).count();
+        if who == 0 || alike > 1 || self.devices[who].restored || self.is_revoked(who) {
+            return None;
+        }
+        self.devices[0].process.as_ref()?;
+        self.decide();
+        let relay = self.devices[0].replica()?.clone();
+        if self.failure.is_some() || self.devices[0].disk.is_poisoned() || !relay.undecided().is_empty() {
+            return None;
+        }
+        let args =
+            RevokeArgs { replica: Some(key.to_string()), reason: "遗失".to_owned(), ..Default::default() };
+        let ordered = execute(&relay, &RosterCommand::Revoke(args));
+        self.disturb(0);
+        let stands = relay.roster().is_ok_and(|roster| {
+            let entry = roster.replicas().get(&key);
+            entry.is_some_and(|entry| entry.standing == Standing::Revoked)
+        });
+        if let Err(error) = ordered {
+            self.say(|_| format!("nobody is cut off: {}", error.message.lines().last().unwrap_or_default()));
+            if !stands {
+                return None;
+            }
+        }
+        let mut there = BTreeMap::new();
+        for place in self.model.places() {
+            there.insert(place.clone(), self.marks(&relay, place));
+        }
+        self.model
+            .revoke(key, |writing| there.get(&writing.place).is_some_and(|m| m.contains(&writing.mark)));
+        Some(())
+    }
+
+    /// A device has destroyed what it held, by order. All that it had is at the centre.
+    pub(super) fn wiped(&mut self, who: Who) {
+        self.say(|town| format!("{} has destroyed what it held", town.name(who)));
+        if !self.is_revoked(who) {
+            let what = format!("{} destroyed what it held and was not to", self.name(who));
+            self.fail(Wrong::Lost, what);
+        }
+        let (key, relay) = (self.devices[who].key, self.devices[0].replica().cloned());
+        if let Some(relay) = relay {
+            let clocks = relay.clocks();
+            let missing = self.model.writings.iter().find(|writing| {
+                let held = clocks.get(&writing.place.0).map_or(0, |(clock, _)| clock.len_of(&writing.mark.0));
+                writing.by == key && !writing.lost && held < writing.mark.1
+            });
+            if let Some(missing) = missing {
+                let what = format!("{} was destroyed with {:?} unsent", self.name(who), missing.value);
+                self.fail(Wrong::Lost, what);
+            }
+        }
+        self.devices[who].gone = true;
+        self.devices[who].kill();
+        self.devices[who].disk = Disk::new();
+    }
+
+    /// The changes of a document that count, as far as this replica knows.
+    pub(super) fn counting(&self, replica: &Replica, place: &Place) -> BTreeSet<Mark> {
+        let mut marks = self.marks(replica, place);
+        if !self.model.revoked.is_empty() {
+            marks.retain(|(log, seq, _)| replica.void_reason(&place.0, log, *seq).is_none());
+        }
+        marks
+    }
+
+    /// At the centre nothing counts that was written by a device that was cut off, unless it was there before,
+    /// and what was there before does; and a device that came back has destroyed what it held.
+    pub(super) fn check_cuts(&mut self) {
+        let Some(relay) = self.devices[0].replica().cloned() else { return };
+        let mut wrong = None;
+        for writing in &self.model.writings {
+            if !writing.by.is_some_and(|by| self.model.revoked.contains(&by)) || writing.lost {
+                continue;
+            }
+            let counts = self.counting(&relay, &writing.place).contains(&writing.mark);
+            if counts == writing.void {
+                wrong = Some(format!(
+                    "{} {:?}={:?} of a device that was cut off {} at the centre",
+                    writing.place.2,
+                    writing.field,
+                    writing.value,
+                    if counts { "counts" } else { "does not count" }
+                ));
+            }
+        }
+        let roster = self.devices[0].process.as_ref().and_then(|process| process.roster.clone());
+        for device in &self.devices {
+            let is_here = !device.gone && device.key.is_some_and(|key| self.model.revoked.contains(&key));
+            let wiped = device.key.zip(roster.as_ref()).is_some_and(|(key, roster)| roster.is_wiped(&key));
+            if is_here && !wiped {
+                wrong = Some(format!("{} was cut off and nobody had it destroyed", device.name));
+            }
+        }
+        if let Some(what) = wrong {
+            self.fail(Wrong::Cut, what);
+        }
+    }
+}
