@@ -646,16 +646,18 @@ impl Document {
         }
     }
 
-    /// The document again without the changes at which `void` says so, unless another one builds on
-    /// them.
+    /// The document again without the changes at which `void` says so and those that were void before, unless one
+    /// that counts builds on them.
     ///
     /// # Errors
     /// [`FormError`] if what remains cannot be applied again.
     pub fn without(&self, void: impl Fn(&Origin) -> bool) -> Result<Self, FormError> {
+        // Whatever the order in which verdicts come: of two void changes the later one keeps the earlier no longer.
+        let is_void = |applied: &Applied| applied.void || void(&applied.origin);
         let mut needed = vec![false; self.applied.len()];
         for at in (0..self.applied.len()).rev() {
             let applied = &self.applied[at];
-            if needed[at] || !void(&applied.origin) {
+            if needed[at] || !is_void(applied) {
                 needed[at] = true;
                 for dep in &applied.deps {
                     needed[*dep as usize] = true;
@@ -674,7 +676,7 @@ impl Document {
                 .apply_changes([change])
                 .map_err(|e| FormError::Automerge { doc: self.id, reason: e.to_string() })?;
             let mut kept = applied.clone();
-            kept.void |= void(&kept.origin);
+            kept.void = is_void(applied);
             kept.deps = applied
                 .deps
                 .iter()

@@ -157,6 +157,26 @@ fn a_void_change_goes_unless_another_builds_on_it() {
     assert_eq!(kept.heads(), a.heads());
 }
 
+/// Two void changes, one upon the other, leave in whatever order their verdicts come.
+#[test]
+fn void_changes_do_not_keep_each_other() {
+    let mut a = person();
+    let first = a.draft(vec![put("name", "张三")]);
+    a.apply(&first, &origin(1, 1, 1)).expect("applies");
+    let before = a.heads();
+    for seq in [1, 2] {
+        let bad = a.draft(vec![put("name", &format!("冒名{seq}"))]);
+        a.apply(&bad, &origin(2, seq, 1 + seq)).expect("applies");
+    }
+    for order in [[1, 2], [2, 1]] {
+        let mut left = a.clone();
+        for seq in order {
+            left = left.without(|origin| origin.log == LogId([2; 8]) && origin.seq == seq).expect("rebuilds");
+        }
+        assert_eq!(left.heads(), before, "{order:?}");
+    }
+}
+
 /// A later version's container comes with its extension, which is the same change wherever it is made;
 /// documents that do not need it stay as they are.
 #[test]

@@ -90,7 +90,7 @@ impl Town {
     /// Whether the relay, put back to a backup, does not know a device: it joined since and nobody has told.
     pub(super) fn is_unknown(&self, who: Who) -> bool {
         let roster = self.devices[0].process.as_ref().and_then(|process| process.roster.as_ref());
-        let (Some(roster), Some(key)) = (roster, self.devices[who].key) else { return false };
+        let (Some(roster), Some(key), true) = (roster, self.devices[who].key, who > 0) else { return false };
         self.relay_restored && matches!(roster.due(&key), Ok(Due::Unknown))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use wangge_model::identity::ReplicaId;
 use wangge_model::roster::Standing;
 use wangge_node::command::roster::{RevokeArgs, RosterCommand, execute};
 use wangge_node::replica::Replica;
@@ -35,23 +36,42 @@ impl Town {
             RevokeArgs { replica: Some(key.to_string()), reason: "遗失".to_owned(), ..Default::default() };
         let ordered = execute(&relay, &RosterCommand::Revoke(args));
         self.disturb(0);
-        let stands = relay.roster().is_ok_and(|roster| {
-            let entry = roster.replicas().get(&key);
-            entry.is_some_and(|entry| entry.standing == Standing::Revoked)
-        });
+        if !self.devices[0].disk.is_alive() || self.devices[0].disk.is_poisoned() {
+            // The disk will tell whether it was written.
+            self.unsure_cuts.push(key);
+            return None;
+        }
         if let Err(error) = ordered {
             self.say(|_| format!("nobody is cut off: {}", error.message.lines().last().unwrap_or_default()));
-            if !stands {
-                return None;
-            }
+            return None;
         }
+        self.cut_off(key);
+        Some(())
+    }
+
+    fn cut_off(&mut self, key: ReplicaId) {
+        let Some(relay) = self.devices[0].replica().cloned() else { return };
         let mut there = BTreeMap::new();
         for place in self.model.places() {
             there.insert(place.clone(), self.marks(&relay, place));
         }
-        self.model
-            .revoke(key, |writing| there.get(&writing.place).is_some_and(|m| m.contains(&writing.mark)));
-        Some(())
+        self.model.revoke(key, |writing| {
+            there.get(&writing.place).is_some_and(|marks| marks.contains(&writing.mark))
+        });
+    }
+
+    /// After a start of the relay: what was ordered when it lost its power or its disk refused holds, or it does
+    /// not.
+    pub(super) fn resolve_cuts(&mut self) {
+        let unsure = std::mem::take(&mut self.unsure_cuts);
+        let Some(relay) = self.devices[0].replica().cloned() else { return };
+        for key in unsure {
+            let roster = relay.roster();
+            let entry = roster.as_ref().ok().and_then(|roster| roster.replicas().get(&key));
+            if entry.is_some_and(|entry| entry.standing == Standing::Revoked) {
+                self.cut_off(key);
+            }
+        }
     }
 
     /// A device has destroyed what it held, by order. All that it had is at the centre.

@@ -83,6 +83,8 @@ pub struct Town {
     /// How the last session that a device dialled and that was to end ended.
     pub(super) synced: BTreeMap<Who, bool>,
     pub(super) model: Model,
+    /// Devices that may have been cut off: the relay's disk failed meanwhile.
+    pub(super) unsure_cuts: Vec<wangge_model::identity::ReplicaId>,
     /// The last backup of the relay.
     pub(super) relay_backup: Option<super::centre::RelayBackup>,
     /// The relay was put back to a backup.
@@ -120,6 +122,7 @@ impl Town {
             settling: false,
             synced: BTreeMap::new(),
             model: Model::default(),
+            unsure_cuts: Vec::new(),
             relay_backup: None,
             relay_restored: false,
             failure: None,
@@ -291,6 +294,9 @@ impl Town {
         }
         self.say(|town| format!("{} is up", town.name(who)));
         self.resolve_unsure(who);
+        if who == 0 {
+            self.resolve_cuts();
+        }
         self.disturb(who);
         if self.devices[who].daemon {
             self.dial_later(who);
@@ -344,7 +350,9 @@ impl Town {
 
     pub(super) fn dial_later(&mut self, who: Who) {
         if !self.settling && self.dialling.insert(who) {
-            let after_ms = self.dice.between(200, 4_000);
+            // A restored relay refuses for hours: daemons wait longer from time to time.
+            let longest_ms = if self.relay_restored { 10 * 60_000 } else { 4_000 };
+            let after_ms = self.dice.between(200, longest_ms);
             self.at(after_ms, Event::Dial(who));
         }
     }
