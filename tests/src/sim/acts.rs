@@ -95,6 +95,7 @@ impl Town {
     pub(super) fn act(&mut self, step: usize) {
         let action = self.plan.steps[step].action.clone();
         self.say(|_| format!("# {step}: {action:?}"));
+        self.is_plan_over = step + 1 == self.plan.steps.len();
         if self.perform(&action).is_none() {
             self.say(|_| "  nothing".to_owned());
         }

@@ -27,6 +27,10 @@ impl Town {
             return None;
         }
         self.devices[0].process.as_ref()?;
+        if self.relay_restored {
+            // What the earlier relay had decided may come back later than this.
+            return None;
+        }
         self.decide();
         let relay = self.devices[0].replica()?.clone();
         if self.failure.is_some() || self.devices[0].disk.is_poisoned() || !relay.undecided().is_empty() {

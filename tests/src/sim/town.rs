@@ -83,6 +83,8 @@ pub struct Town {
     /// How the last session that a device dialled and that was to end ended.
     pub(super) synced: BTreeMap<Who, bool>,
     pub(super) model: Model,
+    /// The last step of the plan is done.
+    pub(super) is_plan_over: bool,
     /// Devices that may have been cut off: the relay's disk failed meanwhile.
     pub(super) unsure_cuts: Vec<wangge_model::identity::ReplicaId>,
     /// The last backup of the relay.
@@ -122,6 +124,7 @@ impl Town {
             settling: false,
             synced: BTreeMap::new(),
             model: Model::default(),
+            is_plan_over: false,
             unsure_cuts: Vec::new(),
             relay_backup: None,
             relay_restored: false,
@@ -349,7 +352,9 @@ impl Town {
     // ---- connections
 
     pub(super) fn dial_later(&mut self, who: Who) {
-        if !self.settling && self.dialling.insert(who) {
+        // Whom a restored relay refuses would dial for ever: at the end of the plan a run comes to rest.
+        let over = self.relay_restored && self.is_plan_over;
+        if !self.settling && !over && self.dialling.insert(who) {
             // A restored relay refuses for hours: daemons wait longer from time to time.
             let longest_ms = if self.relay_restored { 10 * 60_000 } else { 4_000 };
             let after_ms = self.dice.between(200, longest_ms);
