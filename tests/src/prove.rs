@@ -73,6 +73,7 @@ fn by(wrong: Wrong) -> &'static str {
         Wrong::Unsettled => "comes to rest",
         Wrong::Leak => "scopes are apart",
         Wrong::Order => "nobody moves the order",
+        Wrong::Erased => "erasures are done",
         Wrong::Cut => "a cut holds",
         Wrong::Unbounded | Wrong::Endless => "bounded",
         Wrong::Panic => "no panic",

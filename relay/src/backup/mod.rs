@@ -214,7 +214,7 @@ pub fn backup(replica: &Replica, to: &Path, key: &Path) -> Result<Contents, Back
     let mut batch = Batch::new();
     batch.put(made_key(number), encode(&made));
     replica.store().commit(batch).map_err(ReplicaError::from)?;
-    note(replica, ends)?;
+    note(replica, &ends)?;
     replica.audit(Entry::new(What::BACKUP).detail(&format!("backup {number} to {}", made.file)))?;
     Ok(contents)
 }
@@ -231,7 +231,7 @@ pub fn ends(replica: &Replica) -> Ends {
 ///
 /// # Errors
 /// If it cannot be stored.
-pub fn note(replica: &Replica, ends: Ends) -> Result<(), BackupError> {
+pub fn note(replica: &Replica, ends: &[(Scope, BTreeMap<LogId, u64>)]) -> Result<(), BackupError> {
     ends.iter().try_for_each(|(scope, ends)| note_in(replica, scope, ends))
 }
 

@@ -74,6 +74,8 @@ pub enum Action {
     Replay { nth: u32 },
     /// The centre cuts a device off.
     Revoke { who: Who },
+    /// The centre orders that a resident be erased everywhere.
+    Erase { nth: u32 },
     /// The relay is backed up, and says so.
     BackUpRelay,
     /// The relay's machine is lost; its last backup is put back.
@@ -146,7 +148,8 @@ impl Plan {
     /// Strews in what is rare in any street and meets all the rest only if it is drawn apart from it.
     fn upset(&mut self) {
         type Draw = fn(&Plan, &mut Dice) -> Action;
-        let upheavals: [(u64, Draw); 3] = [
+        let upheavals: [(u64, Draw); 4] = [
+            (2, |_, dice| Action::Erase { nth: dice.below(8) as u32 }),
             (2, |plan, dice| Action::Revoke { who: plan.anyone(dice) }),
             (3, |_, _| Action::BackUpRelay),
             (2, |_, _| Action::RestoreRelay),

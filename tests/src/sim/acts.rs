@@ -232,6 +232,7 @@ impl Town {
                 Some(())
             }
             Action::Poison { who, epoch } => self.poison(self.whom(who)?, epoch),
+            Action::Erase { nth } => self.erase(nth),
             Action::BackUpRelay => self.back_up_relay(),
             Action::RestoreRelay => self.restore_relay(),
             Action::Revoke { who } => self.revoke(self.whom(who)?),
@@ -246,7 +247,14 @@ impl Town {
 
     /// The grid that a device writes to.
     fn home(&mut self, who: Who) -> Option<Scope> {
-        let held = self.devices[who].replica()?.scopes();
+        let replica = self.devices[who].replica()?.clone();
+        if !self.model.erased.is_empty() {
+            // What is erased changes under which id a number is registered next.
+            let applied = replica.apply();
+            self.disturb(who);
+            applied.ok()?;
+        }
+        let held = replica.scopes();
         let mut grids = held.into_iter().filter(|scope| matches!(scope, Scope::Grid(_)));
         let first = grids.next()?;
         // Those who hold several are not always in the same one.
@@ -485,6 +493,7 @@ impl Town {
                 .together
                 .push(saved.iter().map(|(draft, mark)| (draft.place.clone(), *mark)).collect());
         }
+        self.model.now_ms = self.time.now_ms();
         for (draft, mark) in saved {
             self.model.save(&draft, mark, by);
             self.counts.saved += 1;

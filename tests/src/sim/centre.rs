@@ -30,7 +30,7 @@ impl Town {
         let image = self.devices[0].disk.durable_image();
         let revoked = self.model.revoked.len();
         self.relay_backup = Some(RelayBackup { image, number, made_ms: relay.now_ms(), revoked });
-        let noted = backup::note(&relay, ends);
+        let noted = backup::note(&relay, &ends);
         self.disturb(0);
         if let Err(error) = noted {
             self.say(|_| format!("the backup is not noted: {error}"));

@@ -48,6 +48,8 @@ pub enum Wrong {
     Order,
     /// What a device that was cut off wrote counts, or what it had delivered does not.
     Cut,
+    /// What was to be erased is not, or nobody knows that it is.
+    Erased,
     /// A queue grew beyond its bound.
     Unbounded,
     /// The run does not end.

@@ -37,6 +37,8 @@ pub(super) struct Writing {
     pub promised: bool,
     /// A device was told that a backup of the centre holds it.
     pub backed: bool,
+    /// When it was saved.
+    pub at_ms: u64,
     /// The device that wrote it.
     pub by: Option<ReplicaId>,
     /// Its device had been cut off before it came to the centre: it must not count.
@@ -64,6 +66,10 @@ pub(super) struct Model {
     pub together: Vec<Vec<(Place, Mark)>>,
     /// Devices that the centre has cut off.
     pub revoked: BTreeSet<ReplicaId>,
+    /// The true time, for what is saved.
+    pub now_ms: u64,
+    /// Documents that the centre ordered to be erased, and whether the order is known to stand.
+    pub erased: BTreeMap<Place, bool>,
     next_text: u64,
 }
 
@@ -94,6 +100,7 @@ impl Model {
                 lost: false,
                 promised: false,
                 backed: false,
+                at_ms: self.now_ms,
                 by,
                 void,
             });

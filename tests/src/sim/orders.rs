@@ -1,9 +1,10 @@
-//! What the centre orders: devices that are cut off.
+//! What the centre orders: devices that are cut off, residents that are erased.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use wangge_model::identity::ReplicaId;
 use wangge_model::roster::Standing;
+use wangge_model::schema::Kind;
 use wangge_node::command::roster::{RevokeArgs, RosterCommand, execute};
 use wangge_node::replica::Replica;
 use wangge_store::Disk;
@@ -88,9 +89,16 @@ impl Town {
         let (key, relay) = (self.devices[who].key, self.devices[0].replica().cloned());
         if let Some(relay) = relay {
             let clocks = relay.clocks();
+            // What is written while the order is on its way goes with the device.
+            let on_its_way_ms = 4 * (self.devices[who].latency_ms + self.devices[0].latency_ms) + 100;
+            let now_ms = self.time.now_ms();
             let missing = self.model.writings.iter().find(|writing| {
                 let held = clocks.get(&writing.place.0).map_or(0, |(clock, _)| clock.len_of(&writing.mark.0));
-                writing.by == key && !writing.lost && held < writing.mark.1
+                writing.by == key
+                    && !writing.lost
+                    && !self.model.erased.contains_key(&writing.place)
+                    && writing.at_ms + on_its_way_ms < now_ms
+                    && held < writing.mark.1
             });
             if let Some(missing) = missing {
                 let what = format!("{} was destroyed with {:?} unsent", self.name(who), missing.value);
@@ -100,6 +108,63 @@ impl Town {
         self.devices[who].gone = true;
         self.devices[who].kill();
         self.devices[who].disk = Disk::new();
+    }
+
+    /// Orders that a resident be erased everywhere.
+    pub(super) fn erase(&mut self, nth: u32) -> Option<()> {
+        let relay = self.devices[0].replica()?.clone();
+        if self.relay_restored || self.devices[0].disk.is_poisoned() || relay.apply().is_err() {
+            self.disturb(0);
+            return None;
+        }
+        let known: Vec<Place> = self
+            .model
+            .places()
+            .filter(|place| place.1 == Kind::PERSON && !self.model.erased.contains_key(*place))
+            .filter(|(scope, kind, doc)| relay.get(scope, *kind, doc).is_ok_and(|view| view.is_some()))
+            .cloned()
+            .collect();
+        let place = known.get(nth as usize % known.len().max(1))?.clone();
+        let ordered = relay.order_erasure(&place.0, place.1, &place.2, "到期");
+        self.disturb(0);
+        if let Err(error) = &ordered {
+            self.say(|_| format!("nothing is erased: {error}"));
+        }
+        // Where the disk failed meanwhile the order may stand or not.
+        let unsure = !self.devices[0].disk.is_alive() || self.devices[0].disk.is_poisoned();
+        if ordered.is_ok() || unsure {
+            self.model.erased.insert(place, !unsure);
+        }
+        Some(())
+    }
+
+    /// What was ordered to be erased is gone from every device, and the centre has been told so.
+    pub(super) fn check_erased(&mut self) {
+        let Some(relay) = self.devices[0].replica().cloned() else { return };
+        let Ok(orders) = relay.erasure_orders() else { return };
+        for (place, _) in self.model.erased.clone().into_iter().filter(|(_, stands)| *stands) {
+            let order = orders.iter().find(|order| order.document == place.2);
+            let Some(order) = order.filter(|order| order.counts) else {
+                self.fail(Wrong::Erased, format!("the order to erase {} does not count", place.2));
+                continue;
+            };
+            let told = relay.erasure_reports(order).unwrap_or_default();
+            for who in 0..self.devices.len() {
+                let Some(replica) = self.devices[who].replica().cloned() else { continue };
+                if self.is_revoked(who) || !replica.scopes().contains(&place.0) {
+                    continue;
+                }
+                let shown = replica.get(&place.0, place.1, &place.2);
+                if !replica.is_erased(&place.2) || !matches!(shown, Ok(None)) {
+                    let what = format!("{} still has {}", self.name(who), place.2);
+                    self.fail(Wrong::Erased, what);
+                }
+                if !told.iter().any(|(key, _)| self.devices[who].key == Some(*key)) {
+                    let what = format!("{} has erased {} and nobody knows", self.name(who), place.2);
+                    self.fail(Wrong::Erased, what);
+                }
+            }
+        }
     }
 
     /// The changes of a document that count, as far as this replica knows.
@@ -117,7 +182,10 @@ impl Town {
         let Some(relay) = self.devices[0].replica().cloned() else { return };
         let mut wrong = None;
         for writing in &self.model.writings {
-            if !writing.by.is_some_and(|by| self.model.revoked.contains(&by)) || writing.lost {
+            if !writing.by.is_some_and(|by| self.model.revoked.contains(&by))
+                || writing.lost
+                || self.model.erased.contains_key(&writing.place)
+            {
                 continue;
             }
             let counts = self.counting(&relay, &writing.place).contains(&writing.mark);
