@@ -249,6 +249,13 @@ async fn photos_of_records_about_an_erased_resident_go_everywhere_and_come_no_mo
     }
     let (gone, stays) = (photo_of(&ana, &grid(0), &about), photo_of(&ana, &grid(0), &other));
     assert_eq!(files(&dir.path().join("relay/photos")).len(), 2);
+    // Until then he gets a copy of them, and of nobody else's.
+    let out = dir.path().join("copy.json");
+    chief.run(&["person", "dossier", PERSON, "--out", &out.display().to_string()]);
+    let copy: serde_json::Value = serde_json::from_slice(&std::fs::read(&out).expect("reads")).expect("json");
+    assert_eq!(copy["photos"].as_array().map(Vec::len), Some(1), "{copy}");
+    let copied = std::fs::read(dir.path().join("copy-1.jpeg")).expect("reads");
+    assert_eq!(Some(copied), chief.replica.photo(&gone).expect("reads"));
     chief.run(&["erase", PERSON, "--reason", "本人申请"]);
     chief.sync().await;
     let state = |worker: &Worker, photo: &PhotoId| worker.replica.photo_state(photo).expect("reads");

@@ -148,11 +148,12 @@ pub fn put(event: &mut Map<String, Value>, photos: &[PhotoRef]) {
 /// Whether a record speaks of a document: its photos may show whom that describes.
 pub fn speaks_of(view: &DocumentView, doc: &DocId) -> bool {
     let name = doc.to_string();
+    let mut keys = view.sets.values().flat_map(|set| set.keys());
     let fields = view.fields.values().chain(view.sets.values().flat_map(|set| set.values()));
     let mut values = fields.flat_map(|register| register.claims().map(|claim| &claim.value));
     let mut events = view.histories.values().flatten().map(|event| &event.value);
     let says = |value: &Scalar| value.as_str().is_some_and(|text| text.contains(&name));
-    view.id == *doc || values.any(says) || events.any(says)
+    view.id == *doc || keys.any(|key| key.contains(&name)) || values.any(says) || events.any(says)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! A copy of all that is held on a resident (个人信息保护法 45): every value with who wrote it and when,
-//! what is in conflict, all earlier values, and every record that names him.
+//! what is in conflict, all earlier values, every record that names him, and their photos.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use wangge_model::audit::{Entry, What};
 use wangge_model::document::{DocumentView, Target as Place};
 use wangge_model::identity::Scope;
+use wangge_model::photo::{PhotoId, of_record, speaks_of};
 use wangge_model::schema::{Kind, kinds};
 
 use super::instant::short as time;
@@ -49,23 +50,27 @@ pub(super) fn dossier(replica: &Replica, args: &DossierArgs) -> Result<Answer, C
     // It shows everything in full: not without a trace.
     replica.audit(entry)?;
     let delivery = replica.delivery(scope, view.kind, &view.id)?;
-    let dossier = json!({
+    let records = naming(replica, view)?;
+    let mut dossier = json!({
         "made_at": time(replica.now_ms()),
         "street": replica.profile().grant().map(|grant| grant.street_name.clone()),
         "unit": units.name(scope),
         "person": document_json_as(&workers, scope, view, delivery, Sight::Full),
         "history": history(replica, &workers, scope, view)?,
-        "records": naming(replica, &workers, view)?,
+        "records": shown(replica, &workers, &records)?,
     });
+    if let Some(out) = &args.out {
+        dossier["photos"] = pictures(replica, &records, out)?.into();
+    }
     let text = serde_json::to_string_pretty(&dossier).unwrap_or_default();
     let Some(out) = &args.out else { return Ok(Answer { json: dossier, text }) };
-    write(out, &text)?;
+    write(out, text.as_bytes())?;
     let file = out.display().to_string();
     Ok(Answer { json: json!({ "file": file }), text: Message::DossierWritten { file: &file }.both() })
 }
 
 /// For the owner's eyes only.
-fn write(path: &Path, text: &str) -> Result<(), CommandError> {
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     let mut options = OpenOptions::new();
     let done = options
         .write(true)
@@ -73,7 +78,7 @@ fn write(path: &Path, text: &str) -> Result<(), CommandError> {
         .truncate(true)
         .mode(0o600)
         .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     done.map_err(|error| {
         let reason = error.to_string();
         CommandError::failed("file-unwritable", &Message::Output { reason: &reason }).about(path)
@@ -121,35 +126,49 @@ fn history(
     Ok(changes.into_iter().map(|(_, change)| change).collect())
 }
 
+/// A record and where it lives.
+struct Record {
+    scope: Scope,
+    view: DocumentView,
+}
+
 /// Every record here that names the resident.
-fn naming(replica: &Replica, workers: &Workers, person: &DocumentView) -> Result<Vec<Value>, CommandError> {
-    let id = person.id.to_string();
+fn naming(replica: &Replica, person: &DocumentView) -> Result<Vec<Record>, CommandError> {
     let mut records = Vec::new();
     for scope in replica.open_scopes() {
         for spec in kinds() {
-            let mut found = Vec::new();
             replica.each(&scope, spec.kind, |view| {
-                if view.id != person.id && names(&view, &id) {
-                    found.push(view);
+                if view.id != person.id && speaks_of(&view, &person.id) {
+                    records.push(Record { scope: scope.clone(), view });
                 }
                 true
             })?;
-            for view in found {
-                let delivery = replica.delivery(&scope, spec.kind, &view.id)?;
-                records.push(document_json_as(workers, &scope, &view, delivery, Sight::Full));
-            }
         }
     }
     Ok(records)
 }
 
-fn names(view: &DocumentView, id: &str) -> bool {
-    let has = |text: &str| text.contains(id);
-    view.fields.values().any(|register| register.claims().any(|claim| has(&claim.value.to_text())))
-        || view
-            .sets
-            .values()
-            .flatten()
-            .any(|(key, register)| has(key) || register.claims().any(|claim| has(&claim.value.to_text())))
-        || view.histories.values().flatten().any(|event| has(&event.value.to_text()))
+fn shown(replica: &Replica, workers: &Workers, records: &[Record]) -> Result<Vec<Value>, CommandError> {
+    let one = |Record { scope, view }: &Record| {
+        let delivery = replica.delivery(scope, view.kind, &view.id)?;
+        Ok(document_json_as(workers, scope, view, delivery, Sight::Full))
+    };
+    records.iter().map(one).collect()
+}
+
+/// Writes the photos of the records beside the copy; `OUT-1.jpeg`, `OUT-2.png` …
+fn pictures(replica: &Replica, records: &[Record], out: &Path) -> Result<Vec<Value>, CommandError> {
+    let mut written = Vec::new();
+    for Record { scope, view } in records {
+        for photo in of_record(view) {
+            let id = PhotoId { scope: scope.clone(), doc: view.id, hash: photo.hash };
+            let Some(picture) = replica.photo(&id)? else { continue };
+            let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+            let name = format!("{stem}-{}.{}", written.len() + 1, photo.form.name());
+            write(&out.with_file_name(&name), &picture)?;
+            written
+                .push(json!({ "record": view.id.to_string(), "hash": photo.hash.to_string(), "file": name }));
+        }
+    }
+    Ok(written)
 }

@@ -208,9 +208,12 @@ pub enum ReplicaError {
     },
     /// The centre had it destroyed.
     #[error(
-        "此设备已被社管中心注销,{} 里的数据已清除。原因:{reason}\n\
-         the centre has revoked this device and what {} held is destroyed; reason: {reason}",
-        dir.display(), dir.display()
+        "此设备已被社管中心注销,{} 里的数据已清除。原因:{}\n\
+         the centre has revoked this device and what {} held is destroyed; reason: {}",
+        dir.display(),
+        if .reason.is_empty() { "未写明" } else { .reason },
+        dir.display(),
+        if .reason.is_empty() { "none given" } else { .reason },
     )]
     Wiped {
         /// Where.
