@@ -167,7 +167,8 @@ fn a_grid_is_handed_over_with_what_is_open_and_unsent() {
     ana.refused(&["handover", "sign", &key], "whose");
     meet(&ana, &ben);
     ben.run(&["hazard", "rectify", &hazard, "--text", "已拆除"]);
-    ben.run(&["help-request", "add", "--text", "独居老人求助"]);
+    let help = ben.run(&["help-request", "add", "--text", "独居老人求助", "--behalf"]);
+    assert_eq!(help["fields"]["behalf"]["value"], true, "{help}");
     let seen = ben.run(&["handover", "show", &key]);
     let moved = seen["items"].as_array().expect("items").iter().find(|item| item["id"] == json!(hazard));
     assert_eq!(moved.expect("the hazard")["state_now"], "待复查");

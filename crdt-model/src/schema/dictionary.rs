@@ -167,4 +167,5 @@ pub const DICTIONARY: &[&str] = &[
     "keys",
     "unsigned",
     "pin_required",
+    "behalf",
 ];

@@ -341,6 +341,7 @@ pub(super) const KINDS: &[KindSpec] = &[
             field("person", "求助人"),
             field("name", "求助人姓名"),
             field("phone", "联系电话"),
+            field("behalf", "代办"),
             field("address", "地址"),
         ],
         EVERYBODY,

@@ -210,7 +210,16 @@ const HELP: RecordSpec = RecordSpec {
     label: "求助",
     about: "people who ask for help",
     opens: "add",
-    inputs: &[LINE, TEXT, PERSON, NAME, PHONE, ADDRESS],
+    inputs: &[
+        LINE,
+        TEXT,
+        PERSON,
+        NAME,
+        PHONE,
+        ADDRESS,
+        // Art. 17: a window takes any matter and handles it for the person.
+        may("behalf", "代办", Rule::Flag, "handled on behalf of the person, who need not come again"),
+    ],
     states: &[
         state("open", "待处理"),
         state("handling", "处理中"),

@@ -59,6 +59,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::AnalysisOf { cases, groups } => format!("{cases} cases in {groups} groups"),
         WorkText::GroupOf { count, open, overdue } => format!("{count}, {open} open, {overdue} overdue"),
         WorkText::Supervised { count } => format!("{count} to be supervised"),
+        WorkText::PeriodUnknown { known: "", .. } => {
+            "there is no period yet; the centre sets one up with wangge assess period".to_owned()
+        }
         WorkText::PeriodUnknown { typed, known } => format!("there is no period {typed:?}; there are {known}"),
         WorkText::PeriodExists { name } => format!("there is a period {name:?} already"),
         WorkText::PeriodSet { name, items } => format!("the period {name:?} has {items} items"),

@@ -84,6 +84,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
             format!("{count} 件,未办结 {open} 件,超期 {overdue} 件")
         }
         WorkText::Supervised { count } => format!("需督办 {count} 项"),
+        WorkText::PeriodUnknown { known: "", .. } => {
+            "还没有设立考核期;由社管中心用 wangge assess period 设立".to_owned()
+        }
         WorkText::PeriodUnknown { typed, known } => format!("没有考核期“{typed}”,现有:{known}"),
         WorkText::PeriodExists { name } => format!("考核期“{name}”已经有了,请换一个名称"),
         WorkText::PeriodSet { name, items } => format!("已设立考核期“{name}”,{items} 个考核项"),
