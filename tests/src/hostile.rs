@@ -23,6 +23,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Hostile {
     line: Line,
     frames: FrameBuffer,
+    /// The digest that the device greeted with, where it dialled.
+    pub greeted: [u8; 8],
     _dialler: Option<Dialler>,
 }
 
@@ -50,8 +52,11 @@ impl HostilePoint {
         let connection = incoming.expect("listens").await.expect("connects");
         let (send, recv) = connection.accept_bi().await.expect("opens a stream");
         let line = Line { connection, send, recv };
-        let mut peer = Hostile { line, frames: FrameBuffer::default(), _dialler: None };
-        assert!(matches!(peer.hear().await, Ok(Frame::Hello(_))), "no hello");
+        let mut peer = Hostile { line, frames: FrameBuffer::default(), greeted: [0; 8], _dialler: None };
+        match peer.hear().await {
+            Ok(Frame::Hello(hello)) => peer.greeted = hello.digest,
+            other => panic!("no hello: {other:?}"),
+        }
         peer
     }
 }
@@ -79,7 +84,7 @@ impl Hostile {
     pub async fn dial(key: &SigningKey, addr: SocketAddr) -> Self {
         let dialler = Dialler::new(key, None).expect("a socket");
         let line = dialler.open(&addr.to_string()).await.expect("connects");
-        Self { line, frames: FrameBuffer::default(), _dialler: Some(dialler) }
+        Self { line, frames: FrameBuffer::default(), greeted: [0; 8], _dialler: Some(dialler) }
     }
 
     /// Connects and says hello as an honest device would that lists `asked`, all of them empty.

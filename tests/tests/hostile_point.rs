@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use wangge_model::enrolment::SignedEnrolment;
 use wangge_model::identity::{DocId, LogId, Role, Scope};
+use wangge_model::photo::{PhotoFrame, PhotoFrames, PhotoId};
 use wangge_model::schema::Kind;
 use wangge_model::verdict::Verdict;
 use wangge_model::wire::{Acknowledged, CheckpointStart, Frame};
@@ -193,4 +194,69 @@ async fn a_fork_told_in_two_orders_ends_the_same_everywhere() {
     until_equal(&relay, &[&point, &ana]).await;
     let view = ana.view(&grid(0), DocId([70; 16])).expect("is there");
     println!("{:?}", view.fields.get("name"));
+}
+
+/// A point that claims to hold what the phone holds, and gives something else for a photo that the phone lacks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photo_that_a_point_forges_is_not_kept() {
+    let dir = tempfile::tempdir().expect("dir");
+    let (relay, mallory, ana) = street(dir.path()).await;
+    let ben = Worker::join(&dir.path().join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
+    let file = dir.path().join("a.jpg");
+    let picture = [&[0xff, 0xd8, 0xff, 0xda, 0, 2][..], &[7; 5_000], &[0xff, 0xd9]].concat();
+    std::fs::write(&file, picture).expect("writes");
+    let file = file.display().to_string();
+    let case = ben.run(&["case", "report", "--category", "安全生产", "--text", "楼道堆物", "--photo", &file]);
+    let id = case["id"].as_str().expect("an id");
+    ben.sync().await;
+    ana.sync().await;
+    let listed = ana.run(&["photo", "list", id]);
+    let photo = PhotoId {
+        scope: grid(0),
+        doc: id.parse().expect("an id"),
+        hash: listed[0]["hash"].as_str().expect("a hash").parse().expect("reads"),
+    };
+    assert!(ana.replica.photo(&photo).expect("reads").is_some());
+    ana.replica.forget_photo(&photo).expect("forgets");
+
+    let point = HostilePoint::bind(&mallory.replica.signing_key());
+    let (mut peer, dialling) = dial(&point, &ana).await;
+    let Frame::Hello(mut same) = hello(&mallory.replica, &[], Some(enrolment(&mallory.replica))) else {
+        unreachable!("a hello")
+    };
+    same.digest = peer.greeted;
+    peer.say(&Frame::Hello(same)).await;
+    // It carries sealed cells as any neighbour would: until it has them there is more to say.
+    match peer.hear().await {
+        Ok(Frame::Sealed(run)) => {
+            let kept = mallory.replica.take_sealed(&run).expect("keeps");
+            peer.say(&Frame::SealedKept(kept)).await;
+        }
+        other => panic!("no sealed cells: {other:?}"),
+    }
+    let (mut send, mut recv) = match peer.connection().accept_bi().await {
+        Ok(streams) => streams,
+        Err(error) => panic!("asks for no photos: {error}, {:?}", dialling.await),
+    };
+    let mut frames = PhotoFrames::default();
+    let asked = loop {
+        if let Some(frame) = frames.next_frame().expect("sound") {
+            break frame;
+        }
+        let chunk = recv.read_chunk(65_536, true).await.expect("reads").expect("more");
+        frames.push(&chunk.bytes);
+    };
+    assert_eq!(asked, PhotoFrame::Want(photo.clone(), 0));
+    let len_bytes = usize::try_from(listed[0]["bytes"].as_u64().expect("a length")).expect("fits");
+    send.write_all(&PhotoFrame::Piece(vec![7; len_bytes]).encode()).await.expect("is read");
+    // The texts are not held up by it, and the next who has it gives it.
+    assert!(dialling.await.expect("ends").expect("syncs"));
+    assert_eq!(ana.replica.photo(&photo).expect("reads"), None);
+    ana.sync().await;
+    assert!(ana.replica.photo(&photo).expect("reads").is_some());
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !relay.ask(&serde_json::json!({ "Audit": 0 })).to_string().contains("a forged photo") {
+        assert!(tokio::time::Instant::now() < deadline, "the audit does not tell");
+        ana.sync().await;
+    }
 }
