@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wangge_store::{Batch, Options, Store};
 
-use crate::sim::{Plan, Wrong, run};
+use crate::sim::{Action, Plan, Step, Wrong, run};
 use wangge_model::planted::{Bug, plant};
 
 /// How a planted bug fared.
@@ -78,6 +78,37 @@ fn by(wrong: Wrong) -> &'static str {
         Wrong::Unbounded | Wrong::Endless => "bounded",
         Wrong::Panic => "no panic",
     }
+}
+
+/// A centre is put back to a backup that lacks what a phone had delivered and had a receipt for; the phone hears so,
+/// and the connection breaks before it has delivered again, after `broken_ms`.
+fn lost_centre(broken_ms: u64) -> Plan {
+    let step = |after_ms, action| Step { after_ms, action };
+    let fetch = Action::Fetch { who: 1 };
+    let steps = vec![
+        step(1_000, Action::BackUpRelay),
+        step(1_000, Action::Register { who: 1, person: 1 }),
+        step(1_000, fetch.clone()),
+        step(5_000, fetch.clone()),
+        step(5_000, Action::RestoreRelay),
+        step(1_000, Action::Slow { who: 1, latency_ms: 2_000 }),
+        step(1_000, fetch),
+        step(broken_ms, Action::Break { nth: 0 }),
+    ];
+    Plan { seed: 1, grids: 1, points: 0, workers: 1, clerks: 1, steps }
+}
+
+/// Plants that receipts of a lost centre still count and lets connections break at different moments.
+pub fn prove_lost_centre() -> Proof {
+    let mut proof = Proof::default();
+    for broken_ms in (3_000..10_000).step_by(500) {
+        plant(Some(Bug::TrustReceipt));
+        let failure = run(&lost_centre(broken_ms), false).failure;
+        plant(None);
+        let failure = failure.filter(|_| run(&lost_centre(broken_ms), false).failure.is_none());
+        proof.note(failure.map(|failure| format!("story of a lost centre: {}", by(failure.wrong))));
+    }
+    proof
 }
 
 /// What was committed is there after it moved from the journal to sled and the store was opened again. The

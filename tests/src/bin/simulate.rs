@@ -70,7 +70,7 @@ fn plant(_: Option<Bug>) -> bool {
 /// Plants each bug in turn, prints a table, and fails if one is not found.
 #[cfg(feature = "planted")]
 fn prove(seeds: std::ops::Range<u64>, until_found: bool) -> ExitCode {
-    use wangge_tests::prove::{Proof, prove, prove_compaction};
+    use wangge_tests::prove::{Proof, prove, prove_compaction, prove_lost_centre};
     let mut missed = 0;
     let mut tell = |name: &str, proof: &Proof| {
         let first = proof.first.map_or("never".to_owned(), |first| first.to_string());
@@ -81,7 +81,12 @@ fn prove(seeds: std::ops::Range<u64>, until_found: bool) -> ExitCode {
     println!("{:<24} {:>8} {:>14} found by", "planted bug", "first at", "found in");
     let mut sound = std::collections::BTreeMap::new();
     for (name, bug) in Bug::ALL {
-        tell(name, &prove(bug, seeds.clone(), until_found, &mut sound));
+        let proof = match bug {
+            // Too narrow a moment for chance to meet it often.
+            Bug::TrustReceipt => prove_lost_centre(),
+            bug => prove(bug, seeds.clone(), until_found, &mut sound),
+        };
+        tell(name, &proof);
     }
     tell("lose-tail-on-compaction", &prove_compaction());
     println!("{} bugs, {missed} not found; seeds from {}", Bug::ALL.len() + 1, seeds.start);
