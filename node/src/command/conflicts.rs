@@ -175,7 +175,7 @@ fn settle(replica: &Replica, args: &SettleArgs) -> Result<Answer, CommandError> 
     let workers = Workers::load(replica)?;
     let value = match (&args.value, args.take) {
         (Some(typed), None) => {
-            let mut edit = Edits::parse(&Reader::load(replica)?, view.kind, &[format!("{field}={typed}")])?;
+            let mut edit = Edits::parse(&Reader::new(replica), view.kind, &[format!("{field}={typed}")])?;
             edit.check_together(view.kind, Some(view))?;
             edit.take(&field).flatten()
         }

@@ -1,5 +1,7 @@
 //! `field=value` as a person types it: known fields only, each value checked and in its normal form.
 
+use std::cell::OnceCell;
+
 use wangge_ledger::ResidentKind;
 use wangge_model::checks::{
     CheckError, Coordinates, CreditCode, Date, IdNumber, Phone, Sex, id_number, text,
@@ -233,12 +235,21 @@ fn needed(kind: Kind) -> &'static [&'static [&'static str]] {
 /// Reads values that need more than themselves: the code tables, other documents, the day.
 pub(super) struct Reader<'a> {
     replica: &'a Replica,
-    codes: Codes,
+    /// Read when the first value needs them: most name no code.
+    codes: OnceCell<Codes>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn load(replica: &'a Replica) -> Result<Self, CommandError> {
-        Ok(Self { replica, codes: units::codes(replica)? })
+    pub(super) fn new(replica: &'a Replica) -> Self {
+        Self { replica, codes: OnceCell::new() }
+    }
+
+    fn codes(&self) -> Result<&Codes, CommandError> {
+        if let Some(codes) = self.codes.get() {
+            return Ok(codes);
+        }
+        let codes = units::codes(self.replica)?;
+        Ok(self.codes.get_or_init(|| codes))
     }
 
     /// The value in its normal form.
@@ -311,7 +322,7 @@ impl<'a> Reader<'a> {
             }
             Form::Code(table) => {
                 let found =
-                    self.codes.table(table).map(|table| (table.read(typed), table.near(typed, ALLOWED_MAX)));
+                    self.codes()?.table(table).map(|table| (table.read(typed), table.near(typed, ALLOWED_MAX)));
                 match found {
                     Some((Some(code), _)) => code.into(),
                     found => {

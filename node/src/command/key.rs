@@ -52,9 +52,8 @@ fn one(
     unit: Option<&str>,
     follow: bool,
 ) -> Result<Target, CommandError> {
-    let units = Units::load(replica)?;
     let scopes = match unit {
-        Some(unit) => vec![units.named(unit)?.scope],
+        Some(unit) => vec![Units::load(replica)?.named(unit)?.scope],
         None => replica.open_scopes(),
     };
     let mut found = Vec::new();
@@ -71,6 +70,7 @@ fn one(
         found.retain(|target| seen.insert((target.scope.clone(), target.view.id)));
     }
     if found.len() > 1 {
+        let units = Units::load(replica)?;
         let lines: Vec<String> = found
             .iter()
             .map(|target| format!("  {}", headline(&units, &target.scope, &target.view)))

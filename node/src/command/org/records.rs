@@ -286,7 +286,7 @@ fn write(
             _ => typed.clone(),
         })
         .collect();
-    let mut edits = Edits::parse(&Reader::load(replica)?, kind, &fields)?;
+    let mut edits = Edits::parse(&Reader::new(replica), kind, &fields)?;
     normal_scope(replica, &mut edits)?;
     check(replica, kind, &edits, before)?;
     let text = match text_file {

@@ -265,7 +265,7 @@ fn natural_key(kind: Kind) -> &'static str {
 }
 
 fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandError> {
-    let mut edits = Edits::parse(&Reader::load(replica)?, kind, &args.fields)?;
+    let mut edits = Edits::parse(&Reader::new(replica), kind, &args.fields)?;
     let units = Units::load(replica)?;
     let typed_unit = edits.take("unit").flatten().map(|unit| unit.to_text());
     let implied = linked_unit(replica, kind, &edits)?;
@@ -380,7 +380,7 @@ fn likely(
 }
 
 fn set(replica: &Replica, kind: Kind, args: &SetArgs) -> Result<Answer, CommandError> {
-    let mut edits = Edits::parse(&Reader::load(replica)?, kind, &args.fields)?;
+    let mut edits = Edits::parse(&Reader::new(replica), kind, &args.fields)?;
     let target = key::resolve(replica, &[kind], &args.key, args.unit.as_deref())?;
     check_here(&target.view)?;
     if let Some(unit) = edits.take("unit") {
