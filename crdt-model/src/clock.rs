@@ -50,6 +50,28 @@ impl Clock {
         other.0.iter().all(|(log, extent)| self.len_of(log) >= extent.len)
     }
 
+    /// What of this clock `base` does not say alike; length 0 for logs that are in `base` alone.
+    #[must_use]
+    pub fn beyond(&self, base: &Self) -> Self {
+        let gone = base.0.keys().filter(|log| !self.0.contains_key(*log));
+        let gone = gone.map(|log| (*log, Extent { len: 0, head: [0; 4] }));
+        let differs = self.0.iter().filter(|(log, extent)| base.0.get(*log) != Some(*extent));
+        Self(differs.map(|(log, extent)| (*log, *extent)).chain(gone).collect())
+    }
+
+    /// The clock of which [`Clock::beyond`] of `base` is this.
+    #[must_use]
+    pub fn added_to(&self, mut base: Self) -> Self {
+        for (log, extent) in &self.0 {
+            if extent.len == 0 {
+                base.0.remove(log);
+            } else {
+                base.0.insert(*log, *extent);
+            }
+        }
+        base
+    }
+
     /// Eight bytes that differ when the clocks differ.
     pub fn digest(&self) -> [u8; 8] {
         let mut hasher = blake3::Hasher::new_derive_key("wangge 2026 clock");
@@ -65,4 +87,29 @@ impl Clock {
 /// The part of a head that clocks carry.
 pub fn head_tag(head: &Hash) -> [u8; 4] {
     [head.0[0], head.0[1], head.0[2], head.0[3]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(logs: &[(u8, u64, u8)]) -> Clock {
+        let entry =
+            |(log, len, head): &(u8, u64, u8)| (LogId([*log; 8]), Extent { len: *len, head: [*head; 4] });
+        Clock(logs.iter().map(entry).collect())
+    }
+
+    #[test]
+    fn a_clock_follows_from_what_differs() {
+        let base = clock(&[(1, 5, 1), (2, 5, 1), (3, 5, 1), (4, 5, 1)]);
+        // The same, longer, shorter, gone, another branch, new.
+        let told = clock(&[(1, 5, 1), (2, 9, 2), (3, 2, 3), (5, 5, 1)]);
+        let branch = clock(&[(1, 5, 2), (2, 5, 1), (3, 5, 1), (4, 5, 1)]);
+        assert_eq!(told.beyond(&base).0.len(), 4);
+        assert_eq!(branch.beyond(&base).0.len(), 1);
+        assert_eq!(base.beyond(&base), Clock::default());
+        for told in [told, branch, Clock::default(), base.clone()] {
+            assert_eq!(told.beyond(&base).added_to(base.clone()), told);
+        }
+    }
 }

@@ -185,6 +185,7 @@ fn frames_travel_as_ever() {
         digest: [5; 8],
         summary: Summary::Clocks(vec![entry.clone()]),
     };
+    let answer = Hello { summary: Summary::Differences(vec![entry.clone()]), ..hello.clone() };
     let ack =
         Acknowledged { scope: scope(), logs: vec![(LogId([1; 8]), Extent { len: 9, head: [1, 2, 3, 4] })] };
     let order = WipeOrder {
@@ -197,6 +198,7 @@ fn frames_travel_as_ever() {
     let page = Frame::Page { scope: scope(), end: None, packed: vec![1, 2], signature: [3; 64] };
     let frames = [
         Frame::Hello(Box::new(hello)),
+        Frame::Hello(Box::new(answer)),
         Frame::Clocks(vec![entry]),
         Frame::AskClocks(vec![scope()]),
         Frame::Batch(vec![1, 2, 3]),

@@ -134,8 +134,10 @@ fn frames() -> Vec<Frame> {
     let logs = vec![(LogId([4; 8]), Extent { len: 12, head: [1, 2, 3, 4] })];
     let Summary::Clocks(clocks) = hello().summary else { unreachable!("clocks") };
     let series = sealed_run("x").series;
+    let differences = Summary::Differences(clocks.clone());
     vec![
         Frame::Hello(Box::new(hello())),
+        Frame::Hello(Box::new(Hello { summary: differences, ..hello() })),
         Frame::Clocks(clocks),
         Frame::AskClocks(vec![grid()]),
         Frame::Batch(encode_batch(&grid(), &[run()])),

@@ -5,19 +5,21 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::net::UnixListener;
 
 /// Longest request, in bytes.
 const REQUEST_LEN_BYTES_MAX: u64 = 1024 * 1024;
 /// Longest wait for a client that neither asks nor takes its answer.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// Pause after a connection that could not be taken.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// Longest path of a Unix socket, in bytes (`sun_path`, with its closing zero).
 const PATH_LEN_BYTES_MAX: usize = 107;
 /// Name of the socket in its directory.
@@ -89,6 +91,90 @@ impl Lines {
     }
 }
 
+/// Threads that wait for requests while nothing else goes on.
+const WAITING: usize = 2;
+/// Threads at most: so many requests are served at once, others wait.
+const THREADS_MAX: usize = 64;
+
+/// The threads that take requests and answer them. Whoever takes one answers it: each change of threads costs as
+/// much as a good part of a commit.
+struct Desk<Handle> {
+    listener: UnixListener,
+    handle: Handle,
+    /// Threads that wait, or are about to.
+    waiting: AtomicUsize,
+    threads: AtomicUsize,
+    is_closed: AtomicBool,
+}
+
+impl<Handle> Desk<Handle> {
+    fn staff<Request>(self: &Arc<Self>)
+    where
+        Request: DeserializeOwned,
+        Handle: Fn(Request, Lines) + Send + Sync + 'static,
+    {
+        self.threads.fetch_add(1, SeqCst);
+        self.waiting.fetch_add(1, SeqCst);
+        let desk = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            desk.attend::<Request>();
+            desk.threads.fetch_sub(1, SeqCst);
+        });
+    }
+
+    /// Answers requests as long as few others wait for them.
+    fn attend<Request>(self: &Arc<Self>)
+    where
+        Request: DeserializeOwned,
+        Handle: Fn(Request, Lines) + Send + Sync + 'static,
+    {
+        // Counted as waiting before it looks: either it sees that the desk is closed, or is woken.
+        while !self.is_closed.load(SeqCst) {
+            let accepted = self.listener.accept();
+            let others = self.waiting.fetch_sub(1, SeqCst) - 1;
+            let is_closed = self.is_closed.load(SeqCst);
+            if !is_closed && others == 0 && self.threads.load(SeqCst) < THREADS_MAX {
+                self.staff::<Request>();
+            }
+            match accepted {
+                Ok((stream, _)) if !is_closed => {
+                    if let Err(error) = answer(stream, &self.handle) {
+                        tracing::debug!(%error, "a control connection ended");
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "a control connection was not taken");
+                    // Too many files are open, most likely.
+                    std::thread::sleep(ACCEPT_AGAIN);
+                }
+            }
+            if self.waiting.fetch_add(1, SeqCst) >= WAITING {
+                break;
+            }
+        }
+        self.waiting.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Closes the desk, however its serving ends.
+struct Closing<'a> {
+    path: PathBuf,
+    waiting: &'a AtomicUsize,
+    is_closed: &'a AtomicBool,
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.is_closed.store(true, SeqCst);
+        for _ in 0..self.waiting.load(SeqCst) {
+            // It wakes one that waits. If it cannot be reached, nobody waits.
+            let _ = UnixStream::connect(&self.path);
+        }
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 /// Serves requests until `stop` resolves. `handle` runs on a thread that may block, and sends its lines.
 pub async fn serve<Request: DeserializeOwned + Send + 'static>(
     control: Control,
@@ -96,32 +182,19 @@ pub async fn serve<Request: DeserializeOwned + Send + 'static>(
     handle: impl Fn(Request, Lines) + Send + Sync + 'static,
 ) {
     let Control { path, _dir, listener } = control;
-    let handle = Arc::new(handle);
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            accepted = listener.accept() => {
-                let Ok(stream) = accepted.and_then(|(stream, _)| stream.into_std()) else { continue };
-                let handle = Arc::clone(&handle);
-                // One thread from the request to the answer: each change of threads costs as much as a
-                // good part of a commit.
-                tokio::task::spawn_blocking(move || {
-                    if let Err(error) = answer(stream, &*handle) {
-                        tracing::debug!(%error, "a control connection ended");
-                    }
-                });
-            }
-        }
+    let (waiting, threads, is_closed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    let desk = Arc::new(Desk { listener, handle, waiting, threads, is_closed });
+    let _closing = Closing { path, waiting: &desk.waiting, is_closed: &desk.is_closed };
+    for _ in 0..WAITING {
+        desk.staff::<Request>();
     }
-    let _ = std::fs::remove_file(&path);
+    stop.await;
 }
 
 fn answer<Request: DeserializeOwned>(
     stream: UnixStream,
     handle: &impl Fn(Request, Lines),
 ) -> std::io::Result<()> {
-    stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(SILENCE_MAX))?;
     stream.set_write_timeout(Some(SILENCE_MAX))?;
     let mut line = String::new();

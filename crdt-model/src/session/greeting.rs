@@ -51,11 +51,13 @@ impl Session {
         if let Some(hello) = self.hello.take() {
             // A lost scope that the peer does not speak of is gone there.
             let listed: BTreeSet<&Scope> = match &hello.summary {
-                Summary::Clocks(clocks) => clocks.iter().map(|entry| &entry.scope).collect(),
+                Summary::Clocks(clocks) | Summary::Differences(clocks) => {
+                    clocks.iter().map(|entry| &entry.scope).collect()
+                }
                 Summary::Digests(digests) => digests.iter().map(|(scope, _)| scope).collect(),
             };
             self.scopes.retain(|scope, session| session.taken.is_none() || listed.contains(scope));
-            if let Summary::Clocks(clocks) = &hello.summary {
+            if let Some(clocks) = hello.summary.clocks() {
                 for entry in clocks {
                     let session = self.scopes.get_mut(&entry.scope);
                     if let Some(session) = session.filter(|session| session.taken.is_some()) {
@@ -97,6 +99,9 @@ impl Session {
             scopes.pop();
         }
         let summary = if entries <= HELLO_CLOCK_ENTRIES_MAX {
+            for session in self.scopes.values_mut() {
+                session.greeted = session.mine.clone();
+            }
             Summary::Clocks(scopes.iter().map(|s| self.tell(s)).collect())
         } else {
             // A scope that is not whole is left out, so that the peer tells its clock.
@@ -151,7 +156,9 @@ impl Session {
     /// The peer's hello has come and it may take part.
     pub(super) fn greet(&mut self, hello: Hello) -> Result<(), SessionError> {
         let peer_is_whole = match &hello.summary {
-            Summary::Clocks(clocks) => clocks.iter().all(|entry| entry.pages.is_none()),
+            Summary::Clocks(clocks) | Summary::Differences(clocks) => {
+                clocks.iter().all(|entry| entry.pages.is_none())
+            }
             Summary::Digests(digests) => digests.len() >= self.scopes.len(),
         };
         let whole = self.scopes.values().all(|s| s.completeness == Completeness::Whole);
@@ -165,7 +172,18 @@ impl Session {
             }
             return Ok(());
         }
-        match hello.summary {
+        let summary = match hello.summary {
+            Summary::Differences(mut clocks) => {
+                for entry in &mut clocks {
+                    let greeted = self.scopes.get(&entry.scope).map(|session| &session.greeted);
+                    entry.clock = entry.clock.added_to(greeted.cloned().unwrap_or_default());
+                }
+                Summary::Clocks(clocks)
+            }
+            summary => summary,
+        };
+        match summary {
+            Summary::Differences(_) => {}
             Summary::Clocks(clocks) if self.config.dialler => {
                 // What the listener does not list is as this side believed.
                 let listed: BTreeSet<Scope> = clocks.iter().map(|entry| entry.scope.clone()).collect();
@@ -181,16 +199,21 @@ impl Session {
                         session.peer_tells(entry.clock.clone(), entry.again);
                     }
                 }
-                let answer: Vec<Scope> = clocks
+                let answer = clocks
                     .iter()
                     .filter(|entry| {
                         let mine = self.scopes.get(&entry.scope).map(|s| s.mine.digest());
                         mine.is_some() && mine != entry.believes
                     })
-                    .map(|entry| entry.scope.clone())
-                    .collect();
-                let answer = answer.iter().map(|scope| self.tell(scope)).collect();
-                self.send_hello(Summary::Clocks(answer));
+                    .map(|entry| (entry.scope.clone(), entry.clock.clone()))
+                    .collect::<Vec<_>>();
+                let answer = answer.iter().map(|(scope, theirs)| {
+                    let mut told = self.tell(scope);
+                    told.clock = told.clock.beyond(theirs);
+                    told
+                });
+                let answer = answer.collect();
+                self.send_hello(Summary::Differences(answer));
                 for entry in clocks {
                     self.peer_clock(entry);
                 }

@@ -27,6 +27,8 @@ pub(super) struct ScopeSession {
     pub(super) told: bool,
     /// Whether this side's full clock is with the peer.
     pub(super) told_peer: bool,
+    /// At a dialler: the clock in its hello, to which the peer's may refer.
+    pub(super) greeted: Clock,
     /// Per log: up to where transactions are sent.
     pub(super) sent: BTreeMap<LogId, u64>,
     /// Forked logs that were sent from their beginning.
@@ -57,6 +59,7 @@ impl ScopeSession {
             peer: remembered.cloned().unwrap_or_default(),
             told: false,
             told_peer: false,
+            greeted: Clock::default(),
             sent: BTreeMap::new(),
             rewound: BTreeSet::new(),
             loading: BTreeSet::new(),

@@ -134,6 +134,19 @@ pub enum Summary {
     Clocks(Vec<ScopeClock>),
     /// Digests, where the clocks together would be long.
     Digests(Vec<(Scope, [u8; 8])>),
+    /// A listener's answer to full clocks: of each only the logs that differ from what the receiver's hello said,
+    /// with length 0 for those that the sender lacks.
+    Differences(Vec<ScopeClock>),
+}
+
+impl Summary {
+    /// The clocks, in full or as differences.
+    pub fn clocks(&self) -> Option<&[ScopeClock]> {
+        match self {
+            Self::Clocks(clocks) | Self::Differences(clocks) => Some(clocks),
+            Self::Digests(_) => None,
+        }
+    }
 }
 
 /// The clock of one scope.
@@ -295,7 +308,7 @@ impl Frame {
             JOINED => Self::Joined(from_bytes(body, "the answer to a join")?),
             HELLO => {
                 let hello: Box<Hello> = from_bytes(body, "a hello")?;
-                if let Summary::Clocks(clocks) = &hello.summary {
+                if let Some(clocks) = hello.summary.clocks() {
                     check_clocks(clocks)?;
                 }
                 Self::Hello(hello)

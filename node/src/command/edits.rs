@@ -321,8 +321,10 @@ impl<'a> Reader<'a> {
                 number.into()
             }
             Form::Code(table) => {
-                let found =
-                    self.codes()?.table(table).map(|table| (table.read(typed), table.near(typed, ALLOWED_MAX)));
+                let found = self
+                    .codes()?
+                    .table(table)
+                    .map(|table| (table.read(typed), table.near(typed, ALLOWED_MAX)));
                 match found {
                     Some((Some(code), _)) => code.into(),
                     found => {

@@ -8,7 +8,7 @@ use quinn::{
     AckFrequencyConfig, ClientConfig, Connection, Endpoint, EndpointConfig, IdleTimeout, ServerConfig,
     TokioRuntime, TransportConfig, VarInt,
 };
-use quinn_proto::HashedConnectionIdGenerator;
+use quinn_proto::{HashedConnectionIdGenerator, RandomConnectionIdGenerator};
 use rustls::pki_types::CertificateDer;
 
 use wangge_model::identity::ReplicaId;
@@ -39,6 +39,10 @@ const SEND_WINDOW_LEN_BYTES: u64 = 2 << 20;
 
 /// Packets that a peer takes before it acknowledges at once; fewer wait a moment for something to travel with.
 const PACKETS_UNACKNOWLEDGED_MAX: u32 = 3;
+
+/// Length of the connection ids by which a dialler is addressed. It has a few connections, and every packet to it
+/// carries one.
+const DIALLER_ID_LEN_BYTES: usize = 2;
 
 fn transport(receive_window: u32) -> Arc<TransportConfig> {
     let mut acknowledged = AckFrequencyConfig::default();
@@ -104,7 +108,11 @@ impl Dialler {
         alpn: &[u8],
     ) -> Result<Self, NetError> {
         let any: SocketAddr = ([0, 0, 0, 0], 0).into();
-        let endpoint = Endpoint::client(any).map_err(|source| NetError::Bind { addr: any, source })?;
+        let bind = |source| NetError::Bind { addr: any, source };
+        let socket = std::net::UdpSocket::bind(any).map_err(bind)?;
+        let mut config = EndpointConfig::default();
+        config.cid_generator(|| Box::new(RandomConnectionIdGenerator::new(DIALLER_ID_LEN_BYTES)));
+        let endpoint = Endpoint::new(config, None, socket, Arc::new(TokioRuntime)).map_err(bind)?;
         let mut session = ClientConfig::new(Arc::new(tls::client(key, pinned, alpn)?));
         session.transport_config(transport(WINDOW_LEN_BYTES));
         Ok(Self { endpoint, session, pinned })

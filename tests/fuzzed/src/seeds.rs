@@ -161,8 +161,10 @@ fn frames() -> Vec<Frame> {
         digest: [1; 8],
         summary: Summary::Clocks(clocks()),
     };
+    let answer = Hello { summary: Summary::Differences(clocks()), ..hello.clone() };
     vec![
         Frame::Hello(Box::new(hello)),
+        Frame::Hello(Box::new(answer)),
         Frame::Clocks(clocks()),
         Frame::AskClocks(vec![grid()]),
         Frame::Batch(encode_batch(&grid(), &[run()])),
