@@ -181,7 +181,7 @@ impl<'a> Daemon<'a> {
     fn set_phone(&self, turn: u64) -> anyhow::Result<()> {
         let key = person(turn % PERSONS)[0].1.clone();
         let fields = vec![format!("phone={}", new_phone(turn))];
-        let set = SetArgs { key, fields, unit: None };
+        let set = SetArgs { key, fields, ..SetArgs::default() };
         self.ask(&Command::Person(RegisterCommand::Set(set)))
     }
 
