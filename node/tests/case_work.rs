@@ -191,6 +191,7 @@ fn a_case_goes_its_way_from_the_report_to_the_archive() {
     let official = office.centre.run(&["case", "show", &id])["official_number"].clone();
     assert!(official.as_str().is_some_and(|number| number.len() == 18), "{official}");
     assert_eq!(does(&office.worker, "evaluate", &["--score", "95"])["state"], "evaluated");
+    assert!(office.worker.text(&["case", "show", &id]).contains("评价 95 分"), "the score is told");
     let last = does(&office.centre, "archive", &[]);
     assert_eq!(last["state"], "archived");
     assert!(last["events"].as_array().expect("events").iter().all(|event| event["void"].is_null()));
@@ -335,7 +336,10 @@ fn bad_input_names_what_is_wrong_and_writes_nothing() {
     let refused =
         |verb: &str, more: &[&str], code: &str| office.leader.refused(&words(&case(verb, &id, more)), code);
     assert!(refused("dispatch", &[], "target-missing").contains("--to"));
-    assert!(refused("dispatch", &["--to", "team:moon"], "target-unknown").contains("team:moon"));
+    assert!(refused("dispatch", &["--to", " "], "target-missing").contains("--to"));
+    let said = refused("dispatch", &["--to", "team:moon"], "target-unknown");
+    assert!(said.contains("team:moon") && !said.contains("street") && !said.contains("centre"), "{said}");
+    office.worker.refused(&["case", "show", ""], "text-missing");
     assert!(refused("dispatch", &["--to", "无此人"], "target-unknown").contains("无此人"));
     assert!(
         refused("dispatch", &["--to", "张三", "--at", "2026-02-30 10:00"], "time-unreadable")

@@ -86,6 +86,15 @@ fn the_centre_replaces_a_checklist_and_old_answers_keep_theirs() {
     // The same version again is refused, as are a file that is none and a worker who may not.
     write(&shown);
     clerk.refused(&["checklist", "set", &name], "version-not-newer");
+    let other = clerk.run(&["checklist", "show", "workplace"]);
+    let mut changed = other.clone();
+    changed["title"] = "厂房安全检查表".into();
+    write(&changed);
+    assert_eq!(
+        clerk.run(&["checklist", "set", &name])["version"],
+        2,
+        "what was shown and changed is the next"
+    );
     std::fs::write(&file, "项目,答案\n").expect("writes");
     let message = clerk.refused(&["checklist", "set", &name], "not-a-checklist");
     assert!(message.contains("不是检查表"), "{message}");

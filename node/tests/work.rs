@@ -133,6 +133,9 @@ fn what_cannot_be_is_refused_by_name_and_short_words_are_understood() {
     let message = ana.refused(&more, "number-unreadable");
     assert!(message.contains("完成百分比") && message.contains("100"), "{message}");
     ana.run(&["task", "progress", &key, "--text", "快了", "--percent", "50%"]);
+    // A mistyped ID number is said to be one, as when a person is registered.
+    let visit = ["visit", "add", "--purpose", "看望", "--result", "平安", "--person", "990101199001010018"];
+    ana.refused(&visit, "id-check-digit");
     // 书面 for 书面协议, but nothing that two names begin with.
     let dispute =
         id(&ana.run(&["dispute", "add", "--category", "邻里", "--text", "争吵", "--parties", "甲、乙"]));

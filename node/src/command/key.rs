@@ -52,6 +52,10 @@ fn one(
     unit: Option<&str>,
     follow: bool,
 ) -> Result<Target, CommandError> {
+    if key.trim().is_empty() {
+        // An empty prefix would be the beginning of every number.
+        return Err(CommandError::usage("text-missing", &Message::TextMissing));
+    }
     let scopes = match unit {
         Some(unit) => vec![Units::load(replica)?.named(unit)?.scope],
         None => replica.open_scopes(),

@@ -173,7 +173,10 @@ fn tell(
     };
     for to in typed.to {
         told.to.extend(
-            to.split([',', ',', '、']).map(|to| assignee(office, to)).collect::<Result<Vec<_>, _>>()?,
+            to.split([',', ',', '、'])
+                .filter(|to| !to.trim().is_empty())
+                .map(|to| assignee(office, to))
+                .collect::<Result<Vec<_>, _>>()?,
         );
     }
     match typed.kind {
@@ -257,7 +260,15 @@ fn assignee(office: &Office<'_>, typed: &str) -> Result<To, CommandError> {
     let clean = scrub(typed);
     let worker = match office.street.worker(typed) {
         Err(error) if error.code == "worker-unknown" => {
-            let known: Vec<String> = office.street.units().iter().take(8).map(Scope::to_string).collect();
+            let mut known: Vec<Scope> = office.street.units().into_iter().collect();
+            // Teams and areas are few; nothing is given to the street or the centre.
+            known.retain(|unit| !matches!(unit, Scope::Street | Scope::Centre));
+            known.sort_by_key(|unit| match unit {
+                Scope::Team(_) => 0,
+                Scope::Area(_) => 1,
+                _ => 2,
+            });
+            let known: Vec<String> = known.iter().take(8).map(Scope::to_string).collect();
             let known = known.join("、");
             return Err(failed("target-unknown", CaseText::TargetUnknown { typed: &clean, known: &known }));
         }

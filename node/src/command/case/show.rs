@@ -316,6 +316,9 @@ fn event_text(office: &Office<'_>, case: &CaseView, event: &CaseEvent) -> String
     if let Some(effect) = &event.effect {
         text.push_str(&format!("({})", Message::Case(CaseText::Effect { effect }).zh()));
     }
+    if let Some(score) = event.told.score {
+        text.push_str(&format!(" {score} 分"));
+    }
     for said in [&event.told.reason, &event.told.text].into_iter().flatten() {
         text.push_str(&format!(":{}", veil(said)));
     }

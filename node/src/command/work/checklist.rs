@@ -141,7 +141,10 @@ fn set(replica: &Replica, street: &Street, command: &WorkCommand) -> Result<Answ
     let known = versions(replica)?;
     let last = known.keys().filter(|(code, _)| *code == checklist.code).map(|(_, version)| *version).max();
     let next = last.unwrap_or(0) + 1;
-    if checklist.version == 0 {
+    // What `show --json` gave and somebody changed still bears the number of the version in use.
+    let current = last.and_then(|last| known.get(&(checklist.code.clone(), last)));
+    let changed = current.is_some_and(|now| now.version == checklist.version && *now != checklist);
+    if checklist.version == 0 || changed {
         checklist.version = next;
     } else if checklist.version < next {
         return Err(CheckError::from(ChecklistError::NotNewer { found: checklist.version, next }).into());

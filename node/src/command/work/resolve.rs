@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use wangge_model::checks::{CheckError, IdNumber, text};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::work::copy::{ORIGINAL, record_of};
@@ -51,7 +52,14 @@ pub(super) fn document(replica: &Replica, kind: Kind, typed: &str) -> Result<Tar
             return Ok(Target { scope: Scope::Street, view });
         }
     }
-    key::resolve(replica, &[kind], typed, None)
+    key::resolve(replica, &[kind], typed, None).map_err(|error| {
+        // A number that cannot be right is more likely the reason than a record that is missing.
+        let number = kind == Kind::PERSON && error.code == "not-found" && text::compact(typed).len() == 18;
+        match number.then(|| IdNumber::parse(typed).err()).flatten() {
+            Some(doubt) => CommandError::from(CheckError::from(doubt)),
+            None => error,
+        }
+    })
 }
 
 /// The inputs of a record or an event, with references looked up. The documents of those come too.
