@@ -24,7 +24,7 @@ pub const PIECE_LEN_BYTES: usize = 64 * 1024;
 pub const PHOTOS: &str = "photos";
 
 /// What a picture is encoded in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
 pub enum PhotoForm {
     /// JPEG (ITU T.81).
     Jpeg,

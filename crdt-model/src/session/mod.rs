@@ -622,12 +622,12 @@ impl Session {
         match (self.phase, frame) {
             (_, Frame::Refused(reason)) => Err(SessionError::Refused { reason }),
             (Phase::Greeting, Frame::Hello(hello)) => self.handle_hello(hello),
-            (Phase::Greeting, other) => Err(SessionError::Order { frame: name(&other) }),
+            (Phase::Greeting, other) => Err(SessionError::Order { frame: other.noun() }),
             (Phase::Admitting, frame) if self.early.len() < EARLY_FRAMES_MAX => {
                 self.early.push_back(frame);
                 Ok(())
             }
-            (Phase::Admitting, frame) => Err(SessionError::Early { frame: name(&frame) }),
+            (Phase::Admitting, frame) => Err(SessionError::Early { frame: frame.noun() }),
             (Phase::Open, Frame::Clocks(clocks)) => self.handle_clocks(clocks),
             (Phase::Open, Frame::AskClocks(scopes)) => {
                 self.handle_ask_clocks(&scopes);
@@ -709,7 +709,7 @@ impl Session {
                 Ok(())
             }
             (Phase::Open, other @ (Frame::Hello(_) | Frame::Join(_) | Frame::Joined(_))) => {
-                Err(SessionError::Order { frame: name(&other) })
+                Err(SessionError::Order { frame: other.noun() })
             }
         }
     }
@@ -790,31 +790,4 @@ fn digest_of<'a>(clocks: impl Iterator<Item = (&'a Scope, &'a Clock)>) -> [u8; 8
         hasher.update(&clock.digest());
     }
     crate::identity::Hash(*hasher.finalize().as_bytes()).tag()
-}
-
-fn name(frame: &Frame) -> &'static str {
-    match frame {
-        Frame::Join(_) => "an invitation",
-        Frame::Joined(_) => "an answer to an invitation",
-        Frame::Hello(_) => "a hello",
-        Frame::Clocks(_) => "clocks",
-        Frame::AskClocks(_) => "a question for clocks",
-        Frame::Batch(_) => "transactions",
-        Frame::Acknowledged(_) => "an acknowledgement",
-        Frame::Checkpoint(_) => "a checkpoint",
-        Frame::Page { .. } => "a page",
-        Frame::Ping(_) => "a ping",
-        Frame::Pong(_) => "a pong",
-        Frame::Compare(_) => "a comparison",
-        Frame::Compared(_) => "an answer to a comparison",
-        Frame::Apart { .. } => "what differs",
-        Frame::Granted(_) => "an enrolment",
-        Frame::Order(_) => "an order",
-        Frame::Wiped(_) => "a receipt for an order",
-        Frame::GrantKept => "a receipt for an enrolment",
-        Frame::Sealed(_) => "sealed cells",
-        Frame::SealedKept(_) => "a receipt for sealed cells",
-        Frame::Bye(_) => "a farewell",
-        Frame::Refused(_) => "a refusal",
-    }
 }

@@ -255,6 +255,34 @@ fn check_depth(at: &[u8]) -> Result<(), WireError> {
 }
 
 impl Frame {
+    /// What it is, with its article, for messages.
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Self::Join(_) => "an invitation",
+            Self::Joined(_) => "an answer to an invitation",
+            Self::Hello(_) => "a hello",
+            Self::Clocks(_) => "clocks",
+            Self::AskClocks(_) => "a question for clocks",
+            Self::Batch(_) => "transactions",
+            Self::Acknowledged(_) => "an acknowledgement",
+            Self::Checkpoint(_) => "a checkpoint",
+            Self::Page { .. } => "a page",
+            Self::Ping(_) => "a ping",
+            Self::Pong(_) => "a pong",
+            Self::Compare(_) => "a comparison",
+            Self::Compared(_) => "an answer to a comparison",
+            Self::Apart { .. } => "what differs",
+            Self::Granted(_) => "an enrolment",
+            Self::Order(_) => "an order",
+            Self::Wiped(_) => "a receipt for an order",
+            Self::GrantKept => "a receipt for an enrolment",
+            Self::Sealed(_) => "sealed cells",
+            Self::SealedKept(_) => "a receipt for sealed cells",
+            Self::Bye(_) => "a farewell",
+            Self::Refused(_) => "a refusal",
+        }
+    }
+
     /// The frame as it travels, with its length in front.
     pub fn encode(&self) -> Vec<u8> {
         let (tag, body) = match self {

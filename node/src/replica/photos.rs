@@ -54,18 +54,12 @@ pub enum PhotoState {
 struct Named {
     kind: Kind,
     len_bytes: u32,
-    form: u8,
+    form: PhotoForm,
 }
 
 impl Named {
     fn photo(self, id: &PhotoId) -> Option<PhotoRef> {
-        let form = match self.form {
-            0 => PhotoForm::Jpeg,
-            1 => PhotoForm::Png,
-            2 => PhotoForm::Webp,
-            _ => return None,
-        };
-        Some(PhotoRef { hash: id.hash, len_bytes: usize::try_from(self.len_bytes).ok()?, form })
+        Some(PhotoRef { hash: id.hash, len_bytes: usize::try_from(self.len_bytes).ok()?, form: self.form })
     }
 }
 
@@ -136,13 +130,9 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> ReplicaError {
     }
 }
 
-fn hex(name: &DocId) -> String {
-    name.to_string()
-}
-
 impl Replica {
     fn photo_file(&self, id: &PhotoId) -> PathBuf {
-        self.dir.join(DIRECTORY).join(hex(&photo_name(&keys::photo_kept(id))))
+        self.dir.join(DIRECTORY).join(photo_name(&keys::photo_kept(id)).to_string())
     }
 
     fn part_file(&self, id: &PhotoId) -> PathBuf {
@@ -172,13 +162,8 @@ impl Replica {
         let is_gone = erased.iter().any(|doc| speaks_of(view, doc));
         for photo in photos {
             let id = PhotoId { scope: scope.clone(), doc: view.id, hash: photo.hash };
-            let form = match photo.form {
-                PhotoForm::Jpeg => 0,
-                PhotoForm::Png => 1,
-                PhotoForm::Webp => 2,
-            };
             let len_bytes = u32::try_from(photo.len_bytes).unwrap_or(u32::MAX);
-            let named = Named { kind: view.kind, len_bytes, form };
+            let named = Named { kind: view.kind, len_bytes, form: photo.form };
             writes.push((keys::photo_named(&id), Some(encode(&named))));
             if is_gone {
                 writes.push((keys::photo_gone(&id), Some(Vec::new())));
@@ -591,7 +576,7 @@ impl Replica {
                     && !self.photo_file(&id).is_file();
                 // A backup holds no pictures: a restored centre gets them from the devices again.
                 if self.store.get(&keys::photo_named(&id))?.is_some() && !is_missing {
-                    known.insert(hex(&photo_name(&key)));
+                    known.insert(photo_name(&key).to_string());
                 } else {
                     self.forget_photo(&id)?;
                 }

@@ -11,9 +11,6 @@ use wangge_model::search::{Query, Rank, Segment};
 
 use super::{Replica, ReplicaError, lock};
 
-/// Most scopes that are read at once.
-const READERS_MAX: usize = 8;
-
 type Segments = BTreeMap<(Scope, Kind), Segment>;
 
 /// What is in memory of the search, and what changed since.
@@ -60,29 +57,29 @@ impl Replica {
     }
 
     /// Loads what the search needs before anybody waits for it. Whoever commits or searches meanwhile waits
-    /// for a few scopes, not for all. `go_on` is asked before each step.
+    /// for one scope, not for all. `go_on` is asked before each step.
     ///
     /// # Errors
     /// If a view is damaged.
     pub fn warm_search(&self, kind: Kind, go_on: impl Fn() -> bool) -> Result<(), ReplicaError> {
-        for scopes in self.scopes().chunks(readers()) {
+        for scope in self.scopes() {
             if !go_on() {
                 break;
             }
-            self.refresh(&mut lock(&self.searched.segments), scopes, kind)?;
+            self.refresh(&mut lock(&self.searched.segments), &[scope], kind)?;
         }
         Ok(())
     }
 
     fn refresh(&self, segments: &mut Segments, scopes: &[Scope], kind: Kind) -> Result<(), ReplicaError> {
-        let missing: Vec<&Scope> =
-            scopes.iter().filter(|scope| !segments.contains_key(&((*scope).clone(), kind))).collect();
-        for scopes in missing.chunks(readers()) {
+        for scope in scopes {
+            let at = (scope.clone(), kind);
+            if segments.contains_key(&at) {
+                continue;
+            }
             let _turn = lock(&self.documents);
             self.searched.in_use.store(true, Ordering::Release);
-            for (scope, segment) in scopes.iter().zip(self.load(scopes, kind)) {
-                segments.insert(((*scope).clone(), kind), segment?);
-            }
+            segments.insert(at, self.load(scope, kind)?);
         }
         // Last: what was stored while the others loaded has been noted.
         let _turn = lock(&self.documents);
@@ -96,32 +93,14 @@ impl Replica {
         Ok(())
     }
 
-    /// Reads scopes side by side: most of it is opening and taking apart what is stored.
-    fn load(&self, scopes: &[&Scope], kind: Kind) -> Vec<Result<Segment, ReplicaError>> {
-        let read = |scope: &Scope| {
-            let mut segment = Segment::default();
-            self.each(scope, kind, |view| {
-                if !view.is_closed() {
-                    segment.put(&view);
-                }
-                true
-            })?;
-            Ok(segment)
-        };
-        if let [one] = scopes {
-            return vec![read(one)];
-        }
-        std::thread::scope(|threads| {
-            let reading: Vec<_> = scopes.iter().map(|scope| threads.spawn(|| read(scope))).collect();
-            let ended = |reader: std::thread::ScopedJoinHandle<'_, Result<Segment, ReplicaError>>| {
-                reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            reading.into_iter().map(ended).collect()
-        })
+    fn load(&self, scope: &Scope, kind: Kind) -> Result<Segment, ReplicaError> {
+        let mut segment = Segment::default();
+        self.each(scope, kind, |view| {
+            if !view.is_closed() {
+                segment.put(&view);
+            }
+            true
+        })?;
+        Ok(segment)
     }
-}
-
-/// How many scopes are read at once.
-fn readers() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(READERS_MAX)
 }
