@@ -385,6 +385,32 @@ fn due_is_explained_line_by_line() {
     assert_eq!(office.colleague.run(&["case", "due", "--mine"]).as_array().map(Vec::len), Some(0));
 }
 
+/// What is "mine" follows who has to do the next thing.
+#[test]
+fn my_cases_are_those_that_wait_for_me() {
+    let office = Office::new();
+    let id = report(&office, &[]);
+    let mine = |station: &Station| {
+        let listed = station.run(&["case", "list", "--mine"]);
+        listed.as_array().is_some_and(|cases| cases.iter().any(|case| case["id"] == id.as_str()))
+    };
+    // The reporter follows his case; 网格长 has to register it.
+    assert_eq!((mine(&office.worker), mine(&office.colleague), mine(&office.leader)), (true, false, true));
+    office.then(&office.leader, &words(&case("register", &id, &[])));
+    assert!(mine(&office.leader));
+    office.then(&office.leader, &words(&case("dispatch", &id, &["--to", "张三"])));
+    assert_eq!((mine(&office.worker), mine(&office.leader)), (true, false));
+    office.then(&office.worker, &words(&case("accept", &id, &[])));
+    office.then(&office.worker, &words(&case("extend", &id, &["--days", "2", "--reason", "下雨"])));
+    assert!(mine(&office.leader), "he has to answer");
+    office.then(&office.leader, &words(&case("extend", &id, &["--days", "2"])));
+    assert!(!mine(&office.leader));
+    office.then(&office.worker, &words(&case("feedback", &id, &["--text", "已清理"])));
+    assert!(mine(&office.colleague), "to be checked, by another than the handler");
+    office.then(&office.colleague, &words(&case("check", &id, &["--pass"])));
+    assert_eq!((mine(&office.worker), mine(&office.colleague), mine(&office.leader)), (false, false, false));
+}
+
 /// Three days without a network, handled in time; and one who writes that he did it before he had it.
 #[test]
 fn offline_work_is_in_time_and_back_dating_shows() {

@@ -177,6 +177,15 @@ fn the_centre_changes_a_code_table_and_fields_follow() {
     let table = admin.run(&["codes", "show", "inflow-reason"]);
     assert_eq!(table["codes"]["77"], "避暑");
     assert_eq!(table["label"], "流入原因");
+    // What a code meant while it was in use can still be read, though it is not given any more.
+    assert_eq!(table["retired"]["04"], "学习培训");
+    std::fs::write(file, "01,务工\n04,求学\n").expect("writes");
+    let again = admin.run(&["codes", "set", "inflow-reason", file]);
+    assert_eq!(again["version"], format!("{}.2", set["version"].as_str().expect("a day")));
+    let table = admin.run(&["codes", "show", "inflow-reason"]);
+    assert_eq!((table["codes"]["04"].clone(), table["retired"]["04"].clone()), ("求学".into(), Value::Null));
+    assert!(admin.text(&["person", "show", IDS[0]]).contains("流入原因:77 避暑"));
+    admin.refused(&["person", "set", IDS[0], "流入原因=避暑"], "code-unknown");
     let before = admin.transactions();
     std::fs::write(file, "01;务工").expect("writes");
     admin.refused(&["codes", "set", "inflow-reason", file], "table-unreadable");
@@ -187,6 +196,20 @@ fn the_centre_changes_a_code_table_and_fields_follow() {
     std::fs::write(file, "01,务工").expect("writes");
     let message = ana.refused(&["codes", "set", "inflow-reason", file], "may-not");
     assert!(message.contains("社管中心"), "{message}");
+}
+
+/// Fields go by the headings that ledgers use for them, and by a part of their name that no other has.
+#[test]
+fn fields_go_by_the_headings_of_ledgers() {
+    let clerk = Station::of_centre("王五");
+    let number = format!("身份证号={}", IDS[0]);
+    clerk.run(&["person", "add", "名字=王小明", &number, "手机=13800000000", "--unit", "溪淤村"]);
+    clerk.run(&["person", "set", IDS[0], "婚姻=已婚", "现住址=溪淤 1 号"]);
+    let fields = clerk.fields("person", IDS[0]);
+    assert_eq!(shown(&fields, "marriage"), "20");
+    assert_eq!(shown(&fields, "current_address"), "溪淤 1 号");
+    // Three fields are dates of something.
+    clerk.refused(&["person", "set", IDS[0], "日期=2026-01-01"], "field-unknown");
 }
 
 /// What people type is near to what is meant: a part of a field's name, a word of a long table; and what
@@ -223,4 +246,27 @@ fn short_words_are_understood_or_answered_with_what_comes_near() {
     let lives =
         ["residency", "add", &format!("person={person}"), &format!("dwelling={dwelling}"), "from=2026-01-01"];
     assert_eq!(clerk.run(&lives)["scope"], grid(1).to_string());
+}
+
+/// A resident's copy is for him to read: labels and meanings, who wrote what and when.
+#[test]
+fn a_dossier_can_be_read_by_the_resident() {
+    let clerk = Station::of_centre("王五");
+    let number = format!("id_number={}", IDS[0]);
+    clerk.run(&["person", "add", &number, "name=王小明", "婚姻=已婚", "--unit", "溪淤村"]);
+    clerk.run(&["person", "set", IDS[0], "phone=13800000000"]);
+    clerk.run(&["case", "report", "--category", "便民服务", "--text", "咨询", "--person", IDS[0]]);
+    let text = clerk.text(&["person", "dossier", IDS[0]]);
+    for told in
+        [&format!("公民身份号码:{}", IDS[0]), "婚姻状况:20 已婚", "王五:联系电话=13800000000", "1 份", "咨询"]
+    {
+        assert!(text.contains(told), "{told} in {text}");
+    }
+    let (plain, json) = (clerk.path("copy.txt"), clerk.path("copy.json"));
+    for out in [&plain, &json] {
+        clerk.run(&["person", "dossier", IDS[0], "--out", out.to_str().expect("a path")]);
+    }
+    assert!(std::fs::read_to_string(plain).expect("reads").contains("联系电话=13800000000"));
+    let copy: Value = serde_json::from_slice(&std::fs::read(json).expect("reads")).expect("JSON");
+    assert_eq!(copy["person"]["fields"]["phone"]["value"], "13800000000");
 }

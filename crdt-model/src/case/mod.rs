@@ -26,4 +26,4 @@ pub use order::{Crossing, CrossingTarget, Order, OrderEvent, OrderState, crossin
 pub use rules::{Category, Deadline, Extension, Merging, Rulebook, Rules, RulesError, SHIPPED_NAME};
 pub use state::{Actor, Site, State, Tier};
 pub use steps::{Step, steps};
-pub use table::{Row, TABLE, Who, posts, row_of};
+pub use table::{Row, TABLE, Who, awaits, posts, row_of};

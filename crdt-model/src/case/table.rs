@@ -3,7 +3,7 @@
 //! given the case and who handled it follow from the case itself.
 
 use super::course::Course;
-use super::{Actor, EventKind, State, Tier};
+use super::{Actor, CaseView, EventKind, Site, State, Tier};
 use crate::identity::{Role, Scope};
 use crate::schema;
 
@@ -101,6 +101,28 @@ fn owns_from(tier: Tier, role: Role) -> bool {
 /// Whether the worker holds a post in which he can be given a case of `scope`.
 pub(super) fn can_be_given(role: Role, scope: &Scope) -> bool {
     posts(EventKind::Accept).contains(&role) && role.fits(scope)
+}
+
+/// Whether a case waits for somebody in that post: to register or refuse it, to dispatch it, to answer what the
+/// assignees ask, to do the work, or to check it. Teams wait for their orders, not for cases.
+pub fn awaits(view: &CaseView, site: &Site, post: &Actor) -> bool {
+    let course = view.course();
+    site.reached_from(post.role, &post.unit)
+        && match view.state {
+            State::Reported | State::Registered => owns(view.tier, post.role),
+            State::Dispatched | State::InProgress => {
+                Who::Assignee.holds(course, post)
+                    || (!view.asks.is_empty()
+                        && Who::Dispatcher.holds(course, post)
+                        && owns(view.tier, post.role))
+            }
+            State::Handled => {
+                posts(EventKind::Check).contains(&post.role)
+                    && Who::NotHandler.holds(course, post)
+                    && (post.role == Role::GridWorker || owns(view.tier, post.role))
+            }
+            _ => false,
+        }
 }
 
 impl Who {

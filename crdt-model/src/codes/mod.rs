@@ -30,7 +30,12 @@ pub struct Table {
     pub version: String,
     /// Code -> label.
     pub codes: BTreeMap<String, String>,
+    /// Codes that are not given any more, so that records which carry them can still be read.
+    pub retired: BTreeMap<String, String>,
 }
+
+/// Begins the keys of retired codes. No code does: see [`read_table`].
+pub const RETIRED: char = '~';
 
 impl Table {
     /// The code that was typed, as code or as label.
@@ -91,7 +96,10 @@ impl Codes {
         let version = shipped.version;
         let table = |(name, table): (String, ShippedTable)| {
             let ShippedTable { label, source, codes } = table;
-            (name.clone(), Table { name, label, source, version: version.clone(), codes })
+            (
+                name.clone(),
+                Table { name, label, source, version: version.clone(), codes, retired: BTreeMap::new() },
+            )
         };
         Self(shipped.tables.into_iter().map(table).collect())
     }
@@ -99,18 +107,19 @@ impl Codes {
     /// Lets a table that the centre set hold instead of the shipped one.
     pub fn set(&mut self, view: &DocumentView) {
         let name = view.text("table");
-        let codes: BTreeMap<String, String> = view
-            .sets
-            .get("codes")
-            .into_iter()
-            .flatten()
-            .map(|(code, register)| (code.clone(), register.shown.value.to_text()))
-            .collect();
+        let (mut codes, mut retired) = (BTreeMap::new(), BTreeMap::new());
+        for (code, register) in view.sets.get("codes").into_iter().flatten() {
+            let label = register.shown.value.to_text();
+            match code.strip_prefix(RETIRED) {
+                Some(code) => retired.insert(code.to_owned(), label),
+                None => codes.insert(code.clone(), label),
+            };
+        }
         if name.is_empty() || codes.is_empty() {
             return;
         }
         let [label, source, version] = ["label", "source", "version"].map(|field| view.text(field));
-        self.0.insert(name.clone(), Table { name, label, source, version, codes });
+        self.0.insert(name.clone(), Table { name, label, source, version, codes, retired });
     }
 
     /// The table of that name.
@@ -123,9 +132,10 @@ impl Codes {
         self.0.values()
     }
 
-    /// What a code means.
+    /// What a code means, or meant while it was in use.
     pub fn label(&self, table: &str, code: &str) -> Option<&str> {
-        self.0.get(table)?.codes.get(code).map(String::as_str)
+        let table = self.0.get(table)?;
+        table.codes.get(code).or_else(|| table.retired.get(code)).map(String::as_str)
     }
 }
 
@@ -167,7 +177,7 @@ pub fn read_table(bytes: &[u8]) -> Result<BTreeMap<String, String>, TableError> 
         if ["code", "代码"].contains(&code.to_lowercase().as_str()) {
             continue;
         }
-        if code.is_empty() || code.chars().count() > CODE_CHARS_MAX {
+        if code.is_empty() || code.starts_with(RETIRED) || code.chars().count() > CODE_CHARS_MAX {
             return Err(TableError::Code { code: code.chars().take(40).collect() });
         }
         if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX {
@@ -196,7 +206,7 @@ pub enum TableError {
     Json { reason: String },
     #[error("第 {line} 行“{found}”应写成 代码,名称\nline {line} is not CODE,LABEL: {found:?}")]
     Line { line: usize, found: String },
-    #[error("代码“{code}”为空或太长\nthe code {code:?} is empty or too long")]
+    #[error("代码“{code}”为空、太长或以 ~ 开头\nthe code {code:?} is empty, too long or begins with ~")]
     Code { code: String },
     #[error("代码 {code} 的名称为空或太长\nthe label of code {code} is empty or too long")]
     Label { code: String },

@@ -189,7 +189,7 @@ impl Search {
 }
 
 /// How early among its names the heading knows this text; `None` if not at all.
-fn rank(heading: &Heading, text: &str) -> Option<usize> {
+pub(crate) fn rank(heading: &Heading, text: &str) -> Option<usize> {
     let whole = bare(text);
     let outside = bare(&without_brackets(text));
     heading

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use wangge_model::checks::CheckError;
 
 use crate::error::LedgerError;
-use crate::headings::{Columns, Heading, Search};
+use crate::headings::{Columns, Heading, Search, rank};
+use crate::places::PlaceRow;
+use crate::residents::ResidentRow;
 use crate::row::Row;
 use crate::workbook::{Cell, Merged, Workbook};
 
@@ -25,6 +27,17 @@ pub enum LedgerKind {
 }
 
 impl LedgerKind {
+    /// What a column is called here, for whatever heading it goes by in the offices' ledgers: 身份证号 is
+    /// 公民身份号码.
+    #[must_use]
+    pub fn heading(self, typed: &str) -> Option<&'static str> {
+        let headings = match self {
+            Self::Residents => ResidentRow::HEADINGS,
+            Self::Places => PlaceRow::HEADINGS,
+        };
+        headings.iter().find(|heading| rank(heading, typed).is_some()).map(|heading| heading.names[0])
+    }
+
     /// The ledger's name in Chinese.
     #[must_use]
     pub fn name_zh(self) -> &'static str {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use wangge_model::codes::{Table, read_table};
+use wangge_model::codes::{RETIRED, Table, read_table};
 use wangge_model::document::{Op, Scalar, Target};
 use wangge_model::identity::Scope;
 use wangge_model::schema::Kind;
@@ -74,13 +74,14 @@ fn table_json(table: &Table) -> Value {
         "source": table.source,
         "version": table.version,
         "codes": table.codes,
+        "retired": table.retired,
     })
 }
 
 fn list(replica: &Replica) -> Result<Answer, CommandError> {
     let codes = units::codes(replica)?;
     let line = |table: &Table| {
-        let Table { name, label, source, version, codes } = table;
+        let Table { name, label, source, version, codes, .. } = table;
         format!("{name}  {label}  {}  {source}  {version}", codes.len())
     };
     let json = codes
@@ -104,7 +105,16 @@ fn show(replica: &Replica, args: &ShowTableArgs) -> Result<Answer, CommandError>
     };
     let mut lines = vec![format!("{} {}  {}  {}", table.name, table.label, table.source, table.version)];
     lines.extend(table.codes.iter().map(|(code, label)| format!("  {code}  {label}")));
+    let retired = Message::Register(RegisterMessage::CodeRetired).zh();
+    lines.extend(table.retired.iter().map(|(code, label)| format!("  {code}  {label} ({retired})")));
     Ok(Answer { json: table_json(table), text: lines.join("\n") })
+}
+
+/// The version of a day; the second of the same day is `2026-12-01.2`.
+fn next_version(day: &str, known: &str) -> String {
+    let of_today =
+        known.strip_prefix(day).map(|rest| rest.strip_prefix('.').and_then(|n| n.parse().ok()).unwrap_or(1));
+    of_today.map_or_else(|| day.to_owned(), |n: u32| format!("{day}.{}", n.saturating_add(1)))
 }
 
 /// Reads a file that a person named, up to a length.
@@ -150,7 +160,7 @@ fn set(replica: &Replica, args: &SetTableArgs) -> Result<Answer, CommandError> {
     };
     let secret = replica.secret(&Scope::Street).ok_or(ReplicaError::NotHeld { scope: Scope::Street })?;
     let doc = secret.natural_id(Kind::CODES, name, 0);
-    let version = instant::day(replica.now_ms());
+    let version = next_version(&instant::day(replica.now_ms()), known.map_or("", |table| &table.version));
     let label = args.label.as_deref().or(known.map(|t| t.label.as_str())).unwrap_or(name);
     let source = args.source.as_deref().or(known.map(|t| t.source.as_str())).unwrap_or_default();
     let mut ops = vec![
@@ -161,13 +171,15 @@ fn set(replica: &Replica, args: &SetTableArgs) -> Result<Answer, CommandError> {
     ];
     let there = replica.get(&Scope::Street, Kind::CODES, &doc)?;
     let there = there.as_ref().and_then(|view| view.sets.get("codes"));
-    ops.extend(
-        there
-            .into_iter()
-            .flatten()
-            .filter(|(code, _)| !read.contains_key(*code))
-            .map(|(code, _)| entry(code, None)),
-    );
+    let stands = |key: &str| there.is_some_and(|entries| entries.contains_key(key));
+    let retired = |code: &str| format!("{RETIRED}{code}");
+    for (code, label) in known.into_iter().flat_map(|table| &table.codes) {
+        if !read.contains_key(code) {
+            ops.push(entry(&retired(code), Some(label)));
+            ops.extend(stands(code).then(|| entry(code, None)));
+        }
+    }
+    ops.extend(read.keys().map(|code| retired(code)).filter(|key| stands(key)).map(|key| entry(&key, None)));
     ops.extend(read.iter().map(|(code, label)| entry(code, Some(label))));
     let at_ms = args.when.ms(replica)?;
     for part in ops.chunks(CODES_TOGETHER_MAX) {

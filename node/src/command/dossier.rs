@@ -11,13 +11,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use wangge_model::audit::{Entry, What};
-use wangge_model::document::{DocumentView, Target as Place};
+use wangge_model::document::{DocumentView, Scalar, Target as Place};
 use wangge_model::identity::Scope;
 use wangge_model::photo::{PhotoId, of_record, speaks_of};
 use wangge_model::schema::{Kind, kinds};
+use wangge_model::wire::PageChange as Change;
 
-use super::instant::short as time;
-use super::shown::{Sight, document_json_as, label};
+use super::instant::{rfc3339, short as time};
+use super::key::Target;
+use super::shown::{Sight, coded, document_json_as, document_text, label};
 use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, key};
@@ -51,20 +53,25 @@ pub(super) fn dossier(replica: &Replica, args: &DossierArgs) -> Result<Answer, C
     replica.audit(entry)?;
     let delivery = replica.delivery(scope, view.kind, &view.id)?;
     let records = naming(replica, view)?;
+    let changes = history(replica, scope, view)?;
     let mut dossier = json!({
-        "made_at": time(replica.now_ms()),
+        "made_at": rfc3339(replica.now_ms()),
         "street": replica.profile().grant().map(|grant| grant.street_name.clone()),
         "unit": units.name(scope),
         "person": document_json_as(&workers, scope, view, delivery, Sight::Full),
-        "history": history(replica, &workers, scope, view)?,
+        "history": changes.iter().map(|change| change_json(&workers, view.kind, change)).collect::<Vec<_>>(),
         "records": shown(replica, &workers, &records)?,
     });
     if let Some(out) = &args.out {
         dossier["photos"] = pictures(replica, &records, out)?.into();
     }
-    let text = serde_json::to_string_pretty(&dossier).unwrap_or_default();
+    let text = for_people(replica, &workers, &units, &target, &changes, &records)?;
     let Some(out) = &args.out else { return Ok(Answer { json: dossier, text }) };
-    write(out, text.as_bytes())?;
+    if out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        write(out, serde_json::to_string_pretty(&dossier).unwrap_or_default().as_bytes())?;
+    } else {
+        write(out, text.as_bytes())?;
+    }
     let file = out.display().to_string();
     Ok(Answer { json: json!({ "file": file }), text: Message::DossierWritten { file: &file }.both() })
 }
@@ -85,45 +92,89 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     })
 }
 
-/// Every change of a document that was ever taken in, oldest first.
-fn history(
+/// The copy as a resident reads it.
+fn for_people(
     replica: &Replica,
     workers: &Workers,
-    scope: &Scope,
-    view: &DocumentView,
-) -> Result<Vec<Value>, CommandError> {
-    let mut changes = Vec::new();
-    for change in replica.changes_of(scope, view.kind, &view.id)? {
-        let ops: Vec<Value> = change
+    units: &Units,
+    target: &Target,
+    changes: &[Change],
+    records: &[Record],
+) -> Result<String, CommandError> {
+    let (scope, view) = (&target.scope, &target.view);
+    let street = replica.profile().grant().map(|grant| grant.street_name.clone()).unwrap_or_default();
+    let person = |scope: &Scope, view: &DocumentView| -> Result<String, CommandError> {
+        let delivery = replica.delivery(scope, view.kind, &view.id)?;
+        Ok(document_text(workers, units, scope, view, delivery, Sight::Full))
+    };
+    let made = time(replica.now_ms());
+    let mut lines = vec![
+        Message::DossierTitle { street: &street, at: &made }.line(),
+        String::new(),
+        Message::DossierNow.line(),
+        person(scope, view)?,
+        String::new(),
+        Message::DossierHistory.line(),
+    ];
+    for change in changes {
+        let by = workers.name(&change.origin.worker);
+        let values: Vec<String> = change
             .ops
             .iter()
+            .filter(|op| !matches!(op.target, Place::Event { .. }))
             .map(|op| {
-                let (container, field) = match &op.target {
-                    Place::Field(field) => (None, field.as_str()),
-                    Place::Entry { container, key } => (Some(container.as_str()), key.as_str()),
-                    Place::Event { container } => (Some(container.as_str()), ""),
-                };
-                json!({
-                    "container": container,
-                    "field": field,
-                    "label": label(view.kind, field),
-                    "value": op.value.as_ref().map(wangge_model::document::Scalar::to_json),
-                })
+                let (_, field) = spot(&op.target);
+                let written =
+                    op.value.as_ref().map(|value| coded(units, view.kind, field, value, Sight::Full));
+                format!("{}={}", label(view.kind, field), written.unwrap_or_default())
             })
             .collect();
-        let origin = change.origin;
-        changes.push((
-            (origin.lamport, origin.log, origin.seq),
-            json!({
-                "by": workers.name(&origin.worker),
-                "at": time(origin.wall_ms),
-                "position": format!("{}:{}", origin.log, origin.seq),
-                "changes": ops,
-            }),
-        ));
+        lines.push(format!("  {} {by}:{}", time(change.origin.wall_ms), values.join("、")));
     }
-    changes.sort_by_key(|(order, _)| *order);
-    Ok(changes.into_iter().map(|(_, change)| change).collect())
+    lines.extend([String::new(), Message::DossierRecords { count: records.len() }.line()]);
+    for Record { scope, view } in records {
+        lines.push(person(scope, view)?);
+    }
+    Ok(lines.join("\n"))
+}
+
+/// Every change of a document that was ever taken in, oldest first.
+fn history(replica: &Replica, scope: &Scope, view: &DocumentView) -> Result<Vec<Change>, CommandError> {
+    let mut changes = replica.changes_of(scope, view.kind, &view.id)?;
+    changes.sort_by_key(|change| (change.origin.lamport, change.origin.log, change.origin.seq));
+    Ok(changes)
+}
+
+/// Container and field, or key, that an operation writes to.
+fn spot(target: &Place) -> (Option<&str>, &str) {
+    match target {
+        Place::Field(field) => (None, field),
+        Place::Entry { container, key } => (Some(container), key),
+        Place::Event { container } => (Some(container), ""),
+    }
+}
+
+fn change_json(workers: &Workers, kind: Kind, change: &Change) -> Value {
+    let ops: Vec<Value> = change
+        .ops
+        .iter()
+        .map(|op| {
+            let (container, field) = spot(&op.target);
+            json!({
+                "container": container,
+                "field": field,
+                "label": label(kind, field),
+                "value": op.value.as_ref().map(Scalar::to_json),
+            })
+        })
+        .collect();
+    let origin = &change.origin;
+    json!({
+        "by": workers.name(&origin.worker),
+        "at": rfc3339(origin.wall_ms),
+        "position": format!("{}:{}", origin.log, origin.seq),
+        "changes": ops,
+    })
 }
 
 /// A record and where it lives.

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use wangge_ledger::ResidentKind;
+use wangge_ledger::{LedgerKind, ResidentKind};
 use wangge_model::checks::{
     CheckError, Coordinates, CreditCode, Date, IdNumber, Phone, Sex, id_number, text,
 };
@@ -60,6 +60,22 @@ fn known(kind: Kind, typed: &str) -> Result<&'static str, CommandError> {
     let mut parts = settable(kind).map(|(name, _)| name).filter(|name| part_of(name));
     if let (Some(name), None) = (parts.next(), parts.next()) {
         return Ok(name);
+    }
+    // 身份证号, 电话: as the ledgers' columns are headed; 婚姻 for 婚姻状况, where it is the one label's alone.
+    let ledger = match kind {
+        Kind::PERSON => Some(LedgerKind::Residents),
+        Kind::PLACE | Kind::ENTERPRISE => Some(LedgerKind::Places),
+        _ => None,
+    };
+    let heading = ledger.and_then(|ledger| ledger.heading(typed));
+    if let Some((name, _)) = settable(kind).find(|(_, label)| heading == Some(*label)) {
+        return Ok(name);
+    }
+    if typed.chars().count() > 1 {
+        let mut parts = settable(kind).filter(|(_, label)| label.contains(typed));
+        if let (Some((name, _)), None) = (parts.next(), parts.next()) {
+            return Ok(name);
+        }
     }
     if let Some(what) = not_collected(typed) {
         let label = Label { en: what.name_en(), zh: what.label };

@@ -102,7 +102,7 @@ pub(super) fn field(view: &DocumentView, name: &str, sight: Sight) -> String {
 }
 
 /// A value as people read it, with what its code means.
-fn coded(units: &Units, kind: Kind, field: &str, scalar: &Scalar, sight: Sight) -> String {
+pub(super) fn coded(units: &Units, kind: Kind, field: &str, scalar: &Scalar, sight: Sight) -> String {
     let text = value(kind, field, scalar, sight);
     let spec = kind.spec().and_then(|spec| spec.field(field));
     match spec.map(|spec| spec.form) {

@@ -154,6 +154,10 @@ pub(super) fn say(message: &Message<'_>) -> String {
             format!("{done} of {total} devices have erased it{state}")
         }
         Message::EraseNone => "no orders of erasure".to_owned(),
+        Message::DossierTitle { .. } => "a copy of all that is held on a resident".to_owned(),
+        Message::DossierNow => "what is held now".to_owned(),
+        Message::DossierHistory => "what was written when, and by whom".to_owned(),
+        Message::DossierRecords { count } => format!("{count} other records"),
         Message::DossierWritten { .. } => "the copy is written".to_owned(),
         Message::DossierPersonOnly => "there are dossiers of residents only".to_owned(),
         Message::IdMissing => "id_number=… is missing; for a person without one add --no-id".to_owned(),
@@ -420,7 +424,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":value", "the right value"),
     (":take", "which of the values listed, from 1"),
     (":state", "those in that state only"),
-    (":mine", "those for me only"),
+    (":mine", "open ones that wait for me, were given to me, or that I reported"),
     (":overdue", "those overdue only"),
     ("roster", "the roster: workers, posts, devices"),
     ("roster list", "list workers, posts and devices"),

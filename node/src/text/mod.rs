@@ -225,6 +225,17 @@ pub enum Message<'a> {
     DossierWritten {
         file: &'a str,
     },
+    /// Above a resident's copy.
+    DossierTitle {
+        street: &'a str,
+        /// When it was made.
+        at: &'a str,
+    },
+    DossierNow,
+    DossierHistory,
+    DossierRecords {
+        count: usize,
+    },
     DossierPersonOnly,
     IdMissing,
     AlreadyRegistered,

@@ -21,41 +21,143 @@ impl<'a> From<&'a FieldSpec> for Label<'a> {
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the two languages say what each means")]
 pub enum RegisterMessage<'a> {
-    NotCollected { label: Label<'a>, reason_zh: &'a str, reason_en: &'a str },
-    CodeUnknown { label: Label<'a>, typed: &'a str, allowed: &'a str, table: &'a str },
-    CountUnreadable { label: Label<'a>, typed: &'a str },
-    AreaUnreadable { label: Label<'a>, typed: &'a str },
-    FlagUnreadable { label: Label<'a>, typed: &'a str },
-    DocumentNumber { label: Label<'a>, typed: &'a str },
-    ConsentForm { typed: &'a str },
+    NotCollected {
+        label: Label<'a>,
+        reason_zh: &'a str,
+        reason_en: &'a str,
+    },
+    CodeUnknown {
+        label: Label<'a>,
+        typed: &'a str,
+        allowed: &'a str,
+        table: &'a str,
+    },
+    CountUnreadable {
+        label: Label<'a>,
+        typed: &'a str,
+    },
+    AreaUnreadable {
+        label: Label<'a>,
+        typed: &'a str,
+    },
+    FlagUnreadable {
+        label: Label<'a>,
+        typed: &'a str,
+    },
+    DocumentNumber {
+        label: Label<'a>,
+        typed: &'a str,
+    },
+    ConsentForm {
+        typed: &'a str,
+    },
     ConsentMissing,
-    DateAhead { label: Label<'a>, typed: &'a str },
-    FieldMissing { label: Label<'a> },
-    EndsBeforeItBegins { from: &'a str, to: &'a str },
-    BirthDisagrees { birth: &'a str, told: &'a str },
-    TableUnknown { typed: &'a str, tables: &'a str },
-    TableSet { table: &'a str, count: usize, version: &'a str },
-    FileUnreadable { file: &'a str, reason: &'a str },
-    Closed { name: &'a str, id: &'a str },
+    DateAhead {
+        label: Label<'a>,
+        typed: &'a str,
+    },
+    FieldMissing {
+        label: Label<'a>,
+    },
+    EndsBeforeItBegins {
+        from: &'a str,
+        to: &'a str,
+    },
+    BirthDisagrees {
+        birth: &'a str,
+        told: &'a str,
+    },
+    TableUnknown {
+        typed: &'a str,
+        tables: &'a str,
+    },
+    TableSet {
+        table: &'a str,
+        count: usize,
+        version: &'a str,
+    },
+    /// Beside a code that is not given any more.
+    CodeRetired,
+    FileUnreadable {
+        file: &'a str,
+        reason: &'a str,
+    },
+    Closed {
+        name: &'a str,
+        id: &'a str,
+    },
     MergeSelf,
-    Merged { name: &'a str, into: &'a str },
-    Unmerged { name: &'a str },
-    NotMerged { name: &'a str },
-    Duplicates { count: usize },
-    MoveRequested { name: &'a str, to: &'a str },
-    MoveSame { unit: &'a str },
-    MovedAway { name: &'a str, to: &'a str },
-    Linked { name: &'a str, to: &'a str },
-    Unlinked { name: &'a str, to: &'a str },
-    ColumnIgnored { column: &'a str, reason_zh: &'a str, reason_en: &'a str },
-    BoundarySet { unit: &'a str, version: i64, points: usize },
-    NoBoundary { unit: &'a str },
+    Merged {
+        name: &'a str,
+        into: &'a str,
+    },
+    Unmerged {
+        name: &'a str,
+    },
+    NotMerged {
+        name: &'a str,
+    },
+    Duplicates {
+        count: usize,
+    },
+    MoveRequested {
+        name: &'a str,
+        to: &'a str,
+    },
+    MoveSame {
+        unit: &'a str,
+    },
+    MovedAway {
+        name: &'a str,
+        to: &'a str,
+    },
+    Linked {
+        name: &'a str,
+        to: &'a str,
+    },
+    Unlinked {
+        name: &'a str,
+        to: &'a str,
+    },
+    ColumnIgnored {
+        column: &'a str,
+        reason_zh: &'a str,
+        reason_en: &'a str,
+    },
+    BoundarySet {
+        unit: &'a str,
+        version: i64,
+        points: usize,
+    },
+    NoBoundary {
+        unit: &'a str,
+    },
     NowhereInside,
-    Missing { what: Missing },
-    Staffed { missing: &'a str },
-    Cadres { cadres: usize, down: usize, percent: usize, reached: bool },
-    PartUnreadable { typed: &'a str },
-    UnitExists { unit: &'a str },
-    SplitRequested { unit: &'a str, parts: usize },
-    Rehomed { count: usize, undecided: usize, dry_run: bool },
+    Missing {
+        what: Missing,
+    },
+    Staffed {
+        missing: &'a str,
+    },
+    Cadres {
+        cadres: usize,
+        down: usize,
+        percent: usize,
+        reached: bool,
+    },
+    PartUnreadable {
+        typed: &'a str,
+    },
+    UnitExists {
+        unit: &'a str,
+    },
+    SplitRequested {
+        unit: &'a str,
+        parts: usize,
+    },
+    Rehomed {
+        count: usize,
+        undecided: usize,
+        dry_run: bool,
+    },
 }

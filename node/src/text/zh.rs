@@ -18,7 +18,7 @@ pub(super) fn word(word: Word) -> &'static str {
         Word::No => "否",
         Word::Id => "标识",
         Word::Unit => "单位",
-        Word::Delivery => "状态",
+        Word::Delivery => "上传",
         Word::AtCentre => "已到中心",
         Word::BackedUp => "中心已备份",
         Word::AtArea => "已到片区",
@@ -216,6 +216,12 @@ pub(super) fn say(message: &Message<'_>) -> String {
             format!("{document} {unit} {at} {reason}:{done}/{total} 台已清除{state}")
         }
         Message::EraseNone => "没有清除指令".to_owned(),
+        Message::DossierTitle { street, at } => {
+            format!("{street} 个人信息副本(个人信息保护法第四十五条),制作于 {at}")
+        }
+        Message::DossierNow => "一、现有信息".to_owned(),
+        Message::DossierHistory => "二、历次填写和修改".to_owned(),
+        Message::DossierRecords { count } => format!("三、涉及本人的其他记录:{count} 份"),
         Message::DossierWritten { file } => format!("个人信息副本已写入 {file}"),
         Message::DossierPersonOnly => "只有实有人口有个人信息副本".to_owned(),
         Message::IdMissing => {
@@ -474,7 +480,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":value", "正确的内容"),
     (":take", "选列表中的第几个,从 1 起"),
     (":state", "只列这个状态的"),
-    (":mine", "只列该我办的"),
+    (":mine", "只列未办结且与我有关的:等我处理的、派给我的、我上报的"),
     (":overdue", "只列已超期的"),
     ("roster", "名册:人员、岗位、设备"),
     ("roster list", "列出人员、岗位和设备"),

@@ -148,7 +148,7 @@ pub struct WhichArgs {
     /// Those overdue only.
     #[arg(long)]
     pub overdue: bool,
-    /// Those given to this worker or his unit, or reported by him.
+    /// Open ones that wait for this worker, were given to him or his unit, or reported by him.
     #[arg(long)]
     pub mine: bool,
     /// Those that the centre should look at.

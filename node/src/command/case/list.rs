@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use wangge_model::case::{Actor, CaseView, Order, State};
+use wangge_model::case::{Actor, CaseView, Order, Site, State, awaits};
 use wangge_model::deadline::Standing;
 use wangge_model::document::DocumentView;
 use wangge_model::identity::Scope;
@@ -75,7 +75,7 @@ pub(super) fn chosen(
     for (scope, view) in newest_first(office.replica, &scopes(office, which)?)? {
         let case = office.case_in_list(&scope, &view)?;
         let fits = state.is_none_or(|state| case.state == state)
-            && (!which.mine || is_mine(&case, &posts))
+            && (!which.mine || is_mine(&case, &office.site(&scope), &posts, state.is_some()))
             && (!which.flagged || !case.flags.is_empty())
             && (!which.overdue || is_overdue(office, &case, now));
         if fits {
@@ -114,10 +114,15 @@ fn scopes(office: &Office<'_>, which: &WhichArgs) -> Result<Vec<Scope>, CommandE
     })
 }
 
-/// Whether it was given to the worker or his unit, or reported by him.
-fn is_mine(case: &CaseView, posts: &[Actor]) -> bool {
+/// Whether it waits for the worker, was given to him or his unit, or reported by him; what is done with only if
+/// `any_state`.
+fn is_mine(case: &CaseView, site: &Site, posts: &[Actor], any_state: bool) -> bool {
+    if !any_state && !case.state.is_open() {
+        return false;
+    }
     posts.iter().any(|post| {
-        case.reporter == Some(post.worker)
+        awaits(case, site, post)
+            || case.reporter == Some(post.worker)
             || case.assignees.iter().any(|assignee| match assignee.worker {
                 Some(worker) => worker == post.worker,
                 None => assignee.scope == post.unit,

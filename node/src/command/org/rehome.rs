@@ -115,9 +115,23 @@ pub(super) fn split(replica: &Replica, args: &SplitArgs) -> Result<Answer, Comma
     })
 }
 
+/// Where the record is: where somebody lives rather than where he is registered.
 fn addresses(view: &DocumentView) -> Vec<String> {
     let fields = ["current_address", "address", "registered_address"];
-    fields.iter().flat_map(|field| view.texts(field)).map(|address| text::compact(&address)).collect()
+    let all =
+        fields.iter().map(|field| view.texts(field)).find(|texts| !texts.is_empty()).unwrap_or_default();
+    all.iter().map(|address| text::compact(address)).collect()
+}
+
+/// Whether an address has that part, and not within a longer number: `1号` is not in `11号`.
+fn has_part(address: &str, part: &str) -> bool {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let cuts = |a: Option<char>, b: Option<char>| digit(a) && digit(b);
+    address.match_indices(part).any(|(at, _)| {
+        let (before, after) = (&address[..at], &address[at + part.len()..]);
+        !cuts(before.chars().next_back(), part.chars().next())
+            && !cuts(part.chars().next_back(), after.chars().next())
+    })
 }
 
 fn position(view: &DocumentView) -> Option<(f64, f64)> {
@@ -145,7 +159,7 @@ pub(super) fn rehome(replica: &Replica, args: &RehomeArgs) -> Result<Answer, Com
             let here = !view.is_closed() && view.text(MOVED_TO).is_empty() && merged_into(&view).is_none();
             let fits = address
                 .as_ref()
-                .is_none_or(|part| addresses(&view).iter().any(|address| address.contains(part.as_str())));
+                .is_none_or(|part| addresses(&view).iter().any(|address| has_part(address, part)));
             if here && fits {
                 views.push(view);
             }
@@ -176,4 +190,16 @@ pub(super) fn rehome(replica: &Replica, args: &RehomeArgs) -> Result<Answer, Com
         json: json!({ "asked": count, "undecided": undecided, "dry_run": args.dry_run }),
         text: Message::Register(message).line(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_part;
+
+    #[test]
+    fn a_house_number_is_not_found_within_a_longer_one() {
+        assert!(has_part("中心社区1号", "1号") && has_part("中心社区1号2室", "社区1"));
+        assert!(!has_part("中心社区11号", "1号") && !has_part("中心社区12号", "社区1"));
+        assert!(has_part("11号楼1号", "1号"));
+    }
 }

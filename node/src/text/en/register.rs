@@ -44,6 +44,7 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::TableUnknown { typed, tables } => {
             format!("there is no code table {typed:?}; there are {tables}")
         }
+        RegisterMessage::CodeRetired => "not in use".to_owned(),
         RegisterMessage::TableSet { table, count, version } => {
             format!("code table {table} set: {count} codes, version {version}")
         }

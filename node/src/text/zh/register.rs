@@ -44,6 +44,7 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
             format!("出生日期 {birth} 与身份号码中的 {told} 不一致,请核对证件后改正其中一项")
         }
         RegisterMessage::TableUnknown { typed, tables } => format!("没有代码表“{typed}”。现有:{tables}"),
+        RegisterMessage::CodeRetired => "停用".to_owned(),
         RegisterMessage::TableSet { table, count, version } => {
             format!("代码表 {table} 已更新:{count} 个代码,版本 {version}")
         }
