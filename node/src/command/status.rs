@@ -8,7 +8,7 @@ use wangge_model::identity::Scope;
 use wangge_model::schema::kinds;
 use wangge_model::session::Completeness;
 
-use super::instant::{day, rfc3339, short};
+use super::instant::{rfc3339, short};
 use super::pin::{is_missing, is_open};
 use super::{Answer, CommandError};
 use crate::replica::{Replica, ReplicaError};
@@ -129,7 +129,7 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
     }
     if let Some(met_ms) = met_ms {
         let days = replica.now_ms().saturating_sub(met_ms) / DAY_MS;
-        lines.push(Message::MetCentre { when: &day(met_ms), days }.line());
+        lines.push(Message::MetCentre { when: &short(met_ms), days }.line());
     }
     if is_missing(replica)? {
         lines.push(Message::PinRequired.line());

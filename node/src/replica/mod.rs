@@ -74,7 +74,7 @@ use scope::ScopeState;
 use vault::{Access, Vault, VaultError};
 
 /// How exactly it is known when the centre was last met, milliseconds: each session would write otherwise.
-const MET_EVERY_MS: u64 = 3_600 * 1_000;
+const MET_EVERY_MS: u64 = 60 * 1_000;
 
 /// A log has become durable up to an extent.
 #[derive(Clone, Debug)]
@@ -700,7 +700,7 @@ impl Replica {
         Ok(())
     }
 
-    /// When this replica last heard from the centre, to the hour, milliseconds since 1970 (UTC).
+    /// When this replica last heard from the centre, to the minute, milliseconds since 1970 (UTC).
     pub fn met_centre_ms(&self) -> Option<u64> {
         postcard::from_bytes(&self.store.get(keys::MET).ok()??).ok()
     }
