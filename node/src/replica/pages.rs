@@ -1,5 +1,7 @@
 //! Checkpoints: giving a new replica the documents as they are, and taking them.
 
+use std::sync::atomic::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, sign_part};
@@ -309,6 +311,8 @@ impl Replica {
             scoped.completeness = Completeness::Whole;
             scoped.arriving = None;
         }
+        // Photos that were taken away came named all the same.
+        self.orders_due.store(true, Ordering::Release);
         Ok((count, Some(came)))
     }
 
