@@ -201,6 +201,15 @@ fn a_working_day_at_one_desk() {
     // Another village's worker, with a PIN that a colleague has as well.
     done(&renewing("张三", "1111", "2222", &["join", "--dir", desk, &invite("王五", "grid:330881121201")]));
     done(&run("李四", "2222", &["sync", "--dir", desk]));
+    // A PIN from the beginning, as the new one or as the PIN; and nobody else acts on a device that is one worker's.
+    for (at, pin, new) in [("one", "5555", ""), ("two", "", "5555")] {
+        let own = dir.path().join(at);
+        let line = invite("孙七", "grid:330881121200");
+        done(&renewing("", pin, new, &["join", "--dir", text(&own), &line, "--pin"]));
+        refused(&run("", "", &["status", "--dir", text(&own)]), "PIN");
+        refused(&run("张三", "5555", &["status", "--dir", text(&own)]), "孙七");
+        done(&run("孙七", "5555", &["status", "--dir", text(&own)]));
+    }
 
     let add = |name: &str| {
         let name = format!("name={name}");
