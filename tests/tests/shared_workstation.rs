@@ -237,7 +237,7 @@ fn a_working_day_at_one_desk() {
     refused(&run("王五", "2222", &["status", "--dir", desk]), "PIN");
 
     // A daemon: one turn after the other.
-    let mut run_it = with("张三", "1111", &["run", "--dir", desk, "--idle-lock", "2"]);
+    let mut run_it = with("张三", "1111", &["run", "--dir", desk, "--idle-lock", "6"]);
     let mut daemon = Daemon(run_it.stderr(Stdio::piped()).spawn().expect("starts"));
     let stderr = daemon.0.stderr.take().expect("piped");
     assert!(matches!(BufReader::new(stderr).lines().next(), Some(Ok(_))), "the daemon ended");
@@ -252,7 +252,7 @@ fn a_working_day_at_one_desk() {
     let deadline = Instant::now() + Duration::from_secs(30);
     while run("", "", &["status", "--dir", desk]).status.success() {
         assert!(Instant::now() < deadline, "the daemon does not lock itself");
-        std::thread::sleep(Duration::from_millis(2_300));
+        std::thread::sleep(Duration::from_millis(6_300));
     }
     done(&add("张三", "1111", "慕容己"));
     done(&run("王五", "", &["lock", "--dir", desk]));
