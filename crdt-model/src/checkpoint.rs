@@ -1,11 +1,14 @@
 //! Checkpoints: the documents of a scope as they are, in pages, for a replica that holds none of them.
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{DocId, LogId, ReplicaId, Scope};
 use crate::log::Tip;
 use crate::schema::Kind;
+use crate::verdict::VoidReason;
 
 /// The end of a log at a checkpoint, with the Automerge actor in use there.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -27,6 +30,50 @@ pub struct Checkpoint {
     pub logs: Vec<CheckpointLog>,
     /// How many documents there were.
     pub documents: u64,
+}
+
+/// Positions of one log that follow each other and do not count, for one reason.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Voided {
+    /// The log.
+    pub log: LogId,
+    /// The first position.
+    pub from: u64,
+    /// The last one.
+    pub upto: u64,
+    /// Why.
+    pub reason: VoidReason,
+}
+
+/// Runs of void positions that a checkpoint names at most: 16 bytes each, far below the limit of a frame.
+const VOIDED_MAX: usize = 16_384;
+
+impl Checkpoint {
+    /// What is signed of it. Behind it stand the positions that do not count: pages are without them, but whoever
+    /// holds the transactions of such a log hears nowhere else what was decided before the checkpoint. Programs that
+    /// know only the checkpoint do not read so far.
+    pub fn to_bytes(&self, voids: &BTreeMap<(LogId, u64), VoidReason>) -> Vec<u8> {
+        let mut bytes = postcard::to_stdvec(self).unwrap_or_default();
+        let mut voided: Vec<Voided> = Vec::new();
+        for ((log, seq), reason) in voids {
+            let count = voided.len();
+            match voided.last_mut() {
+                Some(last) if last.log == *log && last.upto + 1 == *seq && last.reason == *reason => {
+                    last.upto = *seq;
+                }
+                _ if count == VOIDED_MAX => break,
+                _ => voided.push(Voided { log: *log, from: *seq, upto: *seq, reason: *reason }),
+            }
+        }
+        bytes.extend(postcard::to_stdvec(&voided).unwrap_or_default());
+        bytes
+    }
+
+    /// The positions that do not count, as the signed bytes of a checkpoint say; none if an older program made it.
+    pub fn voided(bytes: &[u8]) -> Vec<Voided> {
+        let Ok((_, rest)) = postcard::take_from_bytes::<Self>(bytes) else { return Vec::new() };
+        postcard::from_bytes(rest).unwrap_or_default()
+    }
 }
 
 /// Where a page ends: documents go by class, then by id.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::head_tag;
-use crate::document::{Document, DocumentError, FormError, Origin};
+use crate::document::{Document, DocumentError, FormError, Origin, is_known};
 use crate::identity::{DocId, LogId, ReplicaId};
 use crate::ingest::Held;
 use crate::log::{Branch, LogRecord, Tip};
@@ -48,6 +48,10 @@ pub trait Documents {
     /// Void transactions that change `doc`, in the order (Lamport, log, seq), each with the log that
     /// holds it and the Automerge actor in use there.
     fn voided(&self, doc: &DocId) -> Vec<(LogId, [u8; 16], LogRecord)>;
+    /// Whether this program knows a kind up to an extension.
+    fn knows(&self, kind: Kind, base: u8) -> bool {
+        is_known(kind, base)
+    }
     /// When the relay observed a position, milliseconds since 1970 (UTC), 0 if that is not known.
     fn observed_ms(&self, log: &LogId, seq: u64) -> u64;
 }
@@ -192,7 +196,7 @@ impl Applied {
         };
         let Some(record) = held.record(log, state.len + 1) else { return Ok((Effect::Waits, None)) };
         let transaction = &record.transaction;
-        if transaction.changes.iter().any(|change| !change.is_known()) {
+        if transaction.changes.iter().any(|change| !docs.knows(change.kind, change.base)) {
             return Ok((Effect::NeedsUpdate, None));
         }
         let seq = transaction.seq;

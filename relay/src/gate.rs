@@ -35,6 +35,10 @@ impl Gate for Roster {
     }
 
     fn lost(&self, peer: &ReplicaId) -> BTreeSet<Scope> {
+        if matches!(self.due(peer), Ok(Due::Revoked)) {
+            // Whatever it has is taken: its disk may be older than what it was handed last.
+            return self.replica().scopes().into_iter().collect();
+        }
         match self.enrolled(peer) {
             Ok(Some(handed)) => handed.held(),
             Ok(None) => BTreeSet::new(),

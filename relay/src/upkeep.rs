@@ -61,6 +61,15 @@ pub(crate) fn keep_up(replica: &Replica) -> Result<(), ReplicaError> {
     Ok(())
 }
 
+/// The secret of a unit that was added after the founding. It follows from the relay's key, which every backup
+/// holds: a relay that is put back to one from before the unit takes it up with the secret that devices have.
+fn secret_of(relay: &[u8; 32], scope: &Scope) -> ScopeSecret {
+    let mut hasher = blake3::Hasher::new_derive_key("wangge 2026 secret of an added scope");
+    hasher.update(relay);
+    hasher.update(scope.to_string().as_bytes());
+    ScopeSecret(*hasher.finalize().as_bytes())
+}
+
 /// Takes a unit up: from now on the relay holds its scope.
 pub(crate) fn adopt(replica: &Replica, scope: &Scope) -> Result<(), ReplicaError> {
     let mut profile = replica.profile();
@@ -72,7 +81,7 @@ pub(crate) fn adopt(replica: &Replica, scope: &Scope) -> Result<(), ReplicaError
     }
     enrolment.scopes.push(scope.clone());
     enrolment.scopes.sort();
-    grant.secrets.push((scope.clone(), ScopeSecret(replica.random()?)));
+    grant.secrets.push((scope.clone(), secret_of(&replica.signing_key().to_bytes(), scope)));
     grant.enrolment = enrolment.sign(&replica.signing_key());
     profile.set_grant(grant);
     replica.set_profile(profile)?;

@@ -177,11 +177,6 @@ pub fn event_key(log: &LogId, seq: u64, index: usize) -> String {
 }
 
 impl Change {
-    /// Whether this version knows the kind and the extension that it builds on.
-    pub fn is_known(&self) -> bool {
-        is_known(self.kind, self.base)
-    }
-
     /// Checks everything that can be checked without the document.
     ///
     /// # Errors

@@ -168,5 +168,4 @@ pub const DICTIONARY: &[&str] = &[
     "unsigned",
     "pin_required",
     "behalf",
-    "carried_bytes",
 ];

@@ -142,6 +142,8 @@ pub enum Input<'a> {
     },
     /// A log is not held under this name any more.
     Gone(Scope, LogId),
+    /// The pages of a scope begin again: of what was to come with the earlier ones only this is held.
+    BegunAgain(Scope, Clock),
 }
 
 /// What comes out.
@@ -168,6 +170,16 @@ pub enum Output {
     LoadCheckpoint(Scope),
     /// Load the page after this cursor.
     LoadPage(Scope, Option<Cursor>),
+    /// Pages of a scope broke off at the peer. If those here are no older than `at_peer`, what that checkpoint stood
+    /// for and what the peer holds besides, load the page after `after`, else [`Session::serve_anew`].
+    ResumePages {
+        /// The scope.
+        scope: Scope,
+        /// The end of the last page that the peer has.
+        after: Cursor,
+        /// The peer's clock.
+        at_peer: Clock,
+    },
     /// Check and store these runs; durable logs come back as [`Input::Durable`], and then
     /// [`Input::Ingested`].
     Ingest(Scope, Vec<Run>),
@@ -513,6 +525,11 @@ impl Session {
         self.load_sealed();
     }
 
+    /// Whether sealed cells are on their way to the peer, or may have to be.
+    pub fn gives_sealed(&self) -> bool {
+        self.sealing != Sealing::Nothing
+    }
+
     fn load_sealed(&mut self) {
         if self.sealing == Sealing::Wanted && self.phase == Phase::Open {
             self.sealing = Sealing::Loading;
@@ -598,6 +615,11 @@ impl Session {
             }
             Input::SealedTaken(kept) => self.send_quietly(&Frame::SealedKept(kept)),
             Input::Completed { scope, clock, kept } => self.handle_completed(scope, &clock, &kept),
+            Input::BegunAgain(scope, clock) => {
+                if let Some(session) = self.scopes.get_mut(&scope) {
+                    session.mine = clock;
+                }
+            }
             Input::Gone(scope, log) => {
                 if let Some(session) = self.scopes.get_mut(&scope) {
                     session.mine.0.remove(&log);

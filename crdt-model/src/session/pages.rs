@@ -10,12 +10,21 @@ impl Session {
     /// Begins to send pages of a scope to a peer that stands at `clock`.
     pub(super) fn serve(&mut self, scope: Scope, clock: Clock, after: Option<Cursor>) {
         let Some(session) = self.scopes.get_mut(&scope).filter(|_| !self.takes_only) else { return };
-        session.serving = Some(clock);
+        session.serving = Some(clock.clone());
         self.out.push_back(match after {
             // It goes on where a checkpoint broke off; its clock is that checkpoint's.
-            Some(_) => Output::LoadPage(scope, after),
+            Some(after) => Output::ResumePages { scope, after, at_peer: clock },
             None => Output::LoadCheckpoint(scope),
         });
+    }
+
+    /// Pages that broke off cannot go on from here: they would be older than those that the peer has. It begins
+    /// again; [`Output::LoadCheckpoint`] follows.
+    pub fn serve_anew(&mut self, scope: Scope) {
+        let Some(session) = self.scopes.get_mut(&scope) else { return };
+        session.serving = Some(Clock::default());
+        session.peer = Clock::default();
+        self.out.push_back(Output::LoadCheckpoint(scope));
     }
 
     pub(super) fn handle_page_loaded(

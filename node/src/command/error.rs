@@ -122,6 +122,7 @@ impl From<ReplicaError> for CommandError {
             ReplicaError::NoReplica { .. } => ("no-replica", None),
             ReplicaError::Occupied { .. } => ("occupied", None),
             ReplicaError::Wiped { .. } => ("wiped", None),
+            ReplicaError::Revoked { .. } => ("revoked", None),
             ReplicaError::NoTurn => ("no-turn", None),
             ReplicaError::NotHere { .. } => ("not-here", None),
             ReplicaError::NotHeld { .. } => ("not-held", None),

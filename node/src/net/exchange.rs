@@ -35,11 +35,6 @@ const MISFITS_MAX: u32 = 64;
 const FULL: &str = "the quarantine of this revoked device is full: no more is taken / \
     此设备已被注销,隔离区已满,不再接收";
 
-/// What a device is told of whose work a neighbour has taken as much as it carries.
-const CARRIED: &str = "this device carries no more of your work before the centre has decided on what it has: \
-    sync with the centre, or come again once this device has / \
-    本机代存的你的未裁定内容已到上限,请直接与中心同步,或等本机与中心同步之后再来";
-
 /// Messages of a revoked replica that are let pass unread after that.
 const UNWANTED_MAX: u32 = 256;
 
@@ -94,12 +89,12 @@ pub struct Exchange {
     admitted: Option<(Option<SignedEnrolment>, BTreeSet<Scope>)>,
     /// The order that the peer was given.
     ordered: Option<SignedOrder>,
+    /// The centre's order to destroy what is held here, and why.
+    must_obey: Option<(SignedOrder, String)>,
     /// Whether the peer was told what the centre has for it.
     told: bool,
     /// How many bytes more a revoked peer may bring.
     room_len_bytes: Option<u64>,
-    /// How many bytes more of the peer's own work are taken before the centre has decided on what is here.
-    carried_len_bytes: Option<u64>,
     /// Messages beyond that.
     unwanted: u32,
     /// This replica has destroyed what it held, and why.
@@ -165,9 +160,9 @@ impl Exchange {
             in_sync: false,
             admitted: None,
             ordered: None,
+            must_obey: None,
             told: false,
             room_len_bytes: None,
-            carried_len_bytes: None,
             unwanted: 0,
             wiped: None,
             comparing: None,
@@ -326,7 +321,27 @@ impl Exchange {
             let Some(output) = self.session.poll_output() else { break };
             self.act(output)?;
         }
+        self.obey(false)?;
         if self.in_sync { self.remember() } else { Ok(()) }
+    }
+
+    /// Destroys what this replica holds, if the centre has ordered it and has all that was saved here, or `insists`.
+    fn obey(&mut self, insists: bool) -> Result<(), NetError> {
+        let Some((order, reason)) = self.must_obey.take() else { return Ok(()) };
+        let peer_has = self.replica.scopes().into_iter().filter_map(|scope| {
+            let clock = self.session.peer_clock_of(&scope)?.clone();
+            Some((scope, clock))
+        });
+        if !insists && (self.session.gives_sealed() || self.replica.holds_more(&peer_has.collect())) {
+            self.must_obey = Some((order, reason));
+            return self.hear();
+        }
+        let receipt = self.replica.wipe(&order)?;
+        self.session.wiped(receipt);
+        self.wiped = Some(reason);
+        self.over = true;
+        self.flush();
+        Ok(())
     }
 
     /// Notes what the peer is known to have.
@@ -377,6 +392,14 @@ impl Exchange {
         }
     }
 
+    /// Says what is due to a revoked peer that is to wait no longer for what it has to be taken.
+    fn insist(&mut self) {
+        self.say_what_is_due();
+        if let Some(order) = self.ordered.clone() {
+            self.session.order(order);
+        }
+    }
+
     /// The roster has changed: whether the peer may go on as it was admitted.
     ///
     /// # Errors
@@ -411,26 +434,19 @@ impl Exchange {
         has_room
     }
 
-    /// Takes from what this side carries of the peer's own work, if there is a limit.
-    fn carries(&mut self, scope: &Scope, runs: &[Run]) -> Result<bool, NetError> {
-        let Some(mut room) = self.carried_len_bytes else { return Ok(true) };
-        let peer = self.purpose.peer;
-        let own = runs.iter().filter(|run| self.replica.author(scope, run) == Some(peer));
-        let transactions = own.flat_map(|run| &run.transactions);
-        let len_bytes: u64 = transactions.map(|transaction| transaction.to_bytes().len() as u64).sum();
-        if len_bytes > 0 && room == 0 {
-            // The centre may have decided on some of it since the session began.
-            room = self.replica.carried_room_len_bytes(&peer)?.unwrap_or(u64::MAX);
-            if room == 0 {
-                return Ok(false);
-            }
-        }
-        self.carried_len_bytes = Some(room.saturating_sub(len_bytes));
-        Ok(true)
+    /// What was said of pages that broke off counts no longer: others come instead, or none.
+    fn hold_only(&mut self, scope: Scope) -> Result<(), NetError> {
+        self.hear()?;
+        let held = self.replica.clocks().remove(&scope).map(|(clock, _)| clock).unwrap_or_default();
+        Ok(self.session.handle(Input::BegunAgain(scope, held))?)
     }
 
     /// Ends a session that is to end once both hold the same.
     fn end(&mut self) {
+        if self.must_obey.is_some() {
+            // Something was saved a moment ago.
+            return;
+        }
         if self.stays {
             self.end_due = true;
             return;
@@ -587,7 +603,6 @@ impl Exchange {
                     lost.retain(|scope| only.contains(scope));
                 }
                 self.room_len_bytes = gate.room_len_bytes(&peer);
-                self.carried_len_bytes = self.replica.carried_room_len_bytes(&peer)?;
                 let serves = gate.serves(&peer);
                 if !serves {
                     self.session.take_only();
@@ -601,11 +616,10 @@ impl Exchange {
                     // It comes again with a session that hands over all that is here.
                     return Ok(());
                 }
-                let (receipt, reason) = self.replica.wipe(&order)?;
-                self.session.wiped(receipt);
-                self.wiped = Some(reason);
-                self.over = true;
-                self.flush();
+                let reason = self.replica.stop_for(&order)?;
+                // Given twice, it does not wait for the centre to take more.
+                let insists = self.must_obey.replace((*order, reason)).is_some();
+                self.obey(insists)?;
             }
             Output::Wiped(receipt) => {
                 if let (Some(gate), Some(order)) = (&self.purpose.gate, &self.ordered) {
@@ -621,6 +635,12 @@ impl Exchange {
                 let (start, clock, documents) = self.replica.load_checkpoint(&scope)?;
                 self.session.handle(Input::CheckpointLoaded { start, clock, documents })?;
             }
+            Output::ResumePages { scope, after, at_peer } => {
+                if self.replica.can_resume_pages(&scope, &self.purpose.peer, &at_peer)? {
+                    return self.act(Output::LoadPage(scope, Some(after)));
+                }
+                self.session.serve_anew(scope);
+            }
             Output::LoadPage(scope, after) => {
                 let page = self.replica.load_page(&scope, after)?;
                 let (end, packed) = (page.end, page.packed);
@@ -632,7 +652,7 @@ impl Exchange {
             Output::Ingest(_, runs) if !self.has_room_for(&runs) => {
                 if !self.told {
                     self.refused(FULL);
-                    self.say_what_is_due();
+                    self.insist();
                 }
                 // What is on its way when it hears is not held against it.
                 self.unwanted += 1;
@@ -641,9 +661,6 @@ impl Exchange {
                 }
             }
             Output::Ingest(scope, runs) => {
-                if !self.carries(&scope, &runs)? {
-                    return Err(NetError::Rules(CARRIED.to_owned()));
-                }
                 let logs: BTreeSet<LogId> = runs.iter().map(|run| run.log).collect();
                 match self.replica.ingest(&scope, runs) {
                     Ok(misfits) => {
@@ -670,17 +687,28 @@ impl Exchange {
                     Err(broken) if self.room_len_bytes.is_some() && !self.told => {
                         // Whatever its log looks like, it is to hear that it is revoked.
                         self.refused(&broken.to_string());
-                        self.say_what_is_due();
+                        self.insist();
                     }
-                    Err(broken) => return Err(NetError::Rules(broken.to_string())),
+                    Err(broken) => {
+                        // What precedes it may have failed to be written here: then the peer is not to blame.
+                        self.hear()?;
+                        return Err(NetError::Rules(broken.to_string()));
+                    }
                 }
             }
-            Output::StartPages(checkpoint, start) => self.replica.start_pages(checkpoint, &start)?,
+            Output::StartPages(checkpoint, start) => {
+                let scope = checkpoint.scope.clone();
+                self.replica.start_pages(checkpoint, &start)?;
+                self.hold_only(scope)?;
+            }
             Output::StorePage { scope, end, packed, signature } => {
+                let is_without = packed.is_empty();
                 let (count, whole) = self.replica.store_page(&scope, end, &packed, &signature)?;
                 self.session.count_documents(count);
                 if let Some(Came { clock, kept }) = whole {
                     self.session.handle(Input::Completed { scope, clock, kept })?;
+                } else if is_without {
+                    self.hold_only(scope)?;
                 }
             }
             Output::Granted(grant) => {

@@ -9,7 +9,7 @@ use wangge_model::document::{Document, DocumentError};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{LogRecord, Tip};
-use wangge_model::materialise::{Applied, Documents, Effect, Open};
+use wangge_model::materialise::{Documents, Effect, Open};
 use wangge_model::schema::Kind;
 use wangge_model::verdict::{Verdict, Void, VoidReason};
 use wangge_store::Batch;
@@ -74,11 +74,15 @@ impl Documents for StoredDocuments<'_> {
             .filter_map(|(log, seq)| {
                 let record = self.held.record(log, *seq)?;
                 let touches = record.transaction.changes.iter().any(|change| change.doc == *doc);
-                touches.then(|| (*log, Applied::at(self.held, log, *seq).actor, record))
+                touches.then(|| (*log, self.replica.actor_at(self.held, log, *seq), record))
             })
             .collect();
         found.sort_by_key(|(log, _, record)| (record.transaction.lamport, *log, record.transaction.seq));
         found
+    }
+
+    fn knows(&self, kind: Kind, base: u8) -> bool {
+        self.replica.program.knows(kind, base)
     }
 
     fn observed_ms(&self, _: &LogId, _: u64) -> u64 {
@@ -229,8 +233,6 @@ impl Replica {
         if *scope == Scope::Street {
             self.orders_due.store(true, Ordering::Release);
             self.refresh_roster()?;
-        } else if self.has_removals(scope) {
-            self.orders_due.store(true, Ordering::Release);
         }
         Ok(true)
     }

@@ -125,6 +125,9 @@ impl Replica {
             if let Some(reason) = &state.failed {
                 return Err(ReplicaError::Failed { reason: reason.clone() });
             }
+            if let Some(reason) = &state.revoked {
+                return Err(ReplicaError::Revoked { reason: reason.clone() });
+            }
             let scoped =
                 state.scopes.get(scope).ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
             let own = scoped.tips.get(&log);

@@ -129,22 +129,44 @@ impl Replica {
         Ok(self.store.destroy_keys(&documents)?)
     }
 
-    /// Destroys what this replica holds, by an order of the centre. Returns the receipt
-    /// and the centre's reason.
+    /// Takes up the centre's order to destroy what this replica holds: nothing is saved here any more. Returns
+    /// the centre's reason.
     ///
     /// # Errors
     /// [`ReplicaError::Order`] if the centre did not give it to this replica.
-    pub fn wipe(&self, order: &SignedOrder) -> Result<(SignedReceipt, String), ReplicaError> {
-        let mut profile = self.profile();
+    pub fn stop_for(&self, order: &SignedOrder) -> Result<String, ReplicaError> {
+        let profile = self.profile();
         let opened = order.open(&profile.centre(), &profile.replica()).map_err(ReplicaError::Order)?;
         if self.is_centre() {
             return Err(ReplicaError::Order(WipeError::Other));
         }
+        // A commit that is under way is saved, and what is saved is handed over first.
+        let _turn = lock(&self.documents);
+        lock(&self.state).revoked = Some(opened.reason.clone());
+        Ok(opened.reason)
+    }
+
+    /// Whether the centre, which holds `peer_has` of the scopes that it takes, lacks something that is here.
+    pub fn holds_more(&self, peer_has: &BTreeMap<Scope, Clock>) -> bool {
+        let state = lock(&self.state);
+        peer_has.iter().any(|(scope, there)| {
+            let held = state.scopes.get(scope);
+            held.is_some_and(|held| held.tips.iter().any(|(log, tip)| there.len_of(log) < tip.len))
+        })
+    }
+
+    /// Destroys what this replica holds, by an order of the centre. Returns the receipt.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Order`] if the centre did not give it to this replica.
+    pub fn wipe(&self, order: &SignedOrder) -> Result<SignedReceipt, ReplicaError> {
+        let reason = self.stop_for(order)?;
+        let mut profile = self.profile();
         let receipt = order.receipt(&profile.signing_key(), self.now_ms());
         let _turn = lock(&self.documents);
         // A simulated disk has no directory: whoever simulates takes it away.
         if self.dir.is_dir() {
-            mark(&self.dir, &opened.reason)?;
+            mark(&self.dir, &reason)?;
         }
         {
             let mut state = lock(&self.state);
@@ -160,7 +182,7 @@ impl Replica {
         profile.grant = None;
         *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile;
         tracing::warn!("the centre has revoked this device: what it held is destroyed");
-        Ok((receipt, opened.reason))
+        Ok(receipt)
     }
 }
 

@@ -1,8 +1,11 @@
 //! What a replica takes from the machine it runs on: the time, chance, a disk. All three are given to it,
 //! so that a simulator can give others and run the same code again, byte for byte.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use wangge_model::schema::Kind;
+use wangge_model::wire::PAGE_DOCUMENTS_MAX;
 use wangge_store::Options;
 
 use super::ReplicaError;
@@ -48,6 +51,28 @@ impl World for System {
     }
 }
 
+/// Which version of the program runs: by default this one. A simulator has older ones meet it.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Kinds of documents that it does not know yet: what others write of them waits.
+    pub lacks: BTreeSet<Kind>,
+    /// Documents of each page that it makes, at most [`PAGE_DOCUMENTS_MAX`].
+    pub page_documents: usize,
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self { lacks: BTreeSet::new(), page_documents: PAGE_DOCUMENTS_MAX }
+    }
+}
+
+impl Program {
+    /// Whether it knows a kind up to an extension.
+    pub(super) fn knows(&self, kind: Kind, base: u8) -> bool {
+        wangge_model::document::is_known(kind, base) && !self.lacks.contains(&kind)
+    }
+}
+
 /// The machine that a replica runs on; by default this one.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -57,6 +82,8 @@ pub struct Machine {
     pub options: Options,
     /// What opens what is sealed on it.
     pub access: Access,
+    /// The program on it.
+    pub program: Program,
 }
 
 impl Default for Machine {
@@ -67,6 +94,6 @@ impl Default for Machine {
 
 impl From<Options> for Machine {
     fn from(options: Options) -> Self {
-        Self { world: Arc::new(System), options, access: Access::default() }
+        Self { world: Arc::new(System), options, access: Access::default(), program: Program::default() }
     }
 }

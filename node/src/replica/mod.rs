@@ -61,7 +61,7 @@ pub use doctor::{Checkup, Finding, Outcome, Trouble};
 pub use erase::ErasureOrder;
 pub use intake::{IntakeError, Misfit};
 pub use lookup::{Delivery, Found, ScopeDigest};
-pub use machine::{Machine, System, World};
+pub use machine::{Machine, Program, System, World};
 pub use pages::Came;
 pub use past::{Happened, What as Event};
 pub use profile::{Profile, STORE_VERSION};
@@ -91,6 +91,8 @@ struct State {
     scopes: BTreeMap<Scope, ScopeState>,
     /// Set when a write of foreign transactions failed: what is in memory is ahead of the disk.
     failed: Option<String>,
+    /// Why the centre ordered that all be destroyed here: nothing is written any more.
+    revoked: Option<String>,
     /// Documents that were erased: nothing of them is taken in any more.
     erased: BTreeSet<DocId>,
 }
@@ -99,6 +101,7 @@ struct State {
 pub struct Replica {
     dir: PathBuf,
     world: Arc<dyn World>,
+    program: Program,
     store: Vault,
     profile: RwLock<Profile>,
     /// Drawn at each start of the process: from it follow the Automerge actors.
@@ -221,6 +224,18 @@ pub enum ReplicaError {
         /// Why.
         reason: String,
     },
+    /// The centre has ordered that this replica be destroyed: nothing more is saved here.
+    #[error(
+        "此设备已被社管中心注销,不再保存;已保存的内容送到中心后即清除。原因:{}\n\
+         the centre has revoked this device: nothing more is saved, and what is here is destroyed once the centre \
+         has what was saved; reason: {}",
+        if .reason.is_empty() { "未写明" } else { .reason },
+        if .reason.is_empty() { "none given" } else { .reason },
+    )]
+    Revoked {
+        /// Why.
+        reason: String,
+    },
     /// An order that is not for this replica.
     #[error(transparent)]
     Order(wangge_model::wipe::WipeError),
@@ -324,7 +339,7 @@ impl Replica {
     /// # Errors
     /// [`ReplicaError::Occupied`] if one is there already.
     pub fn create(dir: &Path, profile: Profile, machine: impl Into<Machine>) -> Result<Self, ReplicaError> {
-        let Machine { world, options, access } = machine.into();
+        let Machine { world, options, access, program } = machine.into();
         let (is_simulated, access) = (options.disk.is_some(), simulated(&options, access));
         let store = Store::open(dir, options)?;
         if store.get(keys::PROFILE)?.is_some() {
@@ -339,7 +354,7 @@ impl Replica {
         let mut batch = Batch::new();
         put_profile(&profile, &mut batch);
         vault.commit(batch)?;
-        let replica = Self::start(dir, world, vault, profile, Vec::new())?;
+        let replica = Self::start(dir, (world, program), vault, profile, Vec::new())?;
         replica.note_recovery(&replica.profile())?;
         Ok(replica)
     }
@@ -349,14 +364,14 @@ impl Replica {
     /// # Errors
     /// [`ReplicaError::NoReplica`] if there is none; [`ReplicaError::Newer`].
     pub fn open(dir: &Path, machine: impl Into<Machine>) -> Result<Self, ReplicaError> {
-        let Machine { world, options, access } = machine.into();
+        let Machine { world, options, access, program } = machine.into();
         leaving::check_wiped(dir)?;
         if !Store::exists(dir, &options) {
             return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
         }
         let access = simulated(&options, access);
         let store = Store::open(dir, options)?;
-        Self::unlock(dir, Vault::open(dir, store, Arc::clone(&world), &access), world)
+        Self::unlock(dir, Vault::open(dir, store, Arc::clone(&world), &access), (world, program))
     }
 
     /// Opens the replica in `dir`, whose PIN is forgotten, with the centre's answer to the request that
@@ -369,18 +384,18 @@ impl Replica {
         answer: &str,
         machine: impl Into<Machine>,
     ) -> Result<Self, ReplicaError> {
-        let Machine { world, options, access } = machine.into();
+        let Machine { world, options, access, program } = machine.into();
         if !Store::exists(dir, &options) {
             return Err(ReplicaError::NoReplica { dir: dir.to_owned() });
         }
         let store = Store::open(dir, options)?;
-        Self::unlock(dir, Vault::recover(dir, store, Arc::clone(&world), answer, &access), world)
+        Self::unlock(dir, Vault::recover(dir, store, Arc::clone(&world), answer, &access), (world, program))
     }
 
     fn unlock(
         dir: &Path,
         vault: Result<Vault, VaultError>,
-        world: Arc<dyn World>,
+        (world, program): (Arc<dyn World>, Program),
     ) -> Result<Self, ReplicaError> {
         let nothing = || ReplicaError::NoReplica { dir: dir.to_owned() };
         let vault = match vault {
@@ -408,12 +423,12 @@ impl Replica {
             }
         };
         let Some(profile) = profile else { return Err(nothing()) };
-        Self::start(dir, world, vault, profile, salvaged)
+        Self::start(dir, (world, program), vault, profile, salvaged)
     }
 
     fn start(
         dir: &Path,
-        world: Arc<dyn World>,
+        (world, program): (Arc<dyn World>, Program),
         store: Vault,
         profile: Profile,
         salvaged: Vec<Finding>,
@@ -426,7 +441,13 @@ impl Replica {
             actor_nonce: u64::from_le_bytes(world.random()?),
             awaits_street: AtomicBool::new(false),
             world,
-            state: Mutex::new(State { scopes: BTreeMap::new(), failed: None, erased: BTreeSet::new() }),
+            program,
+            state: Mutex::new(State {
+                scopes: BTreeMap::new(),
+                failed: None,
+                revoked: None,
+                erased: BTreeSet::new(),
+            }),
             documents: Mutex::new(()),
             orders_due: AtomicBool::new(true),
             subscribers: Mutex::new(Vec::new()),

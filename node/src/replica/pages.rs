@@ -1,24 +1,27 @@
 //! Checkpoints: giving a new replica the documents as they are, and taking them.
 
-use std::sync::atomic::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, sign_part};
-use wangge_model::clock::{Clock, Extent};
-use wangge_model::document::{Document, FormError, is_known, stored_page};
-use wangge_model::identity::{LogId, Scope};
+use wangge_model::clock::{Clock, Extent, head_tag};
+use wangge_model::document::{Document, FormError, stored_page};
+use wangge_model::identity::{Epoch, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::Tip;
 use wangge_model::materialise::AppliedLog;
 use wangge_model::planted::{self, Bug};
 use wangge_model::session::Completeness;
+use wangge_model::verdict::{Verdict, Void};
 use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, PageDocument, decode_page, encode_page};
 use wangge_store::Batch;
 
 use super::apply::Writes;
+use super::salvage::kept_checkpoint;
 use super::scope::{Arrival, HeldScope, ends_of, extent_of};
 use super::vault::Later;
+use super::verdicts::Decisions;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// A page ready to be sent.
@@ -113,12 +116,41 @@ impl Replica {
             clock.0.insert(*log, extent_of(&tip));
             logs.push(CheckpointLog { log: *log, tip, actor: applied.actor });
         }
+        let mut voids = scoped.voids.clone();
+        voids.retain(|(log, seq), _| *seq <= clock.len_of(log));
         drop(state);
         let checkpoint = Checkpoint { scope: scope.clone(), logs, documents };
-        let bytes = encode(&checkpoint);
+        let bytes = checkpoint.to_bytes(&voids);
         let signature = sign_part(&self.signing_key(), scope, b"start", &bytes);
         let start = CheckpointStart { scope: scope.clone(), bytes, signature: halves(&signature) };
         Ok((start, clock, documents))
+    }
+
+    /// Whether pages made here are no older than those that `peer` has had, which goes on with them: `at_peer` is
+    /// what they stood for and what it holds besides.
+    ///
+    /// # Errors
+    /// If the store or the roster cannot be read.
+    pub fn can_resume_pages(
+        &self,
+        scope: &Scope,
+        peer: &ReplicaId,
+        at_peer: &Clock,
+    ) -> Result<bool, ReplicaError> {
+        // What it writes meanwhile stood in no page.
+        let roster = self.roster()?;
+        let epochs = roster.replicas().get(peer).into_iter().flat_map(|entry| &entry.epochs);
+        let its_own: BTreeSet<LogId> =
+            epochs.map(|epoch| LogId::derive(scope, peer, Epoch(*epoch))).collect();
+        let stands_for = if self.is_centre() {
+            // One that was put back to a backup knows less than it has given.
+            lock(&self.state).scopes.get(scope).map(|scoped| scoped.durable.clone())
+        } else {
+            kept_checkpoint(&self.store, scope).map(|kept| ends_of(&kept))
+        };
+        let stands_for = stands_for.unwrap_or_default();
+        let mut others = at_peer.0.iter().filter(|(log, _)| !its_own.contains(log));
+        Ok(others.all(|(log, extent)| stands_for.len_of(log) >= extent.len))
     }
 
     /// The page after a cursor.
@@ -135,7 +167,8 @@ impl Replica {
         }
         let prefix = keys::documents(scope);
         let start = after.map_or_else(|| prefix.clone(), |cursor| keys::document_at(scope, &cursor));
-        let mut pages = Vec::with_capacity(PAGE_DOCUMENTS_MAX);
+        let documents_max = self.program.page_documents.min(PAGE_DOCUMENTS_MAX);
+        let mut pages = Vec::with_capacity(documents_max);
         let mut end = None;
         let mut more = false;
         for entry in self.store.scan_from(&prefix, &start) {
@@ -144,7 +177,7 @@ impl Replica {
             if Some(cursor) == after {
                 continue;
             }
-            if pages.len() == PAGE_DOCUMENTS_MAX {
+            if pages.len() == documents_max {
                 more = true;
                 break;
             }
@@ -265,6 +298,11 @@ impl Replica {
             Some(scoped) => (scoped.applied.clone(), scoped.tips.clone()),
             None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
         };
+        let verdicts = self.verdicts_on(scope, &checkpoint, &held)?;
+        if !verdicts.is_empty() {
+            // They may take something out of the documents of this page.
+            self.store.commit(std::mem::take(&mut batch))?;
+        }
         let mut came = Came { clock: Clock::default(), kept: Vec::new() };
         let mut ends = Vec::new();
         for entry in &checkpoint.logs {
@@ -296,6 +334,7 @@ impl Replica {
             batch.put(keys::tip(scope, &entry.log), encode(&entry.tip));
             ends.push((entry.log, entry.tip.clone()));
         }
+        let decisions = self.own_verdicts(scope, &applied, &verdicts, &mut batch)?;
         let floors = ends_of(&checkpoint);
         batch.put(keys::floors(scope), encode(&floors));
         batch.put(keys::applied(scope), encode(&applied));
@@ -310,10 +349,50 @@ impl Replica {
             scoped.applied = applied;
             scoped.completeness = Completeness::Whole;
             scoped.arriving = None;
+            if let Some(Decisions { decided, voids, backed }) = decisions {
+                scoped.decided = decided;
+                scoped.voids = voids;
+                scoped.backed = backed;
+            }
         }
-        // Photos that were taken away came named all the same.
-        self.orders_due.store(true, Ordering::Release);
         Ok((count, Some(came)))
+    }
+
+    /// What the centre had decided at a checkpoint about the logs of which transactions are held: its verdicts lie
+    /// below the floor of its own log.
+    fn verdicts_on(
+        &self,
+        scope: &Scope,
+        checkpoint: &Checkpoint,
+        held: &BTreeMap<LogId, Tip>,
+    ) -> Result<Vec<Verdict>, ReplicaError> {
+        let Some(start) = self.store.get(&keys::kept_start(scope))? else { return Ok(Vec::new()) };
+        let Ok(start) = postcard::from_bytes::<CheckpointStart>(&start) else { return Ok(Vec::new()) };
+        let centre = self.profile().centre();
+        let voided = Checkpoint::voided(&start.bytes);
+        let whole = |log: &LogId| held.get(log).is_some_and(|tip| tip.floor == 0);
+        let ours = checkpoint
+            .logs
+            .iter()
+            .filter(|entry| entry.tip.identity.replica != centre && entry.tip.len > 0 && whole(&entry.log));
+        let verdict = |entry: &CheckpointLog| {
+            let mut voids = Vec::new();
+            for of_log in voided.iter().filter(|of_log| of_log.log == entry.log) {
+                let seqs = of_log.from..=of_log.upto.min(entry.tip.len);
+                voids.extend(seqs.map(|seq| Void { seq, reason: of_log.reason }));
+            }
+            Verdict {
+                log: entry.log,
+                upto: entry.tip.len,
+                head: head_tag(&entry.tip.head),
+                // Pages say it beside each change.
+                observed_ms: 0,
+                roster: 0,
+                voids,
+                settled: Vec::new(),
+            }
+        };
+        Ok(ours.map(verdict).collect())
     }
 
     /// What storing the documents of a page writes. They do not depend on each other, so all cores share
@@ -336,7 +415,9 @@ impl Replica {
                 Ok::<_, ReplicaError>(writes)
             })
         };
-        let known = |page: &PageDocument| page.changes.iter().all(|change| is_known(page.kind, change.base));
+        let known = |page: &PageDocument| {
+            page.changes.iter().all(|change| self.program.knows(page.kind, change.base))
+        };
         if !pages.iter().all(known) {
             return Err(ReplicaError::NeedsUpdate { scope: scope.clone() });
         }

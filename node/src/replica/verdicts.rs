@@ -9,7 +9,7 @@ use wangge_model::clock::head_tag;
 use wangge_model::document::Document;
 use wangge_model::identity::{LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
-use wangge_model::log::{LogIdentity, LogRecord, Run, Tip};
+use wangge_model::log::{LogIdentity, LogRecord, Tip};
 use wangge_model::materialise::{Applied, Open, branch_of, enter};
 use wangge_model::right::{Act, judge};
 use wangge_model::roster::RosterView;
@@ -18,6 +18,7 @@ use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
 use wangge_store::Batch;
 
 use super::apply::StoredDocuments;
+use super::salvage::kept_checkpoint;
 use super::scope::{HeldScope, position};
 use super::{Edit, Replica, ReplicaError, encode, keys, lock};
 
@@ -231,7 +232,9 @@ impl Replica {
             let upto = before.max(verdict.upto);
             decided.insert(log, upto);
             batch.put(keys::decided(scope, &log), encode(&upto));
-            batch.put(keys::observed(scope, &log, verdict.upto), encode(&verdict.observed_ms));
+            if verdict.observed_ms > 0 {
+                batch.put(keys::observed(scope, &log, verdict.upto), encode(&verdict.observed_ms));
+            }
             entering.push((verdict, before, upto));
             for void in &verdict.voids {
                 let known = voids.insert((log, void.seq), void.reason);
@@ -346,12 +349,33 @@ impl Replica {
             return Ok(true);
         }
         let Some(record) = documents.held.record(log, seq) else { return Ok(true) };
-        let actor = Applied::at(documents.held, log, seq).actor;
+        let actor = self.actor_at(documents.held, log, seq);
         match enter(documents, open, log, &record.transaction, actor)? {
             Ok(()) => Ok(true),
             Err(error) => {
                 tracing::warn!(scope = %documents.scope, %log, seq, %error, "what was accepted cannot enter yet");
                 Ok(false)
+            }
+        }
+    }
+
+    /// The Automerge actor in use at a position that is held. Of a log that came in pages it may have been declared
+    /// below the floor: then the checkpoint names it, or it is the one that is still in use.
+    pub(super) fn actor_at(&self, held: &HeldScope<'_>, log: &LogId, seq: u64) -> [u8; 16] {
+        let declared = Applied::at(held, log, seq).actor;
+        if declared != [0; 16] {
+            return declared;
+        }
+        let floor = held.tips.get(log).map_or(0, |tip| tip.floor);
+        let kept = kept_checkpoint(&self.store, held.scope);
+        let kept = kept
+            .and_then(|kept| kept.logs.into_iter().find(|entry| entry.log == *log && entry.tip.len == floor));
+        match kept {
+            Some(entry) => entry.actor,
+            None => {
+                let state = lock(&self.state);
+                let applied = state.scopes.get(held.scope).and_then(|scoped| scoped.applied.0.get(log));
+                applied.map_or([0; 16], |applied| applied.actor)
             }
         }
     }
@@ -365,7 +389,7 @@ impl Replica {
         seq: u64,
     ) -> Result<(), ReplicaError> {
         let Some(record) = documents.held.record(log, seq) else { return Ok(()) };
-        let actor = Applied::at(documents.held, log, seq).actor;
+        let actor = self.actor_at(documents.held, log, seq);
         let transaction = &record.transaction;
         for change in &transaction.changes {
             let document = match open.document(&change.doc) {
@@ -597,55 +621,6 @@ impl Replica {
     /// Bytes of a replica's work that wait in quarantine because it is revoked.
     pub fn quarantined_len_bytes(&self, replica: &ReplicaId) -> u64 {
         self.quarantine_sizes().get(replica).copied().unwrap_or(0)
-    }
-
-    /// How many bytes more of a replica's own work are taken from it before the centre has decided on what is
-    /// here: it may have been revoked, and this replica has not heard. `None`: as many as it has.
-    ///
-    /// # Errors
-    /// If the roster cannot be read.
-    pub fn carried_room_len_bytes(&self, author: &ReplicaId) -> Result<Option<u64>, ReplicaError> {
-        if self.is_centre() || *author == self.profile().centre() {
-            return Ok(None);
-        }
-        let allowed = self.roster()?.policy().carried_len_bytes;
-        Ok(Some(allowed.saturating_sub(self.undecided_len_bytes(author))))
-    }
-
-    /// Bytes of a replica's work that are held here and that the centre has not decided on.
-    fn undecided_len_bytes(&self, author: &ReplicaId) -> u64 {
-        let scopes: Vec<(Scope, BTreeMap<LogId, Tip>, BTreeMap<LogId, u64>)> = lock(&self.state)
-            .scopes
-            .iter()
-            .map(|(scope, scoped)| {
-                let own = scoped.tips.iter().filter(|(_, tip)| tip.identity.replica == *author);
-                let tips = own.map(|(log, tip)| (*log, tip.clone())).collect();
-                (scope.clone(), tips, scoped.decided.clone())
-            })
-            .collect();
-        let mut len_bytes = 0;
-        for (scope, tips, decided) in &scopes {
-            let held = HeldScope { store: &self.store, scope, tips };
-            for (log, tip) in tips {
-                let begins = tip.identity.branch.as_ref().map_or(0, |branch| branch.base);
-                let known = decided.get(log).copied().unwrap_or(0).max(tip.floor).max(begins);
-                let records = (known + 1..=tip.len).filter_map(|seq| held.record(log, seq));
-                len_bytes += records.map(|record| record.transaction.to_bytes().len() as u64).sum::<u64>();
-            }
-        }
-        len_bytes
-    }
-
-    /// Whose work a run is, as far as it is said or known here; that it is signed by him is not checked.
-    pub fn author(&self, scope: &Scope, run: &Run) -> Option<ReplicaId> {
-        if let Some(opening) = run.transactions.first().and_then(|first| first.opening.as_ref()) {
-            return Some(opening.replica);
-        }
-        let state = lock(&self.state);
-        let tips = &state.scopes.get(scope)?.tips;
-        let of = run.branch.as_ref().map(|branch| branch.of);
-        let tip = tips.get(&run.log).or_else(|| tips.get(&of?))?;
-        Some(tip.identity.replica)
     }
 
     fn all_voids(&self) -> Vec<(Scope, BTreeMap<LogId, Tip>, Voids)> {

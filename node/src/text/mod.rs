@@ -191,10 +191,6 @@ pub enum Message<'a> {
     TurnOf {
         worker: &'a str,
     },
-    NotOfDevice {
-        typed: &'a str,
-        worker: &'a str,
-    },
     OtherTurn {
         worker: &'a str,
     },
@@ -214,7 +210,7 @@ pub enum Message<'a> {
     EraseReasonMissing,
     EraseReasonTells,
     EraseOrdered {
-        count: usize,
+        document: &'a str,
     },
     EraseStatus {
         document: &'a str,
@@ -226,15 +222,6 @@ pub enum Message<'a> {
         accepted: bool,
     },
     EraseNone,
-    /// Under the list of orders: what they leave.
-    EraseLook,
-    /// Above a list of records that speak of a resident.
-    EraseMentions {
-        count: usize,
-    },
-    /// Below it.
-    EraseMentionsStay,
-    EraseWordsShort,
     DossierWritten {
         file: &'a str,
     },
@@ -456,16 +443,6 @@ pub enum Word {
     OnlyHere,
     Centre,
     HasConflict,
-    /// A record has the number of a resident in it.
-    ByNumber,
-    /// It has his name.
-    ByName,
-    /// It points to his record.
-    ByLink,
-    /// It had; the value was overwritten since.
-    InAnOldValue,
-    /// What was reported and noted of a record, one after the other.
-    History,
     Report,
     Note,
     People,

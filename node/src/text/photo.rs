@@ -25,6 +25,5 @@ pub enum PhotoText<'a> {
     NotHere,
     Exists { path: &'a str },
     Unwritable { path: &'a str, reason: &'a str },
-    Removed { number: usize },
     Saved { path: &'a str },
 }
