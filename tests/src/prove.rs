@@ -74,6 +74,7 @@ fn by(wrong: Wrong) -> &'static str {
         Wrong::Leak => "scopes are apart",
         Wrong::Order => "nobody moves the order",
         Wrong::Erased => "erasures are done",
+        Wrong::Damage => "damage is healed or named",
         Wrong::Cut => "a cut holds",
         Wrong::Unbounded | Wrong::Endless => "bounded",
         Wrong::Panic => "no panic",
@@ -95,7 +96,7 @@ fn lost_centre(broken_ms: u64) -> Plan {
         step(1_000, fetch),
         step(broken_ms, Action::Break { nth: 0 }),
     ];
-    Plan { seed: 1, grids: 1, points: 0, workers: 1, clerks: 1, steps }
+    Plan { seed: 1, grids: 1, points: 0, workers: 1, clerks: 1, is_older: false, page_documents: None, steps }
 }
 
 /// Plants that receipts of a lost centre still count and lets connections break at different moments.

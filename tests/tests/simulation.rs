@@ -9,8 +9,10 @@ fn number(name: &str, default: u64) -> u64 {
 
 /// Once broken and mended, so they stay: a clone's branch that leaves its log below what came in pages (23, 67), a
 /// cloned device that took the other copy's receipt for its own (258), what was written before the first pages came
-/// and was lost with them (1286), a receipt for what had not left yet (1514), a branch of a branch (1213).
-const MENDED: [u64; 6] = [23, 67, 258, 1286, 1514, 1213];
+/// and was lost with them (1286), a receipt for what had not left yet (1514), a branch of a branch (1213), an honest
+/// peer accused of what a full disk had not taken in (1000094), a verdict below a floor (1000106), what was saved
+/// while the order to wipe was on its way (1000200), a relay put back during a first sync (1000230).
+const MENDED: [u64; 10] = [23, 67, 258, 1286, 1514, 1213, 1_000_094, 1_000_106, 1_000_200, 1_000_230];
 
 #[test]
 fn replicas_keep_their_promises_whatever_happens() {

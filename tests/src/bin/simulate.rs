@@ -20,8 +20,8 @@ struct Arguments {
     /// How many seeds: 100, or 1 with `--seed`.
     #[arg(long)]
     seeds: Option<u64>,
-    /// The first seed; alone, the only one. Seeds from 1000000 on, where it begins by itself, know the whole
-    /// alphabet; those below only what happens to devices.
+    /// The first seed; alone, the only one. Those below 1000000, where it begins by itself, know only what happens
+    /// to devices; those from 2000000 on also moved workers, flipped bits and programs of two versions.
     #[arg(long)]
     seed: Option<u64>,
     /// Print what happens; of a failing run the shortened one.

@@ -80,6 +80,18 @@ pub enum Action {
     BackUpRelay,
     /// The relay's machine is lost; its last backup is put back.
     RestoreRelay,
+    /// The centre moves a worker to another grid.
+    Reassign { who: Who, to: u32 },
+    /// A grid's register grows, and somebody joins who takes it in pages.
+    Checkpoint { grid: u32, first: u32 },
+    /// A bit flips on a disk.
+    Flip { who: Who, nth: u32 },
+    /// What is stored is examined, and mended where it can be.
+    Examine { who: Who },
+    /// A device gets the newer program and starts again with it.
+    Update { who: Who },
+    /// Registers a place, which only the newer program knows.
+    AddPlace { who: Who },
 }
 
 /// An action and how long after the one before it comes, in milliseconds.
@@ -104,6 +116,10 @@ pub struct Plan {
     pub workers: usize,
     /// Workstations of the centre.
     pub clerks: usize,
+    /// Whoever is there at the beginning has an older program, which does not know places.
+    pub is_older: bool,
+    /// Documents of a page of a checkpoint, if not as many as the wire allows.
+    pub page_documents: Option<usize>,
     /// What happens.
     pub steps: Vec<Step>,
 }
@@ -113,6 +129,9 @@ const PERSONS: u64 = 8;
 /// From this seed on a street also sees what the centre orders and what befalls the centre's own disk. Seeds
 /// below keep the runs that they had before the alphabet knew of that.
 pub const FULL_ALPHABET: u64 = 1_000_000;
+/// From this seed on workers are moved, registers come in many pages, bits flip, and programs are of two
+/// versions.
+pub const WHOLE_ALPHABET: u64 = 2_000_000;
 const SECOND_MS: u64 = 1_000;
 const HOUR_MS: u64 = 3_600 * SECOND_MS;
 const YEAR_MS: i64 = 365 * 24 * HOUR_MS as i64;
@@ -127,6 +146,8 @@ impl Plan {
             points: dice.weighted(&[(1, 0), (2, 1), (1, 2)]),
             workers: dice.between(2, 4) as usize,
             clerks: dice.below(2) as usize,
+            is_older: false,
+            page_documents: None,
             steps: Vec::new(),
         };
         // Some runs are calm and some are not: rare events meet only where they are frequent.
@@ -142,7 +163,35 @@ impl Plan {
         if seed >= FULL_ALPHABET {
             plan.upset();
         }
+        if seed >= WHOLE_ALPHABET {
+            plan.unsettle();
+        }
         plan
+    }
+
+    /// Strews in what the centre does with people and programs, and what disks do by themselves.
+    fn unsettle(&mut self) {
+        type Draw = fn(&Plan, &mut Dice) -> Action;
+        let unrest: [(u64, Draw); 6] = [
+            (2, |plan, dice| Action::Reassign { who: plan.anyone(dice), to: dice.below(2) as u32 }),
+            (2, |plan, dice| {
+                let first = 300 + dice.below(3) as u32 * 40;
+                Action::Checkpoint { grid: dice.below(plan.grids as u64) as u32, first }
+            }),
+            (4, |plan, dice| Action::Flip { who: plan.anyone(dice), nth: dice.below(1 << 20) as u32 }),
+            (3, |plan, dice| Action::Examine { who: plan.anyone(dice) }),
+            (3, |plan, dice| Action::Update { who: plan.any_or_relay(dice) }),
+            (4, |plan, dice| Action::AddPlace { who: plan.anyone(dice) }),
+        ];
+        let mut dice = Dice::new(self.seed, 4);
+        self.is_older = dice.percent(60);
+        self.page_documents = Some(dice.weighted(&[(2, 8), (1, 1), (1, 256)]));
+        for _ in 0..dice.weighted(&[(1, 3), (2, 6), (1, 14)]) {
+            let draw = dice.weighted(&unrest);
+            let action = draw(self, &mut dice);
+            let at = dice.below(self.steps.len() as u64 + 1) as usize;
+            self.steps.insert(at, Step { after_ms: dice.below(2 * SECOND_MS), action });
+        }
     }
 
     /// Strews in what is rare in any street and meets all the rest only if it is drawn apart from it.

@@ -12,7 +12,7 @@ use wangge_model::schema::Kind;
 use wangge_model::transaction::{Opening, Transaction};
 use wangge_node::command::{Command, Unwatched, execute};
 use wangge_node::net::Joining;
-use wangge_node::replica::{Edit, Replica};
+use wangge_node::replica::{Edit, Program, Replica};
 use wangge_relay::{Division, Founding, Invite, decide_now, found_on};
 use wangge_store::Disk;
 
@@ -23,7 +23,7 @@ use super::device::{Device, Post};
 use super::dice::Dice;
 use super::model::{Draft, Mark, Place, mark};
 use super::town::{Event, Town};
-use super::world::SimulatedWorld;
+use super::world::{SimulatedWorld, older};
 use crate::street::{GRIDS, grid, number, put};
 
 /// Devices of one street.
@@ -48,6 +48,7 @@ impl Town {
     pub(super) fn found(&mut self) {
         let disk = Disk::new();
         let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100));
+        world.install(self.program(self.plan.is_older));
         let divisions = (0..self.plan.grids)
             .map(|at| Division {
                 code: GRIDS[at].to_owned(),
@@ -72,9 +73,11 @@ impl Town {
             posts.push((role, grid(at % self.plan.grids)));
         }
         posts.extend(vec![(Role::CentreClerk, Scope::Centre); self.plan.clerks]);
+        self.is_founding = true;
         for (role, unit) in posts {
             self.enrol(role, &unit);
         }
+        self.is_founding = false;
         let mut at_ms = 0;
         for step in 0..self.plan.steps.len() {
             at_ms += self.plan.steps[step].after_ms;
@@ -178,7 +181,7 @@ impl Town {
                     let who = self.whom(who)?;
                     &mut self.devices[who]
                 };
-                if device.gone || device.backups.len() >= BACKUPS_MAX {
+                if device.gone || device.is_damaged() || device.backups.len() >= BACKUPS_MAX {
                     return None;
                 }
                 device.backups.push(device.disk.image());
@@ -236,6 +239,20 @@ impl Town {
             Action::BackUpRelay => self.back_up_relay(),
             Action::RestoreRelay => self.restore_relay(),
             Action::Revoke { who } => self.revoke(self.whom(who)?),
+            Action::Reassign { who, to } => self.reassign(self.whom(who)?, to),
+            Action::Checkpoint { grid: at, first } => self.checkpoint(at, first),
+            Action::Flip { who, nth } => self.flip(self.whom(who)?, nth),
+            Action::Examine { who } => self.examine(self.whom(who)?),
+            Action::Update { who } => {
+                let who = self.whom(who)?;
+                if !self.devices[who].world.is_older() {
+                    return None;
+                }
+                self.install(who, None);
+                self.at(0, Event::Restart(who));
+                Some(())
+            }
+            Action::AddPlace { who } => self.add_place(self.whom(who)?),
             Action::Replay { nth } => {
                 self.replay(nth as usize);
                 Some(())
@@ -339,14 +356,18 @@ impl Town {
 
     fn import(&mut self, who: Who, first: u32, count: u32) -> Option<()> {
         let scope = self.home(who)?;
+        self.import_into(who, &scope, first, count)
+    }
+
+    fn import_into(&mut self, who: Who, scope: &Scope, first: u32, count: u32) -> Option<()> {
         let mut rows: Vec<u32> = (first..first + count).collect();
         while !rows.is_empty() {
             let part: Vec<u32> = rows.drain(..rows.len().min(IMPORT_TRANSACTION)).collect();
             let mut writes = Vec::new();
             let mut edits = Vec::new();
             for person in part {
-                let (number, place) = self.person(who, &scope, person)?;
-                let value = self.model.text(&scope);
+                let (number, place) = self.person(who, scope, person)?;
+                let value = self.model.text(scope);
                 let ops = vec![put("id_number", &number), put("name", &value)];
                 edits.push(Edit { doc: place.2, kind: Kind::PERSON, ops });
                 writes.push((place, vec![(Some("name"), Some(value))]));
@@ -365,7 +386,7 @@ impl Town {
         // The command draws the document's id: it is found by what was written.
         let typed = ["case", "report", "--category", "消防", "--text", &text, "--unit", &scope.to_string()]
             .map(str::to_owned);
-        let before = self.case_ids(who, &scope)?;
+        let before = self.ids(who, &scope, Kind::CASE)?;
         let place = (scope.clone(), Kind::CASE, DocId([0; 16]));
         let fields = vec![(Some("text"), Some(text.clone())), (None, Some(text))];
         self.write_new(who, &before, (place, fields), typed_command(typed.to_vec()))
@@ -380,12 +401,56 @@ impl Town {
         self.write(who, vec![(place, vec![(None, Some(text))])], typed_command(typed.to_vec()))
     }
 
-    fn case_ids(&self, who: Who, scope: &Scope) -> Option<BTreeSet<DocId>> {
+    fn add_place(&mut self, who: Who) -> Option<()> {
+        if self.devices[who].world.is_older() {
+            return None;
+        }
+        let scope = self.home(who)?;
+        let name = self.model.text(&scope);
+        let typed =
+            ["place", "add", "--unit", &scope.to_string(), &format!("name={name}")].map(str::to_owned);
+        let before = self.ids(who, &scope, Kind::PLACE)?;
+        let place = (scope.clone(), Kind::PLACE, DocId([0; 16]));
+        let fields = vec![(Some("name"), Some(name))];
+        self.write_new(who, &before, (place, fields), typed_command(typed.to_vec()))
+    }
+
+    /// The register of a grid grows, and somebody joins there.
+    fn checkpoint(&mut self, at: u32, first: u32) -> Option<()> {
+        let unit = grid(at as usize % self.plan.grids);
+        let who = (1..self.devices.len()).find(|who| {
+            let replica = self.devices[*who].replica();
+            replica.is_some_and(|replica| replica.scopes().contains(&unit))
+        })?;
+        self.import_into(who, &unit, first, 40)?;
+        self.connect(who, 0, true);
+        self.enrol(Role::GridWorker, &unit)?;
+        let joined = self.devices.len() - 1;
+        self.devices[joined].daemon = true;
+        self.dial_later(joined);
+        Some(())
+    }
+
+    /// The program that a device of this plan has.
+    fn program(&self, is_older: bool) -> Program {
+        let program = if is_older { older() } else { Program::default() };
+        let page_documents = self.plan.page_documents.unwrap_or(program.page_documents);
+        Program { page_documents, ..program }
+    }
+
+    /// Gives a device the newer program, or the one of another device; it runs from its next start on.
+    pub(super) fn install(&mut self, who: Who, like: Option<Who>) {
+        let is_older = like.is_some_and(|like| self.devices[like].world.is_older());
+        let program = self.program(is_older);
+        self.devices[who].world.install(program);
+    }
+
+    fn ids(&self, who: Who, scope: &Scope, kind: Kind) -> Option<BTreeSet<DocId>> {
         let replica = self.devices[who].replica()?;
         replica.apply().ok()?;
         let mut ids = BTreeSet::new();
         replica
-            .each(scope, Kind::CASE, |view| {
+            .each(scope, kind, |view| {
                 ids.insert(view.id);
                 true
             })
@@ -404,7 +469,7 @@ impl Town {
         let replica = self.devices[who].replica()?.clone();
         let result = run(&replica);
         let made: Vec<DocId> =
-            self.case_ids(who, &place.0).unwrap_or_default().difference(before).copied().collect();
+            self.ids(who, &place.0, place.1).unwrap_or_default().difference(before).copied().collect();
         self.disturb(who);
         match (result, made.as_slice()) {
             (Ok(()), [doc]) => {
@@ -417,7 +482,7 @@ impl Town {
                 }
             }
             (Ok(()), _) => {
-                self.fail(Wrong::Lost, format!("{}: a case was saved and is not there", self.name(who)));
+                self.fail(Wrong::Lost, format!("{}: a record was saved and is not there", self.name(who)));
             }
             // What it left on a disk that failed, if anything, is nobody's promise.
             (Err(error), _) if self.devices[who].disk.is_poisoned() => self.refused(who, &error),
@@ -440,6 +505,11 @@ impl Town {
         if let Err(error) = replica.apply() {
             self.excuse(who, "apply", &error);
             self.disturb(who);
+            return None;
+        }
+        let is_readable = |(place, _): &Write| replica.origins(&place.0, place.1, &place.2).is_ok();
+        if self.devices[who].is_damaged() && !writes.iter().all(is_readable) {
+            // What its author had before him is not known here.
             return None;
         }
         let drafts: Vec<Draft> = writes
@@ -466,6 +536,8 @@ impl Town {
                 (Ok(()), []) if draft.fields.iter().all(|(_, value)| value.is_none()) => {}
                 (Err(_), []) => {}
                 (Err(_), [_]) if self.devices[who].disk.is_poisoned() => {}
+                // It was saved, and telling what came of it met what is damaged.
+                (Err(_), [mark]) if self.devices[who].is_damaged() => saved.push((draft.clone(), *mark)),
                 (result, new) => {
                     let what = format!("{}: {result:?}, and {} changes are new", self.name(who), new.len());
                     self.fail(Wrong::Lost, what);
@@ -493,7 +565,6 @@ impl Town {
                 .together
                 .push(saved.iter().map(|(draft, mark)| (draft.place.clone(), *mark)).collect());
         }
-        self.model.now_ms = self.time.now_ms();
         for (draft, mark) in saved {
             self.model.save(&draft, mark, by);
             self.counts.saved += 1;
@@ -600,6 +671,9 @@ impl Town {
         };
         let disk = Disk::new();
         let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100 + at as u64));
+        // Who joins later has the newer program.
+        let is_founder = self.is_founding;
+        world.install(self.program(self.plan.is_older && is_founder));
         let mut device = Device::new(name, post, disk.clone(), world.clone());
         let joined = (|| {
             let line = roster.invite(&invite).map_err(|error| error.to_string())?.to_line();
@@ -648,7 +722,7 @@ impl Town {
     fn restore(&mut self, who: Who, nth: u32) -> Option<()> {
         let backups = &self.devices[who].backups;
         let image = backups.get(nth as usize % backups.len().max(1))?.clone();
-        if self.devices[who].gone || self.is_revoked(who) {
+        if self.devices[who].gone || self.is_revoked(who) || self.is_moved(who) {
             return None;
         }
         let disk = Disk::of(&image);
@@ -674,11 +748,17 @@ impl Town {
         self.die(who);
         self.devices[who].disk = disk;
         self.devices[who].unsure.clear();
+        self.devices[who].damage = None;
         self.counts.rollbacks += 1;
     }
 
     fn clone_device(&mut self, who: Who) -> Option<()> {
-        if self.devices.len() >= DEVICES_MAX || self.devices[who].gone || self.is_revoked(who) {
+        let device = &self.devices[who];
+        if self.devices.len() >= DEVICES_MAX || device.gone || device.is_damaged() || self.is_revoked(who) {
+            return None;
+        }
+        // What the centre handed to one of two that it takes for one, the other never gets.
+        if self.is_moved(who) {
             return None;
         }
         let at = self.devices.len();
@@ -686,6 +766,7 @@ impl Town {
         let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100 + at as u64));
         let name = format!("{}-copy{at}", self.devices[who].name);
         self.devices.push(Device::new(name, self.devices[who].post, disk, world));
+        self.install(at, Some(who));
         self.counts.rollbacks += 1;
         self.start(at);
         Some(())
@@ -693,7 +774,8 @@ impl Town {
 
     /// What only this disk holds is lost with it, unless what takes its place holds it.
     pub(super) fn count_losses(&mut self, who: Who, instead: Option<&Disk>) {
-        let own = self.held_by(&self.devices[who].disk);
+        let mut own = self.held_by(&self.devices[who].disk);
+        own.extend(self.devices[who].damage.iter().flat_map(|damage| &damage.held));
         let mut safe = instead.map(|disk| self.held_by(disk)).unwrap_or_default();
         for (at, device) in self.devices.iter().enumerate() {
             if at != who && !device.gone {

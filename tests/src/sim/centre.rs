@@ -17,6 +17,8 @@ pub(super) struct RelayBackup {
     made_ms: u64,
     /// How many devices were cut off then.
     revoked: usize,
+    /// And how many workers were moved.
+    moved: usize,
 }
 
 impl Town {
@@ -28,8 +30,8 @@ impl Town {
         let number = self.relay_backup.as_ref().map_or(1, |backup| backup.number + 1);
         let ends = backup::ends(&relay);
         let image = self.devices[0].disk.durable_image();
-        let revoked = self.model.revoked.len();
-        self.relay_backup = Some(RelayBackup { image, number, made_ms: relay.now_ms(), revoked });
+        let (revoked, moved) = (self.model.revoked.len(), self.model.moved.len());
+        self.relay_backup = Some(RelayBackup { image, number, made_ms: relay.now_ms(), revoked, moved });
         let noted = backup::note(&relay, &ends);
         self.disturb(0);
         if let Err(error) = noted {
@@ -46,7 +48,8 @@ impl Town {
                 && !self.is_revoked(who)
         });
         let backup = self.relay_backup.as_ref()?;
-        if !clerk || backup.revoked != self.model.revoked.len() {
+        let is_known = backup.revoked == self.model.revoked.len() && backup.moved == self.model.moved.len();
+        if !clerk || !is_known {
             return None;
         }
         let (disk, number, made_ms) = (Disk::of(&backup.image), backup.number, backup.made_ms);
@@ -115,6 +118,7 @@ impl Town {
         let Some(relay) = self.devices[0].replica() else { return false };
         let clocks = relay.clocks();
         let held = clocks.get(&writing.place.0).map_or(0, |(clock, _)| clock.len_of(&writing.mark.0));
-        relay.awaits_street() && held >= writing.mark.1
+        // Or what a newer program wrote waits there.
+        (relay.awaits_street() || self.devices[0].world.is_older()) && held >= writing.mark.1
     }
 }

@@ -23,6 +23,10 @@ impl Town {
     /// Checks everything that one device shows, and what it was told.
     pub(super) fn look(&mut self, who: Who) {
         let Some(replica) = self.devices[who].replica().cloned() else { return };
+        if self.devices[who].is_damaged() {
+            // It shows what is left, until it is examined.
+            return;
+        }
         if self.devices[who].disk.is_poisoned() {
             // It shows what it could not save, until it is started again.
             return;
@@ -50,7 +54,8 @@ impl Town {
         let valid: BTreeSet<_> =
             all.iter().filter(|mark| !self.model.is_void(place, mark)).copied().collect();
         // What came in pages says which change is void, not why: it is not listed with those that are.
-        let with_void = marks.len() < all.len() || valid.len() < all.len();
+        let is_open = all.iter().any(|mark| self.model.is_doubtful(place, mark));
+        let with_void = is_open || marks.len() < all.len() || valid.len() < all.len();
         let view = match replica.get(&place.0, place.1, &place.2) {
             Ok(view) => view,
             Err(error) => return self.excuse(who, "look", &error),
@@ -93,7 +98,7 @@ impl Town {
                 for id in self
                     .model
                     .of(place)
-                    .filter(|(_, w)| marks.contains(&w.mark) && !w.void)
+                    .filter(|(_, w)| marks.contains(&w.mark) && !w.void && !w.doubtful)
                     .map(|(id, _)| id)
                     .collect::<Vec<_>>()
                 {
@@ -122,7 +127,11 @@ impl Town {
             .model
             .of(place)
             .filter(|(_, w)| {
-                marks.contains(&w.mark) && !w.void && !there.contains(&w.mark) && !self.is_in_relays_logs(w)
+                marks.contains(&w.mark)
+                    && !w.void
+                    && !w.doubtful
+                    && !there.contains(&w.mark)
+                    && !self.is_in_relays_logs(w)
             })
             .map(|(_, w)| format!("{:?}={:?}", w.field, w.value))
             .collect();
@@ -140,7 +149,9 @@ impl Town {
         for together in &self.model.together {
             let mut there = 0;
             let is_out = |place: &Place, mark| {
-                self.model.is_void(place, mark) || self.model.erased.contains_key(place)
+                self.model.is_void(place, mark)
+                    || self.model.is_doubtful(place, mark)
+                    || self.model.erased.contains_key(place)
             };
             if together.iter().any(|(place, mark)| is_out(place, mark)) {
                 continue;
@@ -174,6 +185,8 @@ impl Town {
             device.disk.keep_power();
             device.daemon = false;
             device.plugged = true;
+            self.install(who, None);
+            let device = &mut self.devices[who];
             // A process whose disk failed is started again.
             device.disk.crash();
             self.die(who);
@@ -202,6 +215,12 @@ impl Town {
                 self.resume_relay();
             }
             self.decide();
+            for who in 0..self.devices.len() {
+                if self.devices[who].is_damaged() {
+                    self.examine(who);
+                    equal = false;
+                }
+            }
             self.run();
             let bytes = self.counts.bytes - before;
             self.say(|_| format!("# round {round}: {bytes} bytes"));
@@ -238,12 +257,15 @@ impl Town {
         if self.failure.is_some() {
             return;
         }
+        self.resolve_doubts();
+        self.resolve_damage();
         for who in 0..self.devices.len() {
             self.look(who);
         }
         self.check_agreement();
         self.check_nothing_lost();
         self.check_cuts();
+        self.check_moves();
         self.check_erased();
         self.check_isolation();
         self.check_order();
@@ -323,14 +345,21 @@ impl Town {
             if device.post != Post::Worker {
                 continue;
             }
-            let granted = &device.granted;
+            let held: BTreeSet<Scope>;
+            let granted = match device.replica() {
+                Some(replica) if self.is_moved(who) => {
+                    held = replica.scopes().into_iter().collect();
+                    &held
+                }
+                _ => &device.granted,
+            };
             let units = granted.iter().filter(|scope| !matches!(scope, Scope::Street)).count();
             let foreign: Vec<Vec<u8>> = (0..self.plan.grids)
                 .map(crate::street::grid)
                 .filter(|grid| !granted.contains(grid))
                 .map(|grid| tag(&grid).into_bytes())
                 .collect();
-            let mut leak = (units > 1).then(|| format!("it was granted {granted:?}"));
+            let mut leak = (units > 1 && !self.is_moved(who)).then(|| format!("it was granted {granted:?}"));
             for (key, value) in device.disk.entries() {
                 let scope = scope_of(&key);
                 if scope.as_ref().is_some_and(|scope| !granted.contains(scope)) {

@@ -50,8 +50,21 @@ pub(super) struct Device {
     pub(super) granted: BTreeSet<Scope>,
     /// An earlier copy of its disk was put back.
     pub(super) restored: bool,
+    /// A bit of it has flipped.
+    pub(super) damage: Option<Damage>,
     /// The key of its replica, once it has one.
     pub(super) key: Option<ReplicaId>,
+}
+
+/// What a flipped bit has led to.
+#[derive(Debug, Default)]
+pub(super) struct Damage {
+    /// The writings that the disk held before.
+    pub(super) held: BTreeSet<usize>,
+    /// Something of it cannot be brought back, and was named.
+    pub(super) is_named: bool,
+    /// All that is stored is whole again, or what is not was named.
+    pub(super) is_over: bool,
 }
 
 /// A running process.
@@ -85,6 +98,7 @@ impl Device {
             applies: false,
             granted: BTreeSet::new(),
             restored: false,
+            damage: None,
             key: None,
         }
     }
@@ -112,6 +126,11 @@ impl Device {
         // What came while nobody listened is due at once.
         self.applies = true;
         Ok(())
+    }
+
+    /// Whether something that it stores may not open.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damage.as_ref().is_some_and(|damage| !damage.is_over)
     }
 
     pub(super) fn replica(&self) -> Option<&Arc<Replica>> {

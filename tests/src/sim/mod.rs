@@ -6,6 +6,7 @@ mod action;
 mod acts;
 mod centre;
 mod checks;
+mod damage;
 mod device;
 mod dice;
 mod model;
@@ -17,7 +18,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use action::{Action, FULL_ALPHABET, Plan, Step, Who};
+pub use action::{Action, FULL_ALPHABET, Plan, Step, WHOLE_ALPHABET, Who};
 pub use shrink::shrink;
 pub use town::Town;
 
@@ -50,6 +51,8 @@ pub enum Wrong {
     Cut,
     /// What was to be erased is not, or nobody knows that it is.
     Erased,
+    /// Damage to a disk was neither healed nor named.
+    Damage,
     /// A queue grew beyond its bound.
     Unbounded,
     /// The run does not end.

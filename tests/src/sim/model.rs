@@ -37,12 +37,12 @@ pub(super) struct Writing {
     pub promised: bool,
     /// A device was told that a backup of the centre holds it.
     pub backed: bool,
-    /// When it was saved.
-    pub at_ms: u64,
     /// The device that wrote it.
     pub by: Option<ReplicaId>,
     /// Its device had been cut off before it came to the centre: it must not count.
     pub void: bool,
+    /// Its author had been moved to another unit before it came to the centre, which decides whether it counts.
+    pub doubtful: bool,
 }
 
 /// What somebody is about to write into one document.
@@ -66,8 +66,10 @@ pub(super) struct Model {
     pub together: Vec<Vec<(Place, Mark)>>,
     /// Devices that the centre has cut off.
     pub revoked: BTreeSet<ReplicaId>,
-    /// The true time, for what is saved.
-    pub now_ms: u64,
+    /// Devices whose workers were moved away, and from where.
+    pub left: BTreeSet<(ReplicaId, Scope)>,
+    /// Devices whose workers were moved at all.
+    pub moved: BTreeSet<ReplicaId>,
     /// Documents that the centre ordered to be erased, and whether the order is known to stand.
     pub erased: BTreeMap<Place, bool>,
     next_text: u64,
@@ -84,6 +86,7 @@ impl Model {
     /// Notes what was saved, carried by the change `mark`.
     pub(super) fn save(&mut self, draft: &Draft, mark: Mark, by: Option<ReplicaId>) {
         let void = by.is_some_and(|by| self.revoked.contains(&by));
+        let doubtful = by.is_some_and(|by| self.left.contains(&(by, draft.place.0.clone())));
         for (field, value) in &draft.fields {
             let replaced = match field {
                 Some(_) => self.standing(&draft.place, field, &draft.before).into_iter().collect(),
@@ -100,9 +103,9 @@ impl Model {
                 lost: false,
                 promised: false,
                 backed: false,
-                at_ms: self.now_ms,
                 by,
                 void,
+                doubtful,
             });
         }
     }
@@ -150,6 +153,25 @@ impl Model {
         for writing in self.writings.iter_mut().filter(|writing| writing.by == Some(device)) {
             writing.void |= !there(writing);
         }
+    }
+
+    /// The centre moves a worker away from a unit: of what he wrote there it decides, as it comes, what counts.
+    pub(super) fn leave(&mut self, device: ReplicaId, unit: &Scope, there: impl Fn(&Writing) -> bool) {
+        self.left.insert((device, unit.clone()));
+        let his = |writing: &&mut Writing| writing.by == Some(device) && writing.place.0 == *unit;
+        for writing in self.writings.iter_mut().filter(his) {
+            writing.doubtful |= !there(writing);
+        }
+    }
+
+    /// Whether the centre is still to decide about what the change carried.
+    pub(super) fn is_doubtful(&self, place: &Place, mark: &Mark) -> bool {
+        self.of(place).any(|(_, writing)| writing.mark == *mark && writing.doubtful)
+    }
+
+    /// Whether some positions may be void.
+    pub(super) fn has_voids(&self) -> bool {
+        !self.revoked.is_empty() || !self.moved.is_empty()
     }
 
     /// Whether the change that carried this was written by a device that is cut off, and does not count.

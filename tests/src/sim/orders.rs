@@ -2,17 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wangge_model::identity::ReplicaId;
+use wangge_model::identity::{ReplicaId, Scope};
 use wangge_model::roster::Standing;
 use wangge_model::schema::Kind;
-use wangge_node::command::roster::{RevokeArgs, RosterCommand, execute};
+use wangge_model::verdict::VoidReason;
+use wangge_node::command::roster::{AssignArgs, LeaveArgs, RevokeArgs, RosterCommand, execute};
 use wangge_node::replica::Replica;
+use wangge_relay::Due;
 use wangge_store::Disk;
 
 use super::Wrong;
 use super::action::Who;
-use super::model::{Mark, Place};
+use super::device::Post;
+use super::model::{Mark, Place, Writing};
 use super::town::Town;
+use crate::street::grid;
 
 impl Town {
     pub(super) fn is_revoked(&self, who: Who) -> bool {
@@ -65,6 +69,126 @@ impl Town {
         });
     }
 
+    /// Whether the worker of a device was moved to another unit.
+    pub(super) fn is_moved(&self, who: Who) -> bool {
+        self.devices[who].key.is_some_and(|key| self.model.moved.contains(&key))
+    }
+
+    /// Moves the worker of a device to another grid.
+    pub(super) fn reassign(&mut self, who: Who, to: u32) -> Option<()> {
+        let key = self.devices[who].key?;
+        let alike = self.devices.iter().filter(|device| device.key == Some(key)).count();
+        let device = &self.devices[who];
+        if device.post != Post::Worker || alike > 1 || device.restored || self.is_revoked(who) {
+            return None;
+        }
+        self.devices[0].process.as_ref()?;
+        if self.relay_restored || self.plan.grids < 2 {
+            return None;
+        }
+        self.decide();
+        let relay = self.devices[0].replica()?.clone();
+        if self.failure.is_some() || self.devices[0].disk.is_poisoned() {
+            return None;
+        }
+        let roster = relay.roster().ok()?;
+        let worker = roster.replicas().get(&key)?.worker?;
+        let now_ms = relay.now_ms();
+        let post = roster.workers().get(&worker)?.posts().find(|post| post.term.holds_at(now_ms))?;
+        let others = (0..self.plan.grids).map(grid).filter(|unit| *unit != post.unit);
+        let unit = others.clone().nth(to as usize % others.count().max(1))?;
+        let (name, role) = (worker.to_string(), post.role.name().to_owned());
+        let assign = AssignArgs {
+            worker: name.clone(),
+            role: Some(role.clone()),
+            unit: Some(unit.to_string()),
+            ..Default::default()
+        };
+        let leave = LeaveArgs {
+            worker: Some(name),
+            role: Some(role),
+            unit: Some(post.unit.to_string()),
+            ..Default::default()
+        };
+        let assigned = execute(&relay, &RosterCommand::Assign(assign));
+        if let Err(error) = assigned {
+            self.disturb(0);
+            self.say(|_| format!("nobody is moved: {}", error.message.lines().last().unwrap_or_default()));
+            return None;
+        }
+        self.model.moved.insert(key);
+        let left = execute(&relay, &RosterCommand::Leave(leave));
+        if let Err(error) = &left {
+            self.say(|_| format!("nobody leaves: {}", error.message.lines().last().unwrap_or_default()));
+        }
+        self.disturb(0);
+        // Where the disk failed meanwhile he has left or not: either way the centre decides.
+        let unsure = !self.devices[0].disk.is_alive() || self.devices[0].disk.is_poisoned();
+        if left.is_ok() || unsure {
+            let there: BTreeMap<Place, BTreeSet<Mark>> =
+                self.model.places().map(|place| (place.clone(), self.marks(&relay, place))).collect();
+            let is_there = |writing: &Writing| {
+                there.get(&writing.place).is_some_and(|marks| marks.contains(&writing.mark))
+            };
+            self.model.leave(key, &post.unit, is_there);
+        }
+        // A worker who comes back writes as anybody does.
+        self.model.left.remove(&(key, unit.clone()));
+        self.devices[who].granted.insert(unit);
+        Some(())
+    }
+
+    /// What the centre has decided about what came from workers after they had been moved.
+    pub(super) fn resolve_doubts(&mut self) {
+        let Some(relay) = self.devices[0].replica().cloned() else { return };
+        let clocks = relay.clocks();
+        for id in 0..self.model.writings.len() {
+            let writing = self.model.writings[id].clone();
+            if !writing.doubtful {
+                continue;
+            }
+            let (scope, (log, seq, _)) = (&writing.place.0, writing.mark);
+            let counts = self.counting(&relay, &writing.place).contains(&writing.mark);
+            let held = clocks.get(scope).map_or(0, |(clock, _)| clock.len_of(&log)) >= seq;
+            let reason = relay.void_reason(scope, &log, seq);
+            self.model.writings[id].doubtful = false;
+            if counts || !held {
+                continue;
+            }
+            self.model.writings[id].void = true;
+            let is_due = reason.is_some_and(|reason| {
+                use VoidReason::{PastGrace, PostEnded, PostNotYet, Revoked, ScopeNotHeld};
+                matches!(reason, PastGrace | PostEnded | PostNotYet | Revoked | ScopeNotHeld)
+            });
+            if !is_due && !self.model.erased.contains_key(&writing.place) {
+                let what = format!("{:?} of somebody who was moved is void: {reason:?}", writing.value);
+                self.fail(Wrong::Cut, what);
+            }
+        }
+    }
+
+    /// Whoever was moved holds what his new post gives him, and nothing else.
+    pub(super) fn check_moves(&mut self) {
+        let Some(roster) = self.devices[0].process.as_ref().and_then(|process| process.roster.clone()) else {
+            return;
+        };
+        for who in 1..self.devices.len() {
+            let Some(replica) = self.devices[who].replica().cloned() else { continue };
+            let key = replica.profile().replica();
+            if !self.is_moved(who) || self.is_revoked(who) || self.is_unknown(who) {
+                continue;
+            }
+            let held: BTreeSet<Scope> = replica.scopes().into_iter().collect();
+            match roster.due(&key) {
+                Ok(Due::Scopes(due)) if due == held => {}
+                due => {
+                    let what = format!("{} holds {held:?}; it is due {due:?}", self.name(who));
+                    self.fail(Wrong::Leak, what);
+                }
+            }
+        }
+    }
+
     /// After a start of the relay: what was ordered when it lost its power or its disk refused holds, or it does
     /// not.
     pub(super) fn resolve_cuts(&mut self) {
@@ -89,15 +213,11 @@ impl Town {
         let (key, relay) = (self.devices[who].key, self.devices[0].replica().cloned());
         if let Some(relay) = relay {
             let clocks = relay.clocks();
-            // What is written while the order is on its way goes with the device.
-            let on_its_way_ms = 4 * (self.devices[who].latency_ms + self.devices[0].latency_ms) + 100;
-            let now_ms = self.time.now_ms();
             let missing = self.model.writings.iter().find(|writing| {
                 let held = clocks.get(&writing.place.0).map_or(0, |(clock, _)| clock.len_of(&writing.mark.0));
                 writing.by == key
                     && !writing.lost
                     && !self.model.erased.contains_key(&writing.place)
-                    && writing.at_ms + on_its_way_ms < now_ms
                     && held < writing.mark.1
             });
             if let Some(missing) = missing {
@@ -170,7 +290,7 @@ impl Town {
     /// The changes of a document that count, as far as this replica knows.
     pub(super) fn counting(&self, replica: &Replica, place: &Place) -> BTreeSet<Mark> {
         let mut marks = self.marks(replica, place);
-        if !self.model.revoked.is_empty() {
+        if self.model.has_voids() {
             marks.retain(|(log, seq, _)| replica.void_reason(&place.0, log, *seq).is_none());
         }
         marks

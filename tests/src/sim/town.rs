@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wangge_model::session::SessionError;
 use wangge_node::net::{Exchange, NetError, Purpose, farewell};
 use wangge_node::replica::ReplicaError;
+use wangge_node::replica::vault::VaultError;
 use wangge_relay::decide_now;
 use wangge_store::StoreError;
 
@@ -83,6 +84,8 @@ pub struct Town {
     /// How the last session that a device dialled and that was to end ended.
     pub(super) synced: BTreeMap<Who, bool>,
     pub(super) model: Model,
+    /// The first devices are being enrolled.
+    pub(super) is_founding: bool,
     /// The last step of the plan is done.
     pub(super) is_plan_over: bool,
     /// Devices that may have been cut off: the relay's disk failed meanwhile.
@@ -124,6 +127,7 @@ impl Town {
             settling: false,
             synced: BTreeMap::new(),
             model: Model::default(),
+            is_founding: false,
             is_plan_over: false,
             unsure_cuts: Vec::new(),
             relay_backup: None,
@@ -296,6 +300,7 @@ impl Town {
             return;
         }
         self.say(|town| format!("{} is up", town.name(who)));
+        self.hear_of_damage(who);
         self.resolve_unsure(who);
         if who == 0 {
             self.resolve_cuts();
@@ -336,8 +341,16 @@ impl Town {
     /// An error of a replica is right only where its disk was in trouble.
     pub(super) fn excuse(&mut self, who: Who, doing: &str, error: &ReplicaError) {
         let trouble = match error {
-            ReplicaError::Store(StoreError::Damaged { .. }) => false,
-            ReplicaError::Store(_) | ReplicaError::Failed { .. } => true,
+            ReplicaError::Store(StoreError::Damaged { .. })
+            | ReplicaError::Damaged { .. }
+            | ReplicaError::Document(_) => self.devices[who].is_damaged(),
+            // Who has erased something cannot let a neighbour begin: it says so.
+            ReplicaError::NoBeginning { .. } => !self.model.erased.is_empty(),
+            ReplicaError::NeedsUpdate { .. } => self.devices[who].world.is_older(),
+            ReplicaError::Vault(VaultError::Store(StoreError::Damaged { .. })) => false,
+            ReplicaError::Store(_)
+            | ReplicaError::Vault(VaultError::Store(_))
+            | ReplicaError::Failed { .. } => true,
             _ => false,
         };
         if trouble {

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wangge_node::replica::{Machine, ReplicaError, World};
+use wangge_model::schema::Kind;
+use wangge_node::replica::{Machine, Program, ReplicaError, World};
 use wangge_store::{Disk, Options};
 
 use super::dice::Dice;
@@ -36,11 +37,32 @@ pub(super) struct SimulatedWorld {
     /// How far this machine's clock is off.
     off_ms: AtomicI64,
     dice: Mutex<Dice>,
+    program: Mutex<Program>,
+}
+
+/// The program before the one that this is: it does not know places.
+pub(super) fn older() -> Program {
+    Program { lacks: [Kind::PLACE].into(), ..Program::default() }
 }
 
 impl SimulatedWorld {
     pub(super) fn new(time: &Time, dice: Dice) -> Arc<Self> {
-        Arc::new(Self { time: time.clone(), off_ms: AtomicI64::new(0), dice: Mutex::new(dice) })
+        Arc::new(Self {
+            time: time.clone(),
+            off_ms: AtomicI64::new(0),
+            dice: Mutex::new(dice),
+            program: Mutex::default(),
+        })
+    }
+
+    /// From its next start on the machine runs this program.
+    pub(super) fn install(&self, program: Program) {
+        *self.program.lock().unwrap_or_else(PoisonError::into_inner) = program;
+    }
+
+    /// Whether the machine's program lacks something that this one knows.
+    pub(super) fn is_older(&self) -> bool {
+        !self.program.lock().unwrap_or_else(PoisonError::into_inner).lacks.is_empty()
     }
 
     pub(super) fn set_clock(&self, off_ms: i64) {
@@ -52,6 +74,7 @@ impl SimulatedWorld {
         Machine {
             world,
             options: Options { disk: Some(disk.clone()), ..Options::default() },
+            program: self.program.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             ..Machine::default()
         }
     }
