@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wangge_model::case::Rulebook;
+use wangge_model::case::{EventKind, Rulebook, Target, Told};
 use wangge_model::centre::summary::{self, Tally};
 use wangge_model::checks::Date;
 use wangge_model::document::{Claim, DocumentView, EventView, Register};
-use wangge_model::identity::{DocId, LogId, Scope};
+use wangge_model::identity::{DocId, LogId, Role, Scope};
+use wangge_model::schema::Kind;
 use wangge_model::work::{day, of_word};
 
 /// 2026-11-24, in Beijing.
@@ -65,6 +66,35 @@ fn document(id: u64, word: &str, scope: &Scope, events: &[(&str, u64)]) -> Docum
     }
 }
 
+/// A case with these events, written by those who may.
+fn case_document(id: u64, scope: &Scope, events: &[(EventKind, u64)]) -> DocumentView {
+    let mut doc = [7; 16];
+    doc[..8].copy_from_slice(&id.to_be_bytes());
+    let events = (1..).zip(events).map(|(seq, (kind, wall_ms))| {
+        let (role, unit, worker) = match kind {
+            EventKind::Register | EventKind::Dispatch => (Role::GridLeader, scope.clone(), 2),
+            EventKind::Check => (Role::CentreClerk, Scope::Centre, 3),
+            _ => (Role::GridWorker, scope.clone(), 1),
+        };
+        let mut told = Told::new(*kind, role, &unit);
+        match kind {
+            EventKind::Report => told.category = Some("civic".to_owned()),
+            EventKind::Dispatch => told.to = vec![Target { scope: scope.clone(), worker: None }],
+            EventKind::Check => told.pass = Some(true),
+            _ => {}
+        }
+        let (value, worker) = (told.encode(), DocId([worker; 16]));
+        EventView { log: LogId([1; 8]), seq, value, worker, wall_ms: *wall_ms, ..blank() }
+    });
+    DocumentView {
+        id: DocId(doc),
+        kind: Kind::CASE,
+        fields: BTreeMap::new(),
+        sets: BTreeMap::new(),
+        histories: BTreeMap::from([("events", events.collect())]),
+    }
+}
+
 /// Members that do not matter here.
 fn blank() -> EventView {
     EventView {
@@ -90,6 +120,23 @@ const COURSES: &[(&str, &[&str])] = &[
     ("help-request", &["add", "handle", "resolve", "feedback"]),
     ("publicity", &["add"]),
     ("notice", &["add"]),
+];
+
+/// What happens to a case, with what the summary calls it. Nobody can accept what was not dispatched.
+const CASE_COURSES: &[&[(EventKind, &[&str])]] = &[
+    &[
+        (EventKind::Report, &["case.report", "case.report/civic"]),
+        (EventKind::Register, &["case.register"]),
+        (EventKind::Dispatch, &["case.dispatch"]),
+        (EventKind::Accept, &["case.accept"]),
+        (EventKind::Feedback, &["case.feedback"]),
+        (EventKind::Check, &["case.check", "case.check:pass"]),
+    ],
+    &[
+        (EventKind::Report, &["case.report", "case.report/civic"]),
+        (EventKind::Accept, &["void"]),
+        (EventKind::Note, &["case.note"]),
+    ],
 ];
 
 #[test]
@@ -130,6 +177,21 @@ fn the_summary_of_a_street_day_equals_a_plain_recount() {
             }
             let id = documents.len() as u64;
             documents.push((scope.clone(), document(id, word, scope, &events)));
+        }
+        for _ in 0..if matches!(scope, Scope::Grid(_)) { dice.below(4) } else { 0 } {
+            let course = CASE_COURSES[dice.below(CASE_COURSES.len() as u64) as usize];
+            let len = 1 + dice.below(course.len() as u64) as usize;
+            let mut at = begins - day::DAY_MS + dice.below(2 * day::DAY_MS);
+            let mut events = Vec::new();
+            for (kind, words) in &course[..len] {
+                events.push((*kind, at));
+                for word in words.iter().filter(|_| (begins..ends).contains(&at)) {
+                    *recount.entry((scope.clone(), (*word).to_owned())).or_default() += 1;
+                    all += 1;
+                }
+                at += dice.below(day::DAY_MS / 4);
+            }
+            documents.push((scope.clone(), case_document(documents.len() as u64, scope, &events)));
         }
     }
     assert!(all > 500, "a day on which something happens: {all}");

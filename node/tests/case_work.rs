@@ -22,6 +22,7 @@ struct Office {
     centre: Station,
     street: Station,
     fire: Station,
+    fireman: Station,
     police: Station,
 }
 
@@ -101,6 +102,7 @@ impl Office {
             window: station("孙窗口", Role::WindowClerk, &area, &[at.clone(), area.clone()]),
             street: station("周书记", Role::StreetLeader, &Scope::Street, &all),
             fire: station("吴队长", Role::TeamLead, &team("fire"), &[team("fire")]),
+            fireman: station("冯队员", Role::TeamMember, &team("fire"), &[team("fire")]),
             police: station("郑警官", Role::TeamMember, &team("police"), &[team("police")]),
             centre,
         };
@@ -109,7 +111,7 @@ impl Office {
         office
     }
 
-    fn stations(&self) -> [&Station; 8] {
+    fn stations(&self) -> [&Station; 9] {
         [
             &self.worker,
             &self.colleague,
@@ -118,6 +120,7 @@ impl Office {
             &self.window,
             &self.street,
             &self.fire,
+            &self.fireman,
             &self.police,
         ]
     }
@@ -330,7 +333,7 @@ fn bad_input_names_what_is_wrong_and_writes_nothing() {
         office.worker.refused(&[&report[..], &["--category", "外星事务"]].concat(), "category-unknown");
     assert!(said.contains("外星事务") && said.contains("安全生产 (work-safety)"), "{said}");
     let said =
-        office.worker.refused(&[&report[..], &["--category", "组织纪检", "--minor"]].concat(), "not-minor");
+        office.worker.refused(&[&report[..], &["--category", "违法建筑", "--minor"]].concat(), "not-minor");
     assert!(said.contains("--minor"), "{said}");
     office.area.refused(&[&report[..], &["--category", "创建"]].concat(), "case-role");
     let refused =
@@ -493,7 +496,233 @@ fn new_rules_hold_for_new_cases() {
     rules["deadlines"][0]["level"] = json!(9);
     std::fs::write(&file, rules.to_string()).expect("writes");
     let said = office.centre.refused(&["case", "rules", "set", &file], "rules");
-    assert!(said.contains("level 9"), "{said}");
-    std::fs::write(&file, "not JSON").expect("writes");
-    office.centre.refused(&["case", "rules", "set", &file], "rules");
+    assert!(said.contains("级别 (level) 9") && said.contains("level 9"), "{said}");
+    let set = |text: &str| {
+        std::fs::write(&file, text).expect("writes");
+        let error = office.centre.try_run(&["case", "rules", "set", &file]).expect_err(text);
+        assert_eq!(error.code, "rules", "{error}");
+        (error.field.unwrap_or_default(), error.message)
+    };
+    for (text, field, word) in [
+        ("not JSON", "", "第 1 行"),
+        ("[]", "", "JSON 对象"),
+        (r#"{"deadlines":[{"category":"*"}]}"#, "deadlines[0]", "缺少“level”"),
+        (r#"{"nearing_percent":"many"}"#, "nearing_percent", "应为 整数"),
+        (r#"{"nearing":5}"#, "nearing", "没有“nearing”这一项"),
+        (r#"{"nearing_percent":150}"#, "nearing_percent", "临期比例"),
+        (r#"{"back_days_max":0}"#, "back_days_max", "最多补录天数"),
+        (r#"{"hours":[["17:00","09:00"]]}"#, "hours", "hours"),
+        (
+            r#"{"calendar":{"years":{"2026":{"holidays":[],"workdays":["2026-02-30"]}}}}"#,
+            "calendar",
+            "2026-02-30",
+        ),
+        (
+            r#"{"calendar":{"years":{"2026":{"holidays":[],"workdays":["2027-05-02"]}}}}"#,
+            "calendar",
+            "2027-05-02",
+        ),
+        (r#"{"merging":[{"events":["fly","return"],"wins":"return"}]}"#, "merging", "fly"),
+    ] {
+        let (found, message) = set(text);
+        let chinese = message.lines().next().unwrap_or_default();
+        assert!(found.starts_with(field), "{text}: {found}");
+        assert!(chinese.contains(word) && chinese.contains("没有保存"), "{text}: {message}");
+        assert!(message.lines().count() > 1, "{message}");
+    }
+}
+
+/// Whatever is refused about a case says which field or option is to blame, for programs too.
+#[test]
+fn each_refusal_names_its_field() {
+    let office = Office::new();
+    let id = report(&office, &[]);
+    let field = |who: &Station, line: &[&str]| {
+        let error = who.try_run(line).expect_err("refused");
+        let field = error.field.clone().unwrap_or_default();
+        assert_eq!(error.to_json()["error"]["field"], field.as_str(), "{line:?}: {error}");
+        field
+    };
+    let report = ["case", "report", "--category", "创建", "--text", "垃圾"];
+    for (more, expect) in [
+        (&["--level", "5"][..], "level"),
+        (&["--at", "明天"], "at"),
+        (&["--at", "2125-01-01"], "at"),
+        (&["--at", "1999-01-01"], "at"),
+        (&["--place", "0123456789abcdef"], "place"),
+        (&["--place", ""], "place"),
+        (&["--person", "990101199001010010"], "person"),
+        (&["--source", "飞鸽"], "source"),
+        (&["--channel", "微信"], "channel"),
+        (&["--level", "1", "--minor"], "minor"),
+        (&["--unit", "月球"], "unit"),
+    ] {
+        assert_eq!(field(&office.worker, &[&report[..], more].concat()), expect, "{more:?}");
+    }
+    assert_eq!(field(&office.worker, &["case", "report", "--category", "月", "--text", "x"]), "category");
+    assert_eq!(field(&office.worker, &["case", "report", "--category", "创建", "--text", " "]), "text");
+    assert_eq!(field(&office.area, &report), "role");
+    for (who, verb, more, expect) in [
+        (&office.worker, "register", &[][..], "role"),
+        (&office.leader, "accept", &[], "state"),
+        (&office.worker, "close-on-spot", &[], "minor"),
+        (&office.leader, "dispatch", &[], "to"),
+        (&office.leader, "dispatch", &["--to", "team:moon"], "to"),
+        (&office.leader, "return", &[], "reason"),
+        (&office.leader, "feedback", &[], "text"),
+        (&office.leader, "check", &[], "pass"),
+        (&office.leader, "evaluate", &["--score", "101"], "score"),
+        (&office.leader, "extend", &["--days", "一百"], "days"),
+        (&office.leader, "merge", &["--into", "ffffffff"], "into"),
+        (&office.leader, "register", &["--at", "昨天"], "at"),
+        (&office.fire, "accept", &[], "key"),
+    ] {
+        assert_eq!(field(who, &words(&case(verb, &id, more))), expect, "{verb} {more:?}");
+    }
+    assert_eq!(field(&office.leader, &["case", "show", "没有"]), "key");
+    assert_eq!(field(&office.leader, &["case", "show", ""]), "key");
+    assert_eq!(field(&office.leader, &["case", "list", "--state", "flying"]), "state");
+    assert_eq!(field(&office.worker, &["case", "rules", "set", "/nowhere.json"]), "role");
+    assert_eq!(field(&office.centre, &["case", "rules", "set", "/nowhere.json"]), "file");
+}
+
+/// Reports about discipline go past the grid (细则 第七条 and the duties to residents): the grid's and the
+/// area's people are shown the sealed way, the centre keeps the case where they do not see it.
+#[test]
+fn a_report_about_discipline_goes_past_the_grid() {
+    let office = Office::new();
+    let before: Vec<u64> = office.stations().iter().map(|station| station.transactions()).collect();
+    let report = ["case", "report", "--category", "纪检", "--text", "村干部收钱办事"];
+    for who in [&office.worker, &office.leader, &office.area, &office.window] {
+        let said = who.refused(&report, "past-the-grid");
+        assert!(said.contains("report-sealed") && said.contains("组织纪检"), "{said}");
+        let opinion = ["opinion", "add", "--category", "组织纪检", "--text", "村干部收钱办事"];
+        who.refused(&opinion, "past-the-grid");
+    }
+    let after: Vec<u64> = office.stations().iter().map(|station| station.transactions()).collect();
+    assert_eq!(before, after);
+    let line = [&report[..], &["--unit", "溪淤村"]].concat();
+    let made = office.then(&office.centre, &line);
+    assert_eq!(
+        (&made["scope"], &made["owner"], &made["state"]),
+        (&json!("centre"), &json!("centre"), &json!("reported"))
+    );
+    assert!(made["fields"]["location"]["value"].as_str().is_some_and(|at| at.contains("溪淤村")), "{made}");
+    let id = made["id"].as_str().expect("an id").to_owned();
+    for who in [&office.worker, &office.leader, &office.area, &office.window, &office.fire] {
+        who.refused(&["case", "show", &id], "not-found");
+        assert_eq!(who.run(&["case", "list"]), json!([]));
+    }
+    let does = |who: &Station, verb: &str, more: &[&str]| office.then(who, &words(&case(verb, &id, more)));
+    does(&office.centre, "register", &[]);
+    let said = office.centre.refused(&words(&case("dispatch", &id, &["--to", "溪淤村"])), "past-the-grid");
+    assert!(said.contains("--to"), "{said}");
+    does(&office.centre, "dispatch", &["--to", "team:police"]);
+    office.then(&office.police, &["case", "accept", &id]);
+    office.then(&office.police, &["case", "feedback", &id, "--text", "已核查"]);
+    assert_eq!(does(&office.centre, "check", &["--pass"])["state"], "closed");
+}
+
+/// Two of a team, and two of a grid, take the same thing on: the second is told who has it, and nobody that he
+/// did wrong.
+#[test]
+fn whoever_accepts_second_is_told_who_was_first() {
+    let office = Office::new();
+    let id = report(&office, &[]);
+    office.then(&office.leader, &words(&case("register", &id, &[])));
+    office.then(&office.leader, &words(&case("dispatch", &id, &["--to", "溪淤村"])));
+    office.worker.run(&words(&case("accept", &id, &[])));
+    office.colleague.run(&words(&case("accept", &id, &[])));
+    office.sync();
+    let shown = office.centre.run(&["case", "show", &id]);
+    let void = |shown: &Value| {
+        let events = shown["events"].as_array().expect("events").iter();
+        let mut voids = events.filter_map(|event| event["void"].as_str().map(str::to_owned));
+        (voids.next().expect("one"), voids.next())
+    };
+    let (said, none) = void(&shown);
+    assert!(said.contains("由张三接单") || said.contains("由李四接单"), "{said}");
+    assert!(!said.contains("作废") && none.is_none(), "{said}");
+    assert_eq!(shown["flags"], json!([]));
+    let said = office.leader.refused(&words(&case("accept", &id, &[])), "case-accepted");
+    assert!(said.contains("接单"), "{said}");
+
+    let id = report(&office, &["--level", "1"]);
+    office.then(&office.leader, &words(&case("escalate", &id, &[])));
+    office.then(&office.area, &words(&case("escalate", &id, &[])));
+    office.then(&office.centre, &words(&case("register", &id, &[])));
+    office.then(&office.centre, &words(&case("dispatch", &id, &["--to", "team:fire"])));
+    let mate = &office.fireman;
+    mate.run(&["case", "accept", &id]);
+    office.fire.run(&["case", "accept", &id]);
+    office.sync();
+    let (said, none) = void(&mate.run(&["case", "show", &id]));
+    assert!(said.contains("接单") && !said.contains("作废") && none.is_none(), "{said}");
+    assert!(mate.text(&["case", "show", &id]).contains(&said));
+    let said = mate.refused(&["case", "accept", &id], "case-accepted");
+    assert!(said.contains("接单"), "{said}");
+}
+
+/// What was merged says into which case, by the number that people know.
+#[test]
+fn a_merged_case_says_into_which() {
+    let office = Office::new();
+    let (one, other) = (report(&office, &[]), report(&office, &[]));
+    office.sync();
+    office.then(&office.centre, &words(&case("merge", &one, &["--into", &other])));
+    // The centre numbers a case once it works on it; till then people know the device's number.
+    let other_shown = office.worker.run(&["case", "show", &other]);
+    let numbers = ["official_number", "number"].map(|key| other_shown[key].as_str().unwrap_or_default());
+    let number = numbers.into_iter().find(|number| !number.is_empty()).expect("a number");
+    let shown = office.worker.run(&["case", "show", &one]);
+    assert_eq!((&shown["state"], &shown["merged_into_number"]), (&json!("merged"), &json!(number)));
+    let text = office.worker.text(&["case", "show", &one]);
+    assert_eq!(text.matches(number).count(), 2, "{text}");
+    let said = office.centre.refused(&words(&case("merge", &other, &["--into", &one])), "into");
+    assert!(said.contains("已并入本事件"), "{said}");
+}
+
+/// While the time stands still nothing is handed in: it goes on first.
+#[test]
+fn feedback_waits_until_a_suspended_case_goes_on() {
+    let office = Office::new();
+    let id = report(&office, &[]);
+    for (who, verb, more) in [
+        (&office.leader, "register", &[][..]),
+        (&office.leader, "dispatch", &["--to", "张三"]),
+        (&office.worker, "accept", &[]),
+        (&office.leader, "suspend", &["--reason", "等业主回来"]),
+    ] {
+        office.then(who, &words(&case(verb, &id, more)));
+    }
+    let feedback = case("feedback", &id, &["--text", "已清理"]);
+    let said = office.worker.refused(&words(&feedback), "case-suspended");
+    assert!(said.contains("case resume"), "{said}");
+    office.worker.run(&words(&case("resume", &id, &[])));
+    assert_eq!(office.worker.run(&words(&feedback))["state"], "handled");
+}
+
+/// Whom and what a case is about is shown by name; what happened long ago is a mistyped year.
+#[test]
+fn a_case_shows_its_place_and_person_by_name() {
+    let office = Office::new();
+    let who = &office.worker;
+    let place = who.run(&["place", "add", "name=老王小吃店", "address=溪淤 1 号"])["id"].clone();
+    who.run(&["person", "add", common::IDS[0], "name=王小明"]);
+    let line = ["case", "report", "--category", "安全生产", "--text", "灭火器过期", "--place"];
+    let place = place.as_str().expect("an id");
+    let made = who.run(&[&line[..], &[place, "--person", common::IDS[0]]].concat());
+    assert_eq!(made["fields"]["place"]["target"]["name"], "老王小吃店");
+    assert_eq!(made["fields"]["person"]["target"]["name"], "王小明");
+    let id = made["id"].as_str().expect("an id");
+    let text = who.text(&["case", "show", id]);
+    assert!(text.contains("老王小吃店 溪淤 1 号") && text.contains("王小明 990101********0019"), "{text}");
+    assert!(!text.contains(common::IDS[0]), "{text}");
+    let report = ["case", "report", "--category", "创建", "--text", "旧账", "--at"];
+    let said = who.refused(&[&report[..], &["1999-01-01"]].concat(), "time-long-ago");
+    assert!(said.contains("1999-01-01") && said.contains("--at") && said.contains("1096"), "{said}");
+    let rules = office.centre.path("rules.json");
+    std::fs::write(&rules, r#"{"back_days_max":36525}"#).expect("writes");
+    office.then(&office.centre, &["case", "rules", "set", rules.to_str().expect("a path")]);
+    who.run(&[&report[..], &["1999-01-01"]].concat());
 }

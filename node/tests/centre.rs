@@ -87,6 +87,29 @@ fn what_is_overdue_stands_on_the_supervision_list() {
     assert_eq!(hazard["unit"], grid(1).to_string());
 }
 
+/// People read words, programs codes with their words.
+#[test]
+fn the_supervision_list_speaks_in_words() {
+    let clerk = Station::of_centre("王五");
+    let line = ["case", "report", "--category", "work-safety", "--text", "堵塞", "--unit", "溪淤村"];
+    clerk.run(&[&line[..], &["--at", "2026-01-05 09:00"]].concat());
+    let list = clerk.run(&["supervise", "list"]);
+    let case = &list[0];
+    for (code, label, expect) in [
+        ("kind", "kind_label", ("case", "事件")),
+        ("state", "state_label", ("reported", "已上报")),
+        ("category", "category_name", ("work-safety", "安全生产")),
+    ] {
+        assert_eq!((&case[code], &case[label]), (&json!(expect.0), &json!(expect.1)), "{case}");
+    }
+    assert_eq!((&case["why"], &case["why_label"]), (&json!(["overdue"]), &json!("已超期")));
+    let text = clerk.text(&["supervise", "list"]);
+    assert!(
+        text.contains("安全生产") && !text.contains("work-safety") && !text.contains("reported"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_period_is_assessed_with_evidence_and_an_appeal_is_decided_by_people() {
     let (ana, ben, clerk) = a_day();
@@ -187,12 +210,29 @@ fn a_superiors_form_is_filled_by_choosing_columns() {
     assert_eq!((row[0].as_str(), row[2].as_str()), ("date 46350", "1"));
     assert!(sheet.iter().any(|row| row[0].contains("导出人:王五")), "who and when stand on the sheet");
 
+    // Columns by what people call them: the shipped heading, or the field's label.
+    std::fs::write(&columns, r#"{"columns":["村居","入户 走访","新增隐患"]}"#).expect("writes");
+    clerk.refused(&export.iter().map(|word| &**word).collect::<Vec<_>>(), "column-unknown");
+    std::fs::write(&columns, r#"{"columns":["单位","走 访",{"field":"新增隐患","heading":"隐患数"}]}"#)
+        .expect("writes");
+    clerk.run(&export.iter().map(|word| &**word).collect::<Vec<_>>());
+    let sheet = cells(&form);
+    assert_eq!(sheet[1], ["单位", "走访", "隐患数"]);
+    let row = sheet.iter().find(|row| row[0] == "溪淤村委会").expect("the grid");
+    assert_eq!(row[2], "1");
+
     std::fs::write(&columns, r#"{"columns":["moon"]}"#).expect("writes");
     let message =
         clerk.refused(&["export", "places", &name(&form), "--columns", &name(&columns)], "column-unknown");
-    assert!(message.contains("moon") && message.contains("credit_code"), "{message}");
-    std::fs::write(&columns, "列").expect("writes");
-    clerk.refused(&["export", "places", &name(&form), "--columns", &name(&columns)], "not-columns");
+    assert!(message.contains("moon") && message.contains("统一社会信用代码 (credit_code)"), "{message}");
+    for (text, field) in
+        [("列", "columns"), (r#"{"columns":[]}"#, "columns"), (r#"{"titel":"x"}"#, "columns")]
+    {
+        std::fs::write(&columns, text).expect("writes");
+        let error =
+            clerk.try_run(&["export", "places", &name(&form), "--columns", &name(&columns)]).expect_err(text);
+        assert_eq!((error.code.as_ref(), error.field.as_deref()), ("not-columns", Some(field)), "{error}");
+    }
     std::fs::write(&columns, r#"{"columns":["row",{"field":"name","heading":"单位名称"}]}"#).expect("writes");
     clerk.run(&["export", "places", &name(&form), "--columns", &name(&columns)]);
     assert_eq!(cells(&form)[1], ["序号", "单位名称"]);

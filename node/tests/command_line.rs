@@ -228,7 +228,7 @@ fn with_json_an_error_is_an_object_with_a_stable_code() {
         json(&wangge(ana.path(), &["case", "report", "--category", "创建", "--text", "路灯不亮", "--json"]));
     let case = reported["id"].as_str().expect("an id");
     for (words, exit, code, field) in [
-        (&["person", "show", IDS[3]][..], 1, "not-found", None),
+        (&["person", "show", IDS[3]][..], 1, "not-found", Some("key")),
         (
             &["person", "add", "id_number=990101199001010018", "name=王小明"],
             1,
@@ -246,9 +246,9 @@ fn with_json_an_error_is_an_object_with_a_stable_code() {
         (&["hazard", "add", "--kind", "02", "--text", "堵塞", "--due", "2026-13-01"], 1, "", Some("due")),
         (&["hazard", "add", "--kind", "02", "--text", " "], 1, "field-missing", Some("text")),
         (&["hazard", "add", "--colour", "red"], 2, "bad-usage", Some("colour")),
-        (&["case", "archive", case], 1, "case-state", None),
-        (&["case", "register", case], 1, "case-role", None),
-        (&["task", "add", "--title", "查", "--text", "查", "--to", "张三"], 1, "role", None),
+        (&["case", "archive", case], 1, "case-state", Some("state")),
+        (&["case", "register", case], 1, "case-role", Some("role")),
+        (&["task", "add", "--title", "查", "--text", "查", "--to", "张三"], 1, "role", Some("role")),
         (&["persn"], 2, "bad-usage", None),
     ] {
         for with in [[&["--json"][..], words].concat(), [words, &["--json"][..]].concat()] {

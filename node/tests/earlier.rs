@@ -53,6 +53,7 @@ fn whatever_is_written_is_written_as_of_then_and_never_as_of_tomorrow() {
             ("2999-01-01 10:00", "time-ahead"),
             ("2025-02-30 10:00", "time-unreadable"),
             ("前天", "time-unreadable"),
+            ("1999-01-01", "time-long-ago"),
         ] {
             let message = centre.refused(&with(time), code);
             assert!(message.contains(time) && message.contains("--at"), "{message}");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use common::{GRIDS, IDS, Station, grid, meet, shown};
 use serde_json::{Value, json};
 
-use wangge_ledger::{PlaceRow, ResidentKind, ResidentRow, place_table, resident_table, write_table};
+use wangge_ledger::{Column, PlaceRow, ResidentKind, ResidentRow, place_table, resident_table, write_table};
 use wangge_model::checks::Sex;
 
 fn resident(id_number: &str, name: &str, unit: &str) -> ResidentRow {
@@ -333,4 +333,67 @@ fn the_offices_sample_comes_in_as_its_truth_says() {
             "flaws of others are theirs"
         );
     }
+}
+
+/// Columns beyond the common ones are read where they are fields of the register. A value that its table does not know
+/// is kept as it stands and named; what is not collected is not read, and said so.
+#[test]
+fn further_columns_are_read_kept_or_named() {
+    let ana = Station::of_grid("张三", 1);
+    let path = ana.path("more.xlsx");
+    let rows = [resident(IDS[0], "王小明", "溪淤村委会"), resident(IDS[1], "李小红", "溪淤村委会")];
+    let mut table = resident_table("人口", &rows, Vec::new());
+    for heading in ["婚姻状况", "文化程度", "曾用名", "出生日期", "备注", "民族", "关爱需求", "鞋码"]
+    {
+        table.columns.push(Column::text(heading, 10.0));
+    }
+    let more = [
+        ["已婚", "大学本科教育", "王小二", "1990-01-01", "租户", "汉族", "独居老人", "42"],
+        ["离异了", "火星大学", "", "1990年13月1日", "", "苗族", "", "37"],
+    ];
+    for (row, more) in table.rows.iter_mut().zip(more) {
+        row.extend(more.map(str::to_owned));
+    }
+    write_table(&path, &table).expect("writes");
+    let done = import(&ana, "residents", &path);
+    assert_eq!((&done["imported"], &done["refused"]), (&json!(2), &json!([])), "{done}");
+    let warned: Vec<(String, u64, String)> = done["warnings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|w| {
+            let text = |key: &str| w[key].as_str().expect("text").to_owned();
+            (text("code"), w["row"].as_u64().expect("a row"), text("message"))
+        })
+        .collect();
+    let ignored: Vec<&str> = warned
+        .iter()
+        .filter(|(code, _, _)| code == "column-ignored")
+        .map(|(_, _, said)| said.as_str())
+        .collect();
+    assert_eq!(ignored.len(), 3, "{ignored:?}");
+    for (said, words) in
+        ignored.iter().zip([["“民族”", "不得收集"], ["“关爱需求”", "本人同意"], ["“鞋码”", "不是登记项目"]])
+    {
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+    }
+    let kept: Vec<&(String, u64, String)> =
+        warned.iter().filter(|(code, _, _)| code == "value-kept").collect();
+    assert_eq!(kept.len(), 3, "{warned:?}");
+    assert!(kept.iter().all(|(_, row, said)| *row == 4 && said.contains("已原样保留")), "{kept:?}");
+    let one = ana.run(&["person", "show", IDS[0], "--unmask", "测试"]);
+    for (field, value) in
+        [("marriage", "20"), ("former_name", "王小二"), ("birth_date", "1990-01-01"), ("note", "租户")]
+    {
+        assert_eq!(shown(&one["fields"], field), value, "{one}");
+    }
+    assert!(!one.to_string().contains("汉族"), "{one}");
+    let text = ana.text(&["person", "show", IDS[1]]);
+    for kept in ["婚姻状况(原文):离异了", "学历(原文):火星大学", "出生日期(原文):1990年13月1日"]
+    {
+        assert!(text.contains(kept), "{text}");
+    }
+    // Again: nothing changes.
+    let again = import(&ana, "residents", &path);
+    assert_eq!((&again["unchanged"], &again["transactions"]), (&json!(2), &json!(0)), "{again}");
 }

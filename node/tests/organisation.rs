@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{GRIDS, Station};
+use common::{GRIDS, Station, worker_id};
 use wangge_model::document::{Op, Target};
 use wangge_model::identity::{Role, Scope};
 use wangge_model::schema::Kind;
@@ -12,6 +12,10 @@ fn admin() -> Station {
     let admin = Station::empty("王五", Role::CentreAdmin, &Scope::Centre, &common::everything());
     admin.write_roster(&GRIDS);
     admin
+}
+
+fn set(field: &str, value: &str) -> Op {
+    Op { target: Target::Field(field.to_owned()), value: Some(value.into()) }
 }
 
 fn file(station: &Station, name: &str, text: &str) -> String {
@@ -107,12 +111,40 @@ fn offices_teams_and_reference_documents_are_kept_and_read() {
     admin.run(&["org", "office", "add", "name=党政办", "code=party", "head=周敏"]);
     let offices = admin.run(&["org", "office", "list"]);
     assert_eq!(offices.as_array().map(Vec::len), Some(7), "{offices}");
-    admin.run(&["org", "team", "add", "name=消防团队", "kind=常设", "lines=出租房消防"]);
-    let ad_hoc = ["org", "team", "add", "name=征迁专班", "kind=临时", "purpose=征迁", "starts_on=2026-03-01"];
+    // A team is one of the roster's: work is dispatched to no other.
+    let fire = ["org", "team", "add", "name=消防团队", "kind=常设", "lines=出租房消防"];
+    let message = admin.refused(&fire, "field-missing");
+    assert!(message.contains("scope") && message.contains("unit add"), "{message}");
+    let message = admin.refused(&[&fire[..], &["scope=team:fire"]].concat(), "unit-unknown");
+    assert!(message.contains("team:fire") && message.contains("unit add"), "{message}");
+    admin.hear_from_centre(&["fire", "move"].map(|code| Edit {
+        doc: worker_id(code),
+        kind: Kind::UNIT,
+        ops: vec![set("scope", &format!("team:{code}")), set("name", code)],
+    }));
+    admin.run(&[&fire[..], &["scope=team:fire"]].concat());
+    let message = admin.refused(&[&fire[..], &["scope=team:fire"]].concat(), "team-recorded");
+    assert!(message.contains("org team set team:fire"), "{message}");
+    for (kind, scope) in [("team", "grid:330881121200"), ("point", "centre"), ("window", "grid:330881121200")]
+    {
+        let add = ["org", kind, "add", "name=某", &format!("scope={scope}")];
+        let error = admin.try_run(&add).expect_err(kind);
+        assert_eq!((error.code.as_ref(), error.field.as_deref()), ("unit-kind", Some("scope")), "{error}");
+    }
+    let ad_hoc = [
+        "org",
+        "team",
+        "add",
+        "name=征迁专班",
+        "kind=临时",
+        "purpose=征迁",
+        "starts_on=2026-03-01",
+        "scope=team:move",
+    ];
     admin.refused(&ad_hoc, "field-missing");
     admin.run(&[&ad_hoc[..], &["lead=周敏"]].concat());
     admin.refused(&["org", "team", "set", "征迁专班", "ends_on=2026-02-01"], "date-order");
-    admin.refused(&["org", "team", "add", "name=某队", "kind=随便"], "code-unknown");
+    admin.refused(&["org", "team", "add", "name=某队", "kind=随便", "scope=team:fire"], "code-unknown");
     assert_eq!(admin.run(&["org", "team", "show", "征迁专班"])["ad_hoc"], true);
     admin.run(&["org", "window", "add", "name=综合窗口", "scope=centre", "lines=民政,社保"]);
     let text = "第一条 为规范网格化管理…\n".repeat(800);

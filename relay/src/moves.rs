@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use wangge_model::clock::Clock;
 use wangge_model::document::{DocumentView, Op, Register, Scalar, Target};
 use wangge_model::identity::{DocId, Scope};
+use wangge_model::org::split::is_part_of;
 use wangge_model::registers::merge::merged_into;
 use wangge_model::schema::{CLOSED, GENERATION, Kind, MERGED_INTO, MOVED_FROM, MOVED_TO, kinds};
 use wangge_node::replica::{Edit, Replica, ReplicaError, keys};
@@ -444,6 +445,7 @@ pub(crate) fn splits(roster: &Roster) -> Result<(), RelayError> {
     if replica.awaits_street() {
         return Ok(());
     }
+    let street_code = replica.profile().grant().map_or_else(String::new, |grant| grant.street_code.clone());
     let mut asked = Vec::new();
     replica.each(&Scope::Street, Kind::SPLIT, |view| {
         if view.text("status") == "asked" {
@@ -452,15 +454,19 @@ pub(crate) fn splits(roster: &Roster) -> Result<(), RelayError> {
         true
     })?;
     for request in asked {
-        let area = match request.text("scope").parse::<Scope>() {
-            Ok(grid) => replica.roster()?.units().get(&grid).map(|unit| unit.area.clone()),
+        let known = match request.text("scope").parse::<Scope>() {
+            Ok(grid) => replica.roster()?.units().get(&grid).map(|unit| (grid, unit.area.clone())),
             Err(_) => None,
         };
-        let (status, result) = match area {
+        let (status, result) = match known {
             None => ("refused", "unit-unknown"),
-            Some(area) => {
+            Some((grid, area)) => {
                 for (scope, name) in request.sets.get("parts").into_iter().flatten() {
                     let Ok(scope @ Scope::Grid(_)) = scope.parse::<Scope>() else { continue };
+                    // What asked for it may have been an older version, or worse.
+                    if !is_part_of(&grid, &street_code, scope.code()) {
+                        continue;
+                    }
                     match roster.add_unit(&scope, &name.shown.value.to_text(), &area) {
                         // A crash in between, or made by hand.
                         Ok(()) | Err(RelayError::UnitExists { .. }) => {}

@@ -91,12 +91,19 @@ pub enum Why {
         /// The unit.
         scope: Scope,
     },
+    /// Reports of that line go past the grid, to the centre alone.
+    BypassesGrid,
     /// The case is of no minor class.
     NotMinor,
     /// Fewer than two teams have it.
     NotSeveralTeams,
-    /// He took it already.
-    AlreadyAccepted,
+    /// It was taken on already.
+    AlreadyAccepted {
+        /// By whom.
+        by: DocId,
+    },
+    /// Its time stands still: it goes on first.
+    Suspended,
     /// The time stands still already.
     AlreadySuspended,
     /// The time does not stand still.
@@ -139,7 +146,8 @@ pub(super) struct Course {
     /// Who reported work in the present round.
     pub(super) handlers: BTreeSet<DocId>,
     pub(super) asks: Vec<Ask>,
-    pub(super) suspended: bool,
+    /// The event since which the time stands still.
+    pub(super) suspended: Option<usize>,
     pub(super) merged: Option<(usize, DocId)>,
     pub(super) score: Option<i64>,
     pub(super) two_dispatches: bool,
@@ -177,7 +185,7 @@ impl Course {
             led_by: None,
             handlers: BTreeSet::new(),
             asks: Vec::new(),
-            suspended: false,
+            suspended: None,
             merged: None,
             score: None,
             two_dispatches: false,
@@ -276,6 +284,13 @@ impl Course {
         match step.kind {
             EventKind::Note => {}
             EventKind::Report => {
+                let line = told.category.as_deref().unwrap_or_default();
+                if step.book.named(told.rules.as_deref()).bypasses_grid(line) {
+                    if Tier::of(step.actor.role) != Some(Tier::Centre) {
+                        return Err(Why::BypassesGrid);
+                    }
+                    self.tier = Tier::Centre;
+                }
                 self.reported = true;
                 self.reporter = Some(step.actor.worker);
                 self.category = told.category.clone().unwrap_or_default();
@@ -308,8 +323,8 @@ impl Course {
             EventKind::AppointLead => self.appoint_lead(step)?,
             EventKind::Accept => {
                 let place = self.assignment_of(step.actor).ok_or(Why::Who)?;
-                if self.assignees[place].accepted.is_some() {
-                    return Err(Why::AlreadyAccepted);
+                if let Some(by) = self.assignees[place].accepted_by {
+                    return Err(Why::AlreadyAccepted { by });
                 }
                 self.accept(place, step);
                 self.state = State::InProgress;
@@ -324,7 +339,13 @@ impl Course {
                 if self.assignees.is_empty() {
                     self.state = State::Registered;
                     self.end_round();
-                } else if gone.lead
+                    return Ok(None);
+                }
+                // Whoever is left has not begun: it waits for him, as if it had been his alone.
+                if self.assignees.iter().all(|assignee| assignee.accepted.is_none()) {
+                    self.state = State::Dispatched;
+                }
+                if gone.lead
                     && let Some(next) = self.assignees.first_mut()
                 {
                     next.lead = true;
@@ -332,13 +353,16 @@ impl Course {
             }
             EventKind::Extend | EventKind::Suspend => return self.ask_or_grant(step),
             EventKind::Resume => {
-                if !std::mem::replace(&mut self.suspended, false) {
-                    return Err(Why::NotSuspended);
-                }
+                self.suspended.take().ok_or(Why::NotSuspended)?;
                 return Ok(Some(Effect::Resumed));
             }
             EventKind::Feedback => {
                 let place = self.assignment_of(step.actor).ok_or(Why::Who)?;
+                // Whoever could not know that it stands still has done his work all the same. What a team did
+                // was written where the carrier's knowledge says nothing of the team's.
+                if self.suspended.is_some_and(|since| (step.saw)(since)) && told.via.is_none() {
+                    return Err(Why::Suspended);
+                }
                 self.assignees[place].done = true;
                 if !self.assignees[place].lead {
                     self.handlers.insert(step.actor.worker);
@@ -385,7 +409,7 @@ impl Course {
         self.state = State::Handled;
         self.handled = Some(step.at);
         self.handlers.insert(step.actor.worker);
-        self.suspended = false;
+        self.suspended = None;
         self.asks.clear();
     }
 
@@ -396,7 +420,7 @@ impl Course {
         self.handled = None;
         self.dispatched_by = None;
         self.led_by = None;
-        self.suspended = false;
+        self.suspended = None;
         self.asks.clear();
     }
 
@@ -404,7 +428,11 @@ impl Course {
         if step.told.to.is_empty() {
             return Err(Why::NoTarget);
         }
+        let past_grid = step.book.named(self.rules.as_deref()).bypasses_grid(&self.category);
         for Target { scope, .. } in &step.told.to {
+            if past_grid && matches!(scope, Scope::Grid(_) | Scope::Area(_)) {
+                return Err(Why::BypassesGrid);
+            }
             if !may_dispatch_to(step.actor.role, scope) {
                 let team = matches!(scope, Scope::Team(_));
                 return Err(if team { Why::Teams } else { Why::Target { scope: scope.clone() } });
@@ -494,7 +522,7 @@ impl Course {
         if step.told.days.is_some_and(|days| days == 0 || days > max.days_max) {
             return Err(Why::Days { max: max.days_max });
         }
-        if step.kind == EventKind::Suspend && self.suspended {
+        if step.kind == EventKind::Suspend && self.suspended.is_some() {
             return Err(Why::AlreadySuspended);
         }
         let grants = super::table::Who::Dispatcher.holds(self, step.actor) && step.told.via.is_none();
@@ -515,7 +543,7 @@ impl Course {
         }
         Ok(Some(match step.kind {
             EventKind::Suspend => {
-                self.suspended = true;
+                self.suspended = Some(step.at);
                 Effect::Suspended { since: asked.map_or(step.at, |ask| ask.event) }
             }
             _ => Effect::Extended {

@@ -234,7 +234,13 @@ pub fn fold(
         }
     };
     flag(Flag::TwoDispatches, course.two_dispatches);
-    let lost = |event: &CaseEvent| matches!(event.void, Some(Void::Lost { .. } | Void::BuiltOn { .. }));
+    // Of two who take a case on side by side neither has lost anything.
+    let accepts = |at: usize| events[at].kind == Some(EventKind::Accept);
+    let lost = |event: &CaseEvent| match event.void {
+        Some(Void::Lost { to }) => event.kind != Some(EventKind::Accept) || !accepts(to),
+        Some(Void::BuiltOn { .. }) => true,
+        _ => false,
+    };
     flag(Flag::LostEvent, events.iter().any(lost));
     flag(Flag::BackDated, events.iter().any(|event| event.back_dated));
     flag(Flag::LeadNeeded, course.shown().is_open() && course.teams() > 1 && course.led_by.is_none());
@@ -253,7 +259,7 @@ pub fn fold(
         assignees: course.assignees.clone(),
         led_by: course.led_by,
         asks: course.asks.clone(),
-        suspended: course.suspended,
+        suspended: course.suspended.is_some(),
         merged_into: course.merged.map(|(_, into)| into),
         score: course.score,
         rules: course.rules.clone(),

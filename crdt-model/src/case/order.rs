@@ -35,6 +35,9 @@ pub enum OrderState {
 }
 
 impl OrderState {
+    /// All states, in the order of an order's life.
+    pub const ALL: [Self; 5] = [Self::Issued, Self::Accepted, Self::Done, Self::Returned, Self::Closed];
+
     /// The name in JSON: that of the case's state where there is one.
     pub fn name(self) -> &'static str {
         match self {
@@ -75,6 +78,8 @@ pub struct OrderEvent {
     pub claimed_ms: u64,
     /// When the relay first held it, 0 if that is not known here.
     pub received_ms: u64,
+    /// The state that it met.
+    pub before: OrderState,
     /// Whether it counts.
     pub counts: bool,
     /// Whether it carries over what another one did: two carriers may have done it at once.
@@ -129,6 +134,7 @@ impl Order {
                 worker: event.worker,
                 claimed_ms: event.wall_ms,
                 received_ms: event.observed_ms,
+                before: order.state,
                 counts: next.is_some(),
                 again,
                 told,
@@ -136,6 +142,12 @@ impl Order {
             order.state = next.unwrap_or(order.state);
         }
         order
+    }
+
+    /// Who took it on before the event at `place`.
+    pub fn taken_before(&self, place: usize) -> Option<DocId> {
+        let before = self.events.iter().take(place).filter(|event| event.counts);
+        before.filter(|event| event.told.word == "accept").map(|event| event.worker).next_back()
     }
 
     fn carries(&self, of: &Value) -> bool {
@@ -155,6 +167,15 @@ impl Order {
             ("urge" | "supervise", state) if state != Closed => Some(state),
             _ => None,
         }
+    }
+
+    /// The states in which an event can be.
+    pub fn states_for(&self, told: &Told) -> Vec<OrderState> {
+        let could = |state: &OrderState| {
+            let order = Self { state: *state, events: Vec::new(), team: self.team.clone(), ..*self };
+            order.after(told).is_some()
+        };
+        OrderState::ALL.into_iter().filter(could).collect()
     }
 
     /// Whether its clock stands still: the dispatcher suspended the case, which the team can only ask for.

@@ -16,6 +16,14 @@ pub const SHIPPED_NAME: &str = "1";
 /// Most entries of one list.
 const ENTRIES_MAX: usize = 200;
 
+/// Most days back that rules can allow: a hundred years, as old as a living person's papers.
+const BACK_DAYS_MAX: u32 = 36_525;
+
+/// Days back for rules that were written before there was such a limit.
+fn back_days_max() -> u32 {
+    Rules::shipped().back_days_max
+}
+
 /// A line of business (art. 7, 9, 19).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +41,9 @@ pub struct Category {
     /// Its minor classes (轻微类), which may be closed on the spot; none if nothing of it is minor.
     #[serde(default)]
     pub minor: Vec<String>,
+    /// Reports of it go past the grid: the centre alone takes them in and keeps them (组织纪检).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bypasses_grid: bool,
 }
 
 /// The time allowed for cases of a line and a level.
@@ -92,6 +103,10 @@ pub struct Rules {
     pub nearing_percent: u32,
     /// How far the time can be extended.
     pub extension: Extension,
+    /// How many days back something may be said to have happened: what was on paper before the street was
+    /// founded is entered later, a mistyped year is not.
+    #[serde(default = "back_days_max")]
+    pub back_days_max: u32,
     /// Deadlines.
     pub deadlines: Vec<Deadline>,
     /// Concurrent events.
@@ -103,28 +118,49 @@ pub struct Rules {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what each field is")]
 pub enum RulesError {
-    #[error("{list}: {found} entries; 1 to {ENTRIES_MAX} are allowed")]
-    Entries { list: &'static str, found: usize },
+    #[error("{list}: {found} entries; 1 to {max} are allowed")]
+    Entries { list: &'static str, found: usize, max: usize },
     #[error("categories: {code:?} is named twice or empty")]
     Category { code: String },
     #[error("deadlines: {category:?} is no category")]
     UnknownCategory { category: String },
     #[error("deadlines: level {level} is not 1 to 4")]
     Level { level: u8 },
-    #[error("deadlines: {n} {what} of {category} level {level}; 1 to {ALLOWANCE_MAX} are allowed")]
-    Allowance { n: u32, what: &'static str, category: String, level: u8 },
+    #[error("deadlines: {n} {what} of {category} level {level}; 1 to {max} are allowed")]
+    Allowance { n: u32, what: &'static str, category: String, level: u8, max: u32 },
     #[error("deadlines: there is no row for category \"*\" and level {level}")]
     NoDefault { level: u8 },
     #[error("merging: {word:?} is no event")]
     Word { word: String },
     #[error("merging: {wins:?} is neither of the two events")]
     Winner { wins: String },
-    #[error("extension: {days} days of at most {days_max}; 1 to {ALLOWANCE_MAX} are allowed")]
-    Extension { days: u32, days_max: u32 },
+    #[error("extension: {days} days of at most {days_max}; 1 to {max} are allowed")]
+    Extension { days: u32, days_max: u32, max: u32 },
+    #[error("back_days_max: {found} days; 1 to {max} are allowed")]
+    BackDays { found: u32, max: u32 },
     #[error("nearing_percent: {found} is not 0 to 100")]
     Nearing { found: u32 },
     #[error(transparent)]
     Calendar(#[from] CalendarError),
+}
+
+impl RulesError {
+    /// The member of the rules that it is about.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Entries { list, .. } => list,
+            Self::Category { .. } => "categories",
+            Self::UnknownCategory { .. }
+            | Self::Level { .. }
+            | Self::Allowance { .. }
+            | Self::NoDefault { .. } => "deadlines",
+            Self::Word { .. } | Self::Winner { .. } => "merging",
+            Self::Extension { .. } => "extension",
+            Self::BackDays { .. } => "back_days_max",
+            Self::Nearing { .. } => "nearing_percent",
+            Self::Calendar(_) => "calendar",
+        }
+    }
 }
 
 impl Rules {
@@ -138,6 +174,7 @@ impl Rules {
             hours: Hours::whole_day(),
             nearing_percent: 0,
             extension: Extension { days: 1, days_max: 1 },
+            back_days_max: BACK_DAYS_MAX,
             deadlines: Vec::new(),
             merging: Vec::new(),
         })
@@ -154,7 +191,7 @@ impl Rules {
             ("merging", self.merging.len()),
         ] {
             if found == 0 || found > ENTRIES_MAX {
-                return Err(RulesError::Entries { list, found });
+                return Err(RulesError::Entries { list, found, max: ENTRIES_MAX });
             }
         }
         for (at, category) in self.categories.iter().enumerate() {
@@ -173,7 +210,13 @@ impl Rules {
             }
             for (what, allowance) in row.allowances() {
                 if allowance.n == 0 || allowance.n > ALLOWANCE_MAX {
-                    return Err(RulesError::Allowance { n: allowance.n, what, category, level });
+                    return Err(RulesError::Allowance {
+                        n: allowance.n,
+                        what,
+                        category,
+                        level,
+                        max: ALLOWANCE_MAX,
+                    });
                 }
             }
         }
@@ -196,7 +239,10 @@ impl Rules {
         }
         let Extension { days, days_max } = self.extension;
         if days == 0 || days > days_max || days_max > ALLOWANCE_MAX {
-            return Err(RulesError::Extension { days, days_max });
+            return Err(RulesError::Extension { days, days_max, max: ALLOWANCE_MAX });
+        }
+        if !(1..=BACK_DAYS_MAX).contains(&self.back_days_max) {
+            return Err(RulesError::BackDays { found: self.back_days_max, max: BACK_DAYS_MAX });
         }
         if self.nearing_percent > 100 {
             return Err(RulesError::Nearing { found: self.nearing_percent });
@@ -215,6 +261,11 @@ impl Rules {
     /// The name of a line, the code itself if these rules do not know it.
     pub fn category_name<'a>(&'a self, code: &'a str) -> &'a str {
         self.categories.iter().find(|line| line.code == code).map_or(code, |line| line.name.as_str())
+    }
+
+    /// Whether reports of that line go past the grid.
+    pub fn bypasses_grid(&self, category: &str) -> bool {
+        self.categories.iter().any(|line| line.code == category && line.bypasses_grid)
     }
 
     /// Whether cases of that line and level can be minor.

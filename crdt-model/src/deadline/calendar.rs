@@ -62,8 +62,8 @@ pub(super) enum Nature<'a> {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what each field is")]
 pub enum CalendarError {
-    #[error("calendar: {found} entries, at most {ENTRIES_MAX} are allowed")]
-    TooMany { found: usize },
+    #[error("calendar: {found} entries, at most {max} are allowed")]
+    TooMany { found: usize, max: usize },
     #[error("calendar: {name} ends on {to}, before it begins on {from}")]
     Backwards { name: String, from: Day, to: Day },
     #[error("calendar: {day} is listed under {year}")]
@@ -87,7 +87,7 @@ impl Calendar {
         let entries = |year: &Year| year.holidays.len().max(year.workdays.len());
         let found = self.years.values().map(entries).max().unwrap_or(0).max(self.years.len());
         if found > ENTRIES_MAX {
-            return Err(CalendarError::TooMany { found });
+            return Err(CalendarError::TooMany { found, max: ENTRIES_MAX });
         }
         for (number, year) in &self.years {
             for holiday in &year.holidays {

@@ -1,6 +1,6 @@
 //! For each rule: two replicas that are apart, then both orders of arrival, the same outcome on all.
 
-use wangge_model::case::{CaseView, EventKind, Flag, State, Told, Void};
+use wangge_model::case::{CaseView, EventKind, Flag, Rulebook, State, Told, Void, Why};
 use wangge_model::identity::{Role, Scope};
 
 use crate::desk::{Desk, GRID, HOUR_MS, MONDAY_MS, Parcel, actor, case_in, team, to, told};
@@ -302,4 +302,89 @@ fn what_a_newer_version_wrote_is_shown_and_left_alone() {
     assert!(view.is_read_only() && view.flags.contains(&Flag::NeedsUpdate));
     assert_eq!(view.events.last().expect("shown").word, "teleport");
     assert_eq!(view.state, State::InProgress);
+}
+
+/// Each rule of the shipped table, wherever both of its events are allowed: in both orders of arrival the one
+/// counts that the rule names, and the other one is void for that reason or fits beside it.
+#[test]
+fn each_rule_decides_wherever_both_events_are_allowed() {
+    let said = |word: &str, who: &wangge_model::case::Actor| {
+        let (name, pass) = match word {
+            "check-pass" => ("check", Some(true)),
+            "check-fail" => ("check", Some(false)),
+            word => (word, None),
+        };
+        let mut event = told(EventKind::named(name).expect(word), who);
+        event.pass = pass;
+        // What is dispatched already, the centre alone gives to a further team.
+        if name == "dispatch" && who.unit == Scope::Centre {
+            event.to = vec![to(team("police"))];
+        }
+        event
+    };
+    for rule in &Rulebook::shipped().latest().merging {
+        let [a, b] = &rule.events;
+        let mut met = 0;
+        for (state, _, _) in State::ALL {
+            for level in 0..3 {
+                let base = case_in(state, level);
+                let authors = |word: &str, number: u8| {
+                    let roles = Role::ALL.iter().map(|(role, _, _)| actor(*role, number));
+                    let lawful = roles.filter(|who| base.try_check(who, &said(word, who)).is_ok());
+                    lawful.collect::<Vec<_>>()
+                };
+                for one in authors(a, 3) {
+                    for other in authors(b, 4) {
+                        met += 1;
+                        let (first, second) = (said(a, &one), said(b, &other));
+                        let view = apart(
+                            &base,
+                            |desk| vec![desk.act(&one, &first, MONDAY_MS + 40 * HOUR_MS)],
+                            |desk| vec![desk.act(&other, &second, MONDAY_MS + 40 * HOUR_MS)],
+                        );
+                        let loser = if rule.wins == *a { b } else { a };
+                        let what = format!("{a} by {} and {b} by {} on {state:?}", one.role, other.role);
+                        assert_eq!(void_of(&view, &rule.wins), None, "{what}");
+                        let lost = matches!(void_of(&view, loser), Some(Void::Lost { .. }));
+                        assert_eq!(view.flags.contains(&Flag::LostEvent), lost, "{what}");
+                        // Both may fit: an evaluation before the filing, a return before a further dispatch.
+                        assert!(lost || void_of(&view, loser).is_none(), "{what}");
+                    }
+                }
+            }
+        }
+        assert!(met > 0, "{a} and {b} are never both allowed: the rule decides nothing");
+    }
+}
+
+/// Two of one unit take it on at once: the first has it, and nobody is told that he did wrong.
+#[test]
+fn two_who_accept_at_once_have_both_done_right() {
+    let base = case_in(State::Dispatched, 0);
+    let accept = |number| does(Role::GridWorker, number, &[EventKind::Accept]);
+    let view = apart(&base, accept(3), accept(4));
+    assert_eq!((view.state, view.assignees.len()), (State::InProgress, 1));
+    let accepted = |event: &&wangge_model::case::CaseEvent| event.kind == Some(EventKind::Accept);
+    let void = view.events.iter().filter(accepted).filter(|event| event.void.is_some()).count();
+    assert_eq!((void, view.flags.as_slice()), (1, &[][..]));
+}
+
+/// Done while the dispatcher suspended it: he could not know, and his work counts. Had he known, he would have
+/// let it go on first.
+#[test]
+fn feedback_that_could_not_know_of_the_suspension_counts() {
+    let base = case_in(State::InProgress, 0);
+    let worker = actor(Role::GridWorker, 9);
+    let view = apart(
+        &base,
+        |desk| vec![desk.does(&worker, EventKind::Feedback, MONDAY_MS + 30 * HOUR_MS)],
+        does(Role::GridLeader, 3, &[EventKind::Suspend]),
+    );
+    assert_eq!((view.state, void_of(&view, "feedback")), (State::Handled, None));
+    let mut held = base.copy(5);
+    held.does(&actor(Role::GridLeader, 3), EventKind::Suspend, MONDAY_MS + 30 * HOUR_MS);
+    held.write(&worker, &told(EventKind::Feedback, &worker), MONDAY_MS + 31 * HOUR_MS);
+    let view = held.view();
+    assert_eq!((view.state, view.suspended), (State::InProgress, true));
+    assert_eq!(void_of(&view, "feedback"), Some(Void::Not(Why::Suspended)));
 }

@@ -1,6 +1,6 @@
 //! Every event in every state by every post, on every level.
 
-use wangge_model::case::{EventKind, State, TABLE, Target, Why, posts, row_of};
+use wangge_model::case::{Actor, EventKind, State, TABLE, Target, Why, posts, row_of};
 use wangge_model::identity::{Role, Scope};
 use wangge_model::schema::Kind;
 
@@ -252,7 +252,7 @@ fn only_minor_classes_close_on_the_spot() {
         ("civic", 4, true, true),
         ("civic", 4, false, false),
         ("civic", 1, true, false),
-        ("discipline", 4, true, false),
+        ("illegal-building", 4, true, false),
     ] {
         let who = actor(Role::GridWorker, 1);
         let mut desk = crate::desk::Desk::new(1);
@@ -264,6 +264,75 @@ fn only_minor_classes_close_on_the_spot() {
             if allowed { Ok(()) } else { Err(Why::NotMinor) }
         });
     }
+}
+
+/// What goes past the grid is the centre's from the report on, and is given to teams alone.
+#[test]
+fn a_line_that_goes_past_the_grid_is_the_centres_alone() {
+    let centre = actor(Role::CentreClerk, 9);
+    let report = |who: &Actor| {
+        let mut event = told(EventKind::Report, who);
+        event.category = Some("discipline".to_owned());
+        event
+    };
+    let filers = posts(EventKind::Report);
+    for (role, _, _) in Role::ALL {
+        let (who, desk) = (actor(role, 3), Desk::new(1));
+        let outcome = desk.try_check(&who, &report(&who)).map_err(|refusal| refusal.why);
+        match (CENTRE.contains(&role), filers.contains(&role)) {
+            (true, _) => assert!(outcome.is_ok(), "{role}"),
+            (false, true) => assert_eq!(outcome.expect_err("refused"), Why::BypassesGrid, "{role}"),
+            (false, false) => assert_eq!(outcome.expect_err("refused"), Why::Who, "{role}"),
+        }
+        // An older version may have written it all the same: it counts for nothing.
+        let mut forced = Desk::new(1);
+        forced.write(&who, &report(&who), MONDAY_MS);
+        assert_eq!(forced.view().reporter.is_some(), CENTRE.contains(&role), "{role}");
+    }
+    let mut desk = Desk::new(1);
+    desk.act(&centre, &report(&centre), MONDAY_MS);
+    for (role, _, _) in Role::ALL {
+        let who = actor(role, 3);
+        let registers = desk.try_check(&who, &told(EventKind::Register, &who)).is_ok();
+        assert_eq!(registers, CENTRE.contains(&role), "{role}");
+    }
+    desk.does(&centre, EventKind::Register, MONDAY_MS);
+    for (scope, allowed) in [
+        (Scope::Grid(GRID.to_owned()), false),
+        (Scope::Area("330881121".to_owned()), false),
+        (team("police"), true),
+    ] {
+        let mut event = told(EventKind::Dispatch, &centre);
+        event.to = vec![to(scope)];
+        let why = desk.try_check(&centre, &event).err().map(|refusal| refusal.why);
+        assert_eq!(why, if allowed { None } else { Some(Why::BypassesGrid) });
+    }
+}
+
+/// A case that stands still: nothing is handed in before it goes on, and all else is as before.
+#[test]
+fn each_event_by_each_post_on_a_suspended_case() {
+    let mut held = case_in(State::InProgress, 0);
+    held.does(&actor(Role::GridLeader, 9), EventKind::Suspend, LATER_MS);
+    for (kind, name, _) in EventKind::ALL {
+        let allowed = match kind {
+            EventKind::Feedback | EventKind::Suspend => Vec::new(),
+            EventKind::Resume => expected(State::InProgress, 0, EventKind::Extend),
+            kind => expected(State::InProgress, 0, kind),
+        };
+        for (role, _, _) in Role::ALL {
+            let who = actor(role, 3);
+            let outcome = held.try_check(&who, &told(kind, &who)).map_err(|refusal| refusal.why);
+            assert_eq!(outcome.is_ok(), allowed.contains(&role), "{name} by {role}: {outcome:?}");
+            if kind == EventKind::Feedback && expected(State::InProgress, 0, kind).contains(&role) {
+                assert_eq!(outcome.expect_err("refused"), Why::Suspended);
+            }
+        }
+    }
+    let worker = actor(Role::GridWorker, 3);
+    held.does(&worker, EventKind::Resume, LATER_MS);
+    held.does(&worker, EventKind::Feedback, LATER_MS);
+    assert_eq!(held.view().state, State::Handled);
 }
 
 /// The schema gives the posts, which admission judges by: nobody stands there who never could write the event

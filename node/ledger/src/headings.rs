@@ -45,11 +45,18 @@ pub(crate) struct Heading {
 /// Where the fields of one sheet stand.
 pub(crate) struct Columns {
     places: Vec<(Field, usize)>,
+    /// Columns with headings that no field goes by.
+    others: Vec<(usize, String)>,
 }
 
 impl Columns {
     pub(crate) fn index(&self, field: Field) -> Option<usize> {
         self.places.iter().find(|(known, _)| *known == field).map(|(_, index)| *index)
+    }
+
+    /// Columns with headings that no field goes by, in the order of the sheet.
+    pub(crate) fn others(&self) -> &[(usize, String)] {
+        &self.others
     }
 
     /// Columns whose vertically merged cells speak for every row they span.
@@ -165,7 +172,13 @@ impl Search {
             .filter(|heading| heading.needed)
             .all(|heading| places.iter().any(|(field, _)| *field == heading.field));
         if complete {
-            return ControlFlow::Continue(Some(Columns { places }));
+            let others = texts.iter().enumerate().filter_map(|(index, text)| {
+                let heading = text::compact((*text)?);
+                let known = places.iter().any(|(_, place)| *place == index);
+                (!known && !heading.is_empty()).then_some((index, heading))
+            });
+            let others = others.collect();
+            return ControlFlow::Continue(Some(Columns { places, others }));
         }
         let filled = texts.iter().flatten().count();
         self.sheet_best = self.sheet_best.max(places.len());

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use wangge_model::checks::CheckError;
+use wangge_model::schema::not_collected;
 
 use crate::error::LedgerError;
 use crate::headings::{Columns, Heading, Search, rank};
@@ -64,6 +65,12 @@ pub struct Ledger<R> {
     pub rows: u32,
     /// Accepted rows with their numbers as Excel shows them, in the order of the file.
     pub accepted: Vec<(u32, R)>,
+    /// For each accepted row what stands in columns that no field of the row goes by: the place of the heading
+    /// among [`Self::headings`], and the text.
+    pub others: Vec<Vec<(usize, String)>>,
+    /// The headings of such columns. What is not collected of residents is not read, and stands here with nothing
+    /// in any row.
+    pub headings: Vec<String>,
     /// Rows that must be corrected first, each with the first check it failed.
     pub refused: Vec<Refusal>,
     /// What was taken otherwise than it stood, or passed over.
@@ -155,6 +162,8 @@ impl<R> Default for Reading<R> {
             ledger: Ledger {
                 rows: 0,
                 accepted: Vec::new(),
+                others: Vec::new(),
+                headings: Vec::new(),
                 refused: Vec::new(),
                 warnings: Vec::new(),
                 sheets: Vec::new(),
@@ -182,6 +191,11 @@ impl<R: Record> Reading<R> {
             match search.row(number, cells, R::HEADINGS) {
                 ControlFlow::Continue(None) => Ok(ControlFlow::Continue(())),
                 ControlFlow::Continue(Some(found)) => {
+                    for (_, heading) in found.others() {
+                        if !self.ledger.headings.contains(heading) {
+                            self.ledger.headings.push(heading.clone());
+                        }
+                    }
                     let filled = found.filled_down();
                     columns = Some((found, Merged::new(&merged, &filled)));
                     self.ledger.sheets.push(sheet.to_owned());
@@ -231,12 +245,16 @@ impl<R: Record> Reading<R> {
         merged.fill(number, cells);
         let mut row = Row::new(cells, columns);
         let read = R::read(&mut row);
+        let others = if read.is_ok() { self.others(&row, columns) } else { Vec::new() };
         let unit_name = if read.is_err() { row.unit().ok() } else { None };
         for warning in row.into_warnings() {
             self.ledger.warn(sheet, number, warning);
         }
         match read {
-            Ok(record) => self.ledger.accepted.push((number, record)),
+            Ok(record) => {
+                self.ledger.accepted.push((number, record));
+                self.ledger.others.push(others);
+            }
             Err(error) => self.ledger.refused.push(Refusal {
                 sheet: sheet.to_owned(),
                 row: number,
@@ -246,6 +264,17 @@ impl<R: Record> Reading<R> {
             }),
         }
         Ok(())
+    }
+}
+
+impl<R> Reading<R> {
+    fn others(&self, row: &Row<'_>, columns: &Columns) -> Vec<(usize, String)> {
+        let collected = columns.others().iter().filter(|(_, heading)| not_collected(heading).is_none());
+        let found = collected.filter_map(|(index, heading)| {
+            let place = self.ledger.headings.iter().position(|known| known == heading)?;
+            Some((place, row.other(*index)?))
+        });
+        found.collect()
     }
 }
 

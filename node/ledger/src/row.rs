@@ -63,6 +63,13 @@ impl<'a> Row<'a> {
         Ok((!found.is_empty() && !PLACEHOLDERS.contains(&found.as_str())).then_some(found))
     }
 
+    /// What stands in a column that no field goes by; `None` if that is nothing, or too much.
+    pub(crate) fn other(&self, index: usize) -> Option<String> {
+        let found = text::free_text(&plain(self.cells.get(index)?));
+        let fits = found.chars().count() <= TEXT_CHARS_MAX;
+        (fits && !found.is_empty() && !PLACEHOLDERS.contains(&found.as_str())).then_some(found)
+    }
+
     /// A name that the row must have.
     pub(crate) fn name(&mut self, field_zh: &str) -> Result<String, CheckError> {
         self.text(Field::Name)?

@@ -49,13 +49,13 @@ const DIR_VARIABLE: &str = "WANGGE_DIR";
 #[derive(Debug, Parser)]
 #[command(name = "wangge", version, subcommand_required = true, arg_required_else_help = true)]
 struct Arguments {
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = text::GLOBAL_OPTIONS)]
     dir: Option<PathBuf>,
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = text::GLOBAL_OPTIONS)]
     json: bool,
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = text::GLOBAL_OPTIONS)]
     pin_file: Option<PathBuf>,
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = text::GLOBAL_OPTIONS)]
     me: Option<String>,
     #[command(subcommand)]
     action: Action,
@@ -115,6 +115,9 @@ fn dress(command: clap::Command, path: &str) -> clap::Command {
         Some(help) => argument.help(help.clone()).long_help(help),
         None => argument,
     });
+    if let Some(fields) = text::fields(path) {
+        command = command.after_help(fields);
+    }
     if let Some(about) = text::help(path, None) {
         command = command.about(about.clone()).long_about(about);
     }

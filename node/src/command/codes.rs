@@ -1,6 +1,6 @@
 //! Code tables: what a field may say. The centre sets them; everybody reads them, without a network.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use wangge_model::document::{Op, Scalar, Target};
 use wangge_model::identity::Scope;
 use wangge_model::schema::Kind;
 
-use super::{Answer, CommandError, instant, units};
+use super::{Answer, CommandError, file, instant, units};
 use crate::command::instant::When;
 use crate::replica::{Edit, Replica, ReplicaError};
 use crate::text::{Message, RegisterMessage};
@@ -117,25 +117,6 @@ fn next_version(day: &str, known: &str) -> String {
     of_today.map_or_else(|| day.to_owned(), |n: u32| format!("{day}.{}", n.saturating_add(1)))
 }
 
-/// Reads a file that a person named, up to a length.
-pub(super) fn read_file(path: &Path, max_bytes: u64) -> Result<Vec<u8>, CommandError> {
-    use std::io::Read;
-
-    let shown = path.display().to_string();
-    let failed = |reason: &str| {
-        let message = RegisterMessage::FileUnreadable { file: &shown, reason };
-        CommandError::failed("file-unreadable", &Message::Register(message))
-    };
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(max_bytes + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(&error.to_string()))?;
-    if bytes.len() as u64 > max_bytes {
-        return Err(failed(&format!("> {max_bytes} bytes")));
-    }
-    Ok(bytes)
-}
-
 fn set(replica: &Replica, args: &SetTableArgs) -> Result<Answer, CommandError> {
     let codes = units::codes(replica)?;
     let name = args.table.trim();
@@ -145,7 +126,7 @@ fn set(replica: &Replica, args: &SetTableArgs) -> Result<Answer, CommandError> {
         let message = RegisterMessage::TableUnknown { typed: name, tables: &names.join("、") };
         return Err(CommandError::usage("table-unknown", &Message::Register(message)));
     }
-    let read = read_table(&read_file(&args.file, FILE_LEN_BYTES_MAX)?).map_err(|error| CommandError {
+    let read = read_table(&file::read(&args.file, FILE_LEN_BYTES_MAX)?).map_err(|error| CommandError {
         message: error.to_string(),
         ..CommandError::failed("table-unreadable", &Message::TextMissing)
     })?;

@@ -35,6 +35,19 @@ pub(super) struct Edits {
     pub(super) warnings: Vec<String>,
 }
 
+/// What offices head columns of the registers besides the fields' own labels.
+const OTHER_HEADINGS: [(&str, &str); 9] = [
+    ("婚姻", "婚姻状况"),
+    ("婚姻情况", "婚姻状况"),
+    ("文化程度", "学历"),
+    ("教育程度", "学历"),
+    ("最高学历", "学历"),
+    ("出生年月", "出生日期"),
+    ("出生年月日", "出生日期"),
+    ("与户主的关系", "与户主关系"),
+    ("备注说明", "备注"),
+];
+
 /// Fields that commands of their own set.
 const NOT_SETTABLE: [&str; 5] = [CLOSED, GENERATION, MERGED_INTO, MOVED_TO, MOVED_FROM];
 
@@ -88,6 +101,23 @@ fn known(kind: Kind, typed: &str) -> Result<&'static str, CommandError> {
     let (typed, fields, names) = (scrub(typed), fields.join("、"), names.join(", "));
     let message = Message::FieldUnknown { typed: &typed, fields: &fields, names: &names };
     Err(CommandError::usage("field-unknown", &message).on(&typed))
+}
+
+/// The field that a ledger's column holds, with its label: one that can be read from a cell by itself.
+///
+/// Stricter than what a person types field by field: a whole column under the wrong field is many wrong records.
+pub(super) fn column(kind: Kind, heading: &str) -> Option<(&'static str, &'static str)> {
+    if not_collected(heading).is_some() {
+        return None;
+    }
+    let ledger = if kind == Kind::PERSON { LedgerKind::Residents } else { LedgerKind::Places };
+    let other = OTHER_HEADINGS.iter().find(|(other, _)| *other == heading).map(|(_, label)| *label);
+    let meant = other.or_else(|| ledger.heading(heading)).unwrap_or(heading);
+    let (name, label) =
+        settable(kind).find(|(_, label)| *label == meant || label.split('(').next() == Some(meant))?;
+    let spec = kind.spec()?.field(name)?;
+    let by_itself = !matches!(spec.form, Form::Link(_) | Form::Consent) && !["care", "unit"].contains(&name);
+    by_itself.then_some((name, label))
 }
 
 /// The field that a person names, among those that a document has.
@@ -234,7 +264,7 @@ impl Edits {
 }
 
 /// What a record of a kind must say: of each group one.
-fn needed(kind: Kind) -> &'static [&'static [&'static str]] {
+pub(super) fn needed(kind: Kind) -> &'static [&'static [&'static str]] {
     match kind {
         // 境外人员 may have a foreign name alone.
         Kind::PERSON => &[&["name", "foreign_name"]],

@@ -28,6 +28,59 @@ pub mod exit {
     pub const NOT_IN_SYNC: i32 = 3;
 }
 
+/// The field or option that a code is about, wherever it comes from. Where the place knows better, it says so
+/// ([`CommandError::on`]).
+const FIELDS: &[(&str, &str)] = &[
+    ("already-registered", "id_number"),
+    ("answers-unreadable", "file"),
+    ("assignee-beyond", "assignee"),
+    ("birth-disagrees-with-id", "birth_date"),
+    ("checklist-missing", "checklist"),
+    ("checklist-unknown", "checklist"),
+    ("choice", "take"),
+    ("consent-missing", "consent"),
+    ("coordinates-incomplete", "longitude"),
+    ("extension", "file"),
+    ("file-missing", "file"),
+    ("file-unreadable", "file"),
+    ("id-missing", "id_number"),
+    ("item-unknown", "item"),
+    ("key-ambiguous", "key"),
+    ("likely-matches", "name"),
+    ("marks", "score"),
+    ("may-not", "role"),
+    ("merge-self", "into"),
+    ("moved-away", "key"),
+    ("no-boundary", "grid"),
+    ("no-unit", "unit"),
+    ("not-found", "key"),
+    ("not-merged", "key"),
+    ("number-taken", "id_number"),
+    ("number-unreadable", "limit"),
+    ("other-unit", "unit"),
+    ("period-exists", "name"),
+    ("period-unknown", "period"),
+    ("reason-missing", "reason"),
+    ("role", "role"),
+    ("same-unit", "to"),
+    ("state-unknown", "state"),
+    ("table-unknown", "table"),
+    ("table-unreadable", "file"),
+    ("take-range", "take"),
+    ("text-length", "text"),
+    ("text-missing", "text"),
+    ("text-too-long", "text"),
+    ("time-unreadable", "at"),
+    ("unit-ambiguous", "unit"),
+    ("unit-missing", "unit"),
+    ("unit-not-held", "unit"),
+    ("unit-unknown", "unit"),
+    ("units-unknown", "unit"),
+    ("version-unknown", "version"),
+    ("worker-ambiguous", "assignee"),
+    ("worker-unknown", "assignee"),
+];
+
 /// Why a command was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
@@ -43,10 +96,15 @@ pub struct CommandError {
     pub field: Option<String>,
 }
 
+fn field_of(code: &str) -> Option<&'static str> {
+    FIELDS.iter().find(|(known, _)| *known == code).map(|(_, field)| *field)
+}
+
 impl CommandError {
     /// The command was refused or failed.
     pub fn failed(code: &'static str, message: &Message<'_>) -> Self {
-        Self { message: message.both(), code: Cow::Borrowed(code), exit: exit::FAILED, field: None }
+        let field = field_of(code).map(str::to_owned);
+        Self { message: message.both(), code: Cow::Borrowed(code), exit: exit::FAILED, field }
     }
 
     /// The command line says something that cannot be understood.
@@ -61,7 +119,7 @@ impl CommandError {
         let message =
             |what| Message::MayNot { reason: refusal.reason, what, scope: &scope, roles: refusal.roles };
         let message = format!("{}\n{}", message(&zh).zh(), message(&en).en());
-        Self { message, code: Cow::Borrowed("may-not"), exit: exit::FAILED, field: None }
+        Self { message, code: Cow::Borrowed("may-not"), exit: exit::FAILED, field: Some("role".to_owned()) }
     }
 
     /// For programs: `{"error": {"code", "message", "field"}}`.
@@ -238,7 +296,7 @@ impl From<CheckError> for CommandError {
             message: format!("{}\n{}", error.message_zh, error.message_en),
             code: Cow::Borrowed(error.code),
             exit: exit::FAILED,
-            field: error.field.map(str::to_owned),
+            field: error.field.or_else(|| field_of(error.code)).map(str::to_owned),
         }
     }
 }

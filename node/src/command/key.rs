@@ -54,7 +54,7 @@ fn one(
 ) -> Result<Target, CommandError> {
     if key.trim().is_empty() {
         // An empty prefix would be the beginning of every number.
-        return Err(CommandError::usage("text-missing", &Message::TextMissing));
+        return Err(CommandError::usage("text-missing", &Message::TextMissing).on("key"));
     }
     let scopes = match unit {
         Some(unit) => vec![Units::load(replica)?.named(unit)?.scope],
@@ -80,7 +80,8 @@ fn one(
             .map(|target| format!("  {}", headline(&units, &target.scope, &target.view)))
             .collect();
         let key = scrub(key);
-        return Err(CommandError::failed("key-ambiguous", &Message::KeyAmbiguous { key: &key }).with(&lines));
+        let error = CommandError::failed("key-ambiguous", &Message::KeyAmbiguous { key: &key });
+        return Err(error.with(&lines));
     }
     found.pop().ok_or_else(|| {
         let key = scrub(key);

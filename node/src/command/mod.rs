@@ -12,6 +12,7 @@ mod edits;
 mod erase;
 mod error;
 mod export;
+mod file;
 mod import;
 pub mod instant;
 mod key;
@@ -35,7 +36,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use wangge_model::schema::Kind;
+use wangge_model::schema::{Form, Kind, kinds};
 
 use crate::replica::Replica;
 use crate::text::Message;
@@ -53,6 +54,7 @@ pub use dossier::DossierArgs;
 pub use erase::{EraseArgs, EraseCommand};
 pub use error::{CommandError, exit};
 pub use export::{ExportArgs, ExportKind};
+pub use file::FormError;
 pub use import::{ImportArgs, ImportKind};
 pub use instant::When;
 pub use org::{
@@ -74,6 +76,56 @@ pub use server::{error_of, serve};
 pub use sync::{SyncArgs, sync};
 pub(crate) use sync::{is_apart, is_in_sync};
 pub use work::WorkCommand;
+
+/// Whether a new record must have a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needed {
+    No,
+    Yes,
+    /// It, or another one that is marked so.
+    OneOf,
+}
+
+/// A field that `field=value` can set, for help.
+pub(crate) struct FieldHelp {
+    /// Its name and what people call it.
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+    /// Whether a new record must have it.
+    pub(crate) needed: Needed,
+    /// The code table that it takes its value from.
+    pub(crate) table: Option<&'static str>,
+}
+
+/// The fields that a command such as `person add` or `org team set` sets.
+pub(crate) fn fields_of(path: &str) -> Option<Vec<FieldHelp>> {
+    let (record, verb) = path.rsplit_once(' ')?;
+    if !["add", "set"].contains(&verb) {
+        return None;
+    }
+    let of_org = record.strip_prefix("org ");
+    let spec = kinds().find(|spec| spec.name == of_org.unwrap_or(record))?;
+    let is_register = Kind::REGISTERS.contains(&spec.kind);
+    if is_register == of_org.is_some() {
+        return None;
+    }
+    let needed = |name: &str| {
+        let group = edits::needed(spec.kind).iter().find(|group| group.contains(&name));
+        match group.map(|group| group.len()) {
+            _ if verb == "set" => Needed::No,
+            Some(1) => Needed::Yes,
+            Some(_) => Needed::OneOf,
+            None if of_org.is_some() && org::needed(spec.kind).contains(&name) => Needed::Yes,
+            None => Needed::No,
+        }
+    };
+    let table = |name: &str| match spec.field(name)?.form {
+        Form::Code(table) => Some(table),
+        _ => None,
+    };
+    let field = |(name, label)| FieldHelp { name, label, needed: needed(name), table: table(name) };
+    Some(edits::settable(spec.kind).map(field).collect())
+}
 
 /// A worker's command on his replica.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Subcommand)]

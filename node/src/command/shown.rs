@@ -7,7 +7,7 @@ use wangge_model::checks::{Sex, id_number, phone};
 use wangge_model::document::{Claim, DocumentView, EventView, Register, Scalar};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::registers::duplicates::Why;
-use wangge_model::schema::{Form, Kind};
+use wangge_model::schema::{Form, Kind, MOVED_FROM, MOVED_TO};
 
 use super::CommandError;
 use super::edits::resident_kind;
@@ -106,12 +106,24 @@ pub(super) fn coded(units: &Units, kind: Kind, field: &str, scalar: &Scalar, sig
     let text = value(kind, field, scalar, sight);
     let spec = kind.spec().and_then(|spec| spec.field(field));
     match spec.map(|spec| spec.form) {
+        // `grid:CODE/ID`: where it was, or went.
+        _ if [MOVED_FROM, MOVED_TO].contains(&field) => moved(units, &text),
         Some(Form::Code(table)) => match units.codes().label(table, &text) {
             Some(label) => format!("{text} {label}"),
             None => text,
         },
         _ => text,
     }
+}
+
+/// A record's place as the move wrote it, with the unit's name.
+fn moved(units: &Units, text: &str) -> String {
+    let parts = text
+        .split_once('/')
+        .and_then(|(scope, doc)| Some((scope.parse::<Scope>().ok()?, doc.parse::<DocId>().ok()?)));
+    let Some((scope, doc)) = parts else { return text.to_owned() };
+    let name = units.name(&scope);
+    if name.is_empty() { text.to_owned() } else { format!("{name} ({scope})  {}", short_id(&doc)) }
 }
 
 /// The first digits of an id: enough to name it again on the command line.

@@ -1,8 +1,10 @@
 //! What is said about cases, their orders and their deadlines.
 
-use wangge_model::case::{Effect, State, Tier, Void, Who, Why};
+use wangge_model::case::{Category, Deadline, Effect, OrderState, RulesError, State, Tier, Void, Who, Why};
 use wangge_model::deadline::{Line, Timer};
 use wangge_model::identity::Role;
+
+use crate::command::FormError;
 
 /// Something to say, with what it is about.
 #[derive(Clone, Copy, Debug)]
@@ -24,27 +26,43 @@ pub enum CaseText<'a> {
     NotMinorLine { category: &'a str, lines: &'a str },
     NotMinorLevel { level: u8 },
     PublicNeedsChannel,
+    PastTheGrid { category: &'a str, own: &'a str },
+    NotToTheGrid,
 
     // ---- done and refused
     Done { event: &'a str, event_en: &'a str, number: &'a str, id: &'a str, state: State },
     Asked { event: &'a str, number: &'a str },
     Refused(&'a Refused<'a>),
     ReadOnly { number: &'a str },
-    OrderRefused { event: &'a str, number: &'a str, state: &'a str },
+    OrderRefused { event: (&'a str, &'a str), number: &'a str, state: OrderState, from: &'a [OrderState] },
+    OrderTaken { number: &'a str, by: &'a str },
+    OrderSuspended { number: &'a str },
     OrderRole { event: &'a str, team: &'a str },
     BackDated { typed: &'a str, seen: &'a str },
 
     // ---- shown
-    Void { void: &'a Void, other: &'a str },
+    Void { void: &'a Void, other: &'a str, by: &'a str },
+    OrderVoid { state: &'a str },
     Effect { effect: &'a Effect },
     DueLine { timer: &'a Timer, due: &'a str, standing: &'a str },
     Ledger(&'a LedgerText<'a>),
 
     // ---- rules
-    RulesRefused { reason: &'a str },
+    RulesRefused { reason: RulesReason<'a> },
     RulesRole,
     RulesSet { version: u64 },
     Rules { version: u64, lines: usize },
+    RulesLine(&'a Category),
+    RulesDeadline { line: Option<&'a str>, row: &'a Deadline },
+}
+
+/// What is wrong with a file of rules.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the two languages say what each means")]
+pub enum RulesReason<'a> {
+    Form(&'a FormError),
+    Rules(&'a RulesError),
+    Part { part: &'a str, len_bytes: usize, max_bytes: usize },
 }
 
 /// Why an event is not done, in the words of the people concerned.
@@ -61,8 +79,8 @@ pub struct Refused<'a> {
     /// To whom the case was given, as people call them.
     pub assignees: &'a str,
     pub reporter: &'a str,
-    /// A unit that the reason names.
-    pub scope: &'a str,
+    /// A unit or a person that the reason names.
+    pub named: &'a str,
     pub own: &'a str,
 }
 

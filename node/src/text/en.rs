@@ -6,7 +6,7 @@ pub(super) mod register;
 mod roster;
 pub(super) mod work;
 
-use super::Message;
+use super::{FileFault, Message};
 use crate::replica::{Event, Outcome, Trouble};
 
 pub(super) fn say(message: &Message<'_>) -> String {
@@ -85,6 +85,20 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::TimeUnreadable { typed } => {
             format!("{typed:?} is no time, or no such day exists; write it like 2025-11-22 10:05")
         }
+        Message::TimeLongAgo { typed, earliest, days } => format!(
+            "--at: {typed:?} is too early; nothing was saved: what happened up to {days} days ago ({earliest}) can be \
+             entered; the centre's case rules can allow more (back_days_max)"
+        ),
+        Message::FileUnreadable { file, fault } => match fault {
+            FileFault::Missing => format!("{file} does not exist"),
+            FileFault::Denied => format!("{file}: you may not read it"),
+            FileFault::NotAFile => format!("{file} is no file"),
+            FileFault::TooLong { len_bytes, len_bytes_max } => {
+                format!("{file}: {len_bytes} bytes; the limit is {len_bytes_max}")
+            }
+            FileFault::NotText => format!("{file} is no text in UTF-8"),
+            FileFault::Other(reason) => format!("{file} cannot be read: {reason}"),
+        },
         Message::TimeAhead { typed } => format!("--at: {typed:?} is in the future; nothing was saved"),
         Message::ReasonMissing => "showing numbers in full needs a reason".to_owned(),
         Message::Extension { found } => format!("only .xlsx files are written: {found}"),

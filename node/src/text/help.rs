@@ -1,6 +1,7 @@
 //! What `--help` says of commands and arguments.
 
 use super::{en, zh};
+use crate::command::Needed;
 
 /// Commands that are registers.
 const REGISTERS: [&str; 8] =
@@ -8,6 +9,25 @@ const REGISTERS: [&str; 8] =
 
 /// Commands that are records of the organisation.
 const ORG_RECORDS: [&str; 7] = ["office", "team", "window", "point", "device", "reference", "force"];
+
+/// The heading of the options that every command takes.
+pub(crate) const GLOBAL_OPTIONS: &str = "通用选项 / Global options";
+
+/// The fields that a command sets, below its help.
+pub(crate) fn fields(command: &str) -> Option<String> {
+    let fields = crate::command::fields_of(command)?;
+    let mut lines = vec!["项目=内容 / field=value:".to_owned()];
+    lines.extend(fields.iter().map(|field| {
+        let needed = match field.needed {
+            Needed::No => "",
+            Needed::Yes => "(必填 / needed)",
+            Needed::OneOf => "(至少填一项 / one of these)",
+        };
+        let table = field.table.map(|table| format!("  wangge codes show {table}")).unwrap_or_default();
+        format!("  {}  {}{needed}{table}", field.name, field.label)
+    }));
+    Some(lines.join("\n"))
+}
 
 /// The help of a command (`person add`) or of an argument (`person add:unit`, or `:unit` wherever it
 /// means the same): Chinese, then English.

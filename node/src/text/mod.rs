@@ -18,8 +18,8 @@ use wangge_model::verdict::VoidReason;
 
 use crate::replica::{Delivery, Event, Outcome, Trouble};
 
-pub use case::{CaseText, LedgerText, Refused};
-pub(crate) use help::help;
+pub use case::{CaseText, LedgerText, Refused, RulesReason};
+pub(crate) use help::{GLOBAL_OPTIONS, fields, help};
 pub use photo::PhotoText;
 pub use register::{Label, RegisterMessage};
 pub use roster::RosterText;
@@ -145,6 +145,15 @@ pub enum Message<'a> {
     TextMissing,
     TimeUnreadable {
         typed: &'a str,
+    },
+    TimeLongAgo {
+        typed: &'a str,
+        earliest: &'a str,
+        days: u32,
+    },
+    FileUnreadable {
+        file: &'a str,
+        fault: FileFault<'a>,
     },
     TimeAhead {
         typed: &'a str,
@@ -426,6 +435,18 @@ impl Message<'_> {
     pub fn ahead_of(&self, english: &impl Display) -> String {
         format!("{}\n{english}", self.zh())
     }
+}
+
+/// Why a file cannot be read.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the languages say what each means")]
+pub enum FileFault<'a> {
+    Missing,
+    Denied,
+    NotAFile,
+    TooLong { len_bytes: u64, len_bytes_max: u64 },
+    NotText,
+    Other(&'a str),
 }
 
 /// A word or two that stand in lists, labels and beside progress bars.

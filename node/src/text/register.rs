@@ -59,6 +59,20 @@ pub enum RegisterMessage<'a> {
     FieldMissing {
         label: Label<'a>,
     },
+    UnitOfKind {
+        label: Label<'a>,
+        typed: &'a str,
+        homes: &'a str,
+    },
+    TeamUnknown {
+        typed: &'a str,
+        known: &'a str,
+    },
+    TeamRecorded {
+        unit: &'a str,
+        name: &'a str,
+        id: &'a str,
+    },
     EndsBeforeItBegins {
         from: &'a str,
         to: &'a str,
@@ -78,10 +92,6 @@ pub enum RegisterMessage<'a> {
     },
     /// Beside a code that is not given any more.
     CodeRetired,
-    FileUnreadable {
-        file: &'a str,
-        reason: &'a str,
-    },
     Closed {
         name: &'a str,
         id: &'a str,
@@ -119,6 +129,15 @@ pub enum RegisterMessage<'a> {
         name: &'a str,
         to: &'a str,
     },
+    ColumnByConsent {
+        column: &'a str,
+    },
+    ColumnUnknown {
+        label: Label<'a>,
+    },
+    KeptAsWritten {
+        key: &'a str,
+    },
     ColumnIgnored {
         column: &'a str,
         reason_zh: &'a str,
@@ -145,8 +164,17 @@ pub enum RegisterMessage<'a> {
         percent: usize,
         reached: bool,
     },
+    NoGrid {
+        typed: &'a str,
+    },
     PartUnreadable {
         typed: &'a str,
+        grid: &'a str,
+        street: &'a str,
+    },
+    PartsCount {
+        found: usize,
+        max: usize,
     },
     UnitExists {
         unit: &'a str,

@@ -3,6 +3,8 @@
 use wangge_model::identity::Role;
 use wangge_model::work::State;
 
+use crate::command::FormError;
+
 /// Something to say, with what it is about.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the two languages say what each means")]
@@ -38,7 +40,6 @@ pub enum WorkText<'a> {
     ChecklistSet { title: &'a str, version: &'a str },
     AnswersUnreadable { path: &'a str },
     FileMissing,
-    FileUnreadable { path: &'a str, reason: &'a str },
 
     // ---- notices
     Readers { read: usize, unread: usize, beyond: usize },
@@ -66,6 +67,7 @@ pub enum WorkText<'a> {
     MarksBeyond { typed: &'a str, full: f64 },
     ItemUnknown { typed: &'a str, known: &'a str },
     Decided,
-    NotColumns { path: &'a str, reason: &'a str },
+    NotColumns { path: &'a str, reason: &'a FormError },
+    ColumnsCount { path: &'a str, found: usize, max: usize },
     ColumnUnknown { field: &'a str, known: &'a str },
 }

@@ -1,6 +1,7 @@
 //! 中文.
 
 mod case;
+mod file;
 mod photo;
 pub(super) mod register;
 mod roster;
@@ -168,6 +169,10 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::TimeUnreadable { typed } => {
             format!("时间“{typed}”(--at 等)无法识别或日期不存在,没有保存,请按 2025-11-22 10:05 的格式填写")
         }
+        Message::TimeLongAgo { typed, earliest, days } => format!(
+            "时间“{typed}”(--at)太早,没有保存:最早可补录 {days} 天前({earliest})的事项。若年份无误,请社管中心放宽事件规则的 back_days_max"
+        ),
+        Message::FileUnreadable { file, fault } => format!("文件 {file} 读不出来:{}", file::fault(fault)),
         Message::TimeAhead { typed } => format!("时间“{typed}”(--at)在将来,没有保存,请核对"),
         Message::ReasonMissing => "显示完整号码需要写明原因".to_owned(),
         Message::Extension { found } => format!("只能导出为 .xlsx 文件:{found}"),

@@ -78,7 +78,7 @@ pub(super) fn act(replica: &Replica, typed: &Typed<'_>) -> Result<Answer, Comman
 pub(super) fn note(replica: &Replica, args: &NoteArgs) -> Result<Answer, CommandError> {
     let _turn = turn();
     let office = Office::load(replica)?;
-    let text = said(&args.text)?;
+    let text = said("text", &args.text)?;
     let at_ms = happened_at(replica, args.at.as_deref())?;
     let Target { scope, view } = target(replica, &args.key)?;
     let pictures = Pictures::read(&args.photo)?;
@@ -115,7 +115,8 @@ fn write(
         return Err(CommandError::failed(
             "newer-version",
             &Message::Case(CaseText::ReadOnly { number: &number }),
-        ));
+        )
+        .on("key"));
     }
     let posts = office.posts()?;
     let told = check(&case, &office.site(scope), &posts, told, &office.book)
@@ -160,12 +161,15 @@ fn tell(
     view: &DocumentView,
     at_ms: Option<u64>,
 ) -> Result<Told, CommandError> {
-    let failed = |code: &'static str, text: CaseText<'_>| CommandError::failed(code, &Message::Case(text));
-    let words = |typed: &Option<String>| typed.as_deref().map(said).transpose();
+    let failed = |code: &'static str, field: &str, text: CaseText<'_>| {
+        CommandError::failed(code, &Message::Case(text)).on(field)
+    };
+    let words =
+        |option: &str, typed: &Option<String>| typed.as_deref().map(|typed| said(option, typed)).transpose();
     let mut told = Told {
         word: typed.kind.name().to_owned(),
-        reason: words(&typed.act.reason)?,
-        text: words(&typed.act.text)?,
+        reason: words("reason", &typed.act.reason)?,
+        text: words("text", &typed.act.text)?,
         refuse: typed.refuse,
         pass: typed.pass,
         recorded_ms: recorded(office.replica, at_ms),
@@ -181,24 +185,24 @@ fn tell(
     }
     match typed.kind {
         EventKind::Dispatch if told.to.is_empty() => {
-            return Err(failed("target-missing", CaseText::TargetMissing));
+            return Err(failed("target-missing", "to", CaseText::TargetMissing));
         }
         EventKind::Return | EventKind::Reject if told.reason.is_none() => {
             told.reason = told.text.take();
             if told.reason.is_none() {
                 let (event, event_en) = (typed.kind.label(), typed.kind.name());
                 let text = CaseText::ReasonMissing { event, event_en };
-                return Err(failed("reason-missing", text));
+                return Err(failed("reason-missing", "reason", text));
             }
         }
         EventKind::Feedback if told.text.is_none() => {
             told.text = told.reason.take();
             if told.text.is_none() {
-                return Err(failed("text-missing", CaseText::WorkMissing));
+                return Err(failed("text-missing", "text", CaseText::WorkMissing));
             }
         }
         EventKind::Check if told.pass.is_none() => {
-            return Err(failed("outcome-missing", CaseText::OutcomeMissing));
+            return Err(failed("outcome-missing", "pass", CaseText::OutcomeMissing));
         }
         _ => {}
     }
@@ -207,20 +211,22 @@ fn tell(
         let read = wangge_model::checks::text::compact(days).parse().ok();
         let read = read.filter(|days| (1..=max).contains(days));
         let typed = scrub(days);
-        told.days =
-            Some(read.ok_or_else(|| failed("days", CaseText::DaysUnreadable { typed: &typed, max }))?);
+        told.days = Some(
+            read.ok_or_else(|| failed("days", "days", CaseText::DaysUnreadable { typed: &typed, max }))?,
+        );
     }
     if let Some(score) = typed.score {
         let read: Option<i64> = wangge_model::checks::text::compact(score).parse().ok();
         let read = read.filter(|score| (0..=100).contains(score));
         let typed = scrub(score);
-        told.score = Some(read.ok_or_else(|| failed("score", CaseText::ScoreUnreadable { typed: &typed }))?);
+        told.score =
+            Some(read.ok_or_else(|| failed("score", "score", CaseText::ScoreUnreadable { typed: &typed }))?);
     }
     if let Some(into) = typed.into {
         let key = scrub(into);
-        let unknown = || failed("into", CaseText::IntoUnknown { typed: &key });
+        let unknown = || failed("into", "into", CaseText::IntoUnknown { typed: &key });
         let other = key::resolve(office.replica, &[Kind::CASE], into, None)
-            .map_err(|error| if error.code == "not-found" { unknown() } else { error })?;
+            .map_err(|error| if error.code == "not-found" { unknown() } else { error.on("into") })?;
         if leads_back(office, &other, &view.id)? {
             return Err(unknown());
         }
@@ -253,7 +259,8 @@ fn leads_back(office: &Office<'_>, into: &Target, from: &DocId) -> Result<bool, 
 /// A unit or a worker, as `--to` names it.
 fn assignee(office: &Office<'_>, typed: &str) -> Result<To, CommandError> {
     let typed = typed.trim();
-    let failed = |code: &'static str, text: CaseText<'_>| CommandError::failed(code, &Message::Case(text));
+    let failed =
+        |code: &'static str, text: CaseText<'_>| CommandError::failed(code, &Message::Case(text)).on("to");
     if let Ok(scope) = office.street.unit(typed) {
         return Ok(To { scope, worker: None });
     }
@@ -272,7 +279,7 @@ fn assignee(office: &Office<'_>, typed: &str) -> Result<To, CommandError> {
             let known = known.join("、");
             return Err(failed("target-unknown", CaseText::TargetUnknown { typed: &clean, known: &known }));
         }
-        found => found?,
+        found => found.map_err(|error| error.on("to"))?,
     };
     let works_on_cases = |(role, _): &&(Role, Scope)| !matches!(role, Role::WindowClerk);
     let posts = office.street.person(&worker).map(|person| person.posts.clone()).unwrap_or_default();
@@ -303,8 +310,9 @@ pub(super) fn refused(
     let assignees = office.assignees(&case.assignees);
     let reporter = case.reporter.map(|worker| office.street.worker_name(&worker)).unwrap_or_default();
     let own = office.own_posts(posts);
-    let scope = match &refusal.why {
+    let named = match &refusal.why {
         Why::Target { scope } | Why::AlreadyThere { scope } => office.street.unit_name(scope),
+        Why::AlreadyAccepted { by } => office.street.worker_name(by),
         Why::Teams => {
             let teams = told.to.iter().filter(|to| matches!(to.scope, Scope::Team(_)));
             let teams: Vec<String> = teams.map(|to| office.street.unit_name(&to.scope)).collect();
@@ -312,14 +320,24 @@ pub(super) fn refused(
         }
         _ => String::new(),
     };
-    let code = match &refusal.why {
-        Why::State { .. } => "case-state",
-        Why::Who => "case-role",
-        Why::Handler => "case-handler",
-        Why::Teams => "case-teams",
-        Why::Target { .. } => "case-target",
-        Why::NotMinor => "not-minor",
-        _ => "case-refused",
+    let (code, field) = match &refusal.why {
+        Why::State { .. } => ("case-state", "state"),
+        Why::Who => ("case-role", "role"),
+        Why::Handler => ("case-handler", "role"),
+        Why::Teams => ("case-teams", "to"),
+        Why::Target { .. } => ("case-target", "to"),
+        Why::NotMinor => ("not-minor", "minor"),
+        Why::BypassesGrid if refusal.kind == EventKind::Report => ("past-the-grid", "category"),
+        Why::BypassesGrid => ("past-the-grid", "to"),
+        Why::AlreadyAccepted { .. } => ("case-accepted", "state"),
+        Why::Suspended => ("case-suspended", "state"),
+        Why::NoTarget | Why::AlreadyThere { .. } | Why::NotSeveralTeams => ("case-refused", "to"),
+        Why::AlreadySuspended | Why::NotSuspended => ("case-refused", "state"),
+        Why::NothingAsked => ("case-refused", "refuse"),
+        Why::Days { .. } => ("case-refused", "days"),
+        Why::Into => ("case-refused", "into"),
+        Why::Outcome => ("case-refused", "pass"),
+        Why::Score => ("case-refused", "score"),
     };
     let refused = Refused {
         event: (refusal.kind.label(), refusal.kind.name()),
@@ -331,8 +349,8 @@ pub(super) fn refused(
         who: &refusal.who,
         assignees: &assignees,
         reporter: &reporter,
-        scope: &scope,
+        named: &named,
         own: &own,
     };
-    CommandError::failed(code, &Message::Case(CaseText::Refused(&refused)))
+    CommandError::failed(code, &Message::Case(CaseText::Refused(&refused))).on(field)
 }

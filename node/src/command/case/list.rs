@@ -65,7 +65,7 @@ pub(super) fn chosen(
                     State::ALL.iter().map(|(_, name, label)| format!("{label} ({name})")).collect();
                 let (typed, known) = (scrub(typed), known.join("、"));
                 let unknown = CaseText::StateUnknown { typed: &typed, known: &known };
-                CommandError::failed("state-unknown", &Message::Case(unknown))
+                CommandError::failed("state-unknown", &Message::Case(unknown)).on("state")
             })
         })
         .transpose()?;

@@ -26,7 +26,7 @@ pub use args::{
 pub use cross::carry_over;
 pub(super) use list::{newest_first, reported_ms};
 pub(super) use office::{Observed, book};
-pub(super) use report::source_label;
+pub(super) use report::{past_the_grid, source_label};
 
 pub(super) fn execute(replica: &Replica, command: &CaseCommand) -> Result<Answer, CommandError> {
     match command {
@@ -52,11 +52,11 @@ fn event(told: &wangge_model::case::Told) -> Op {
     Op { target: OpTarget::Event { container: "events".to_owned() }, value: Some(told.encode()) }
 }
 
-/// A text that says something.
-fn said(typed: &str) -> Result<String, CommandError> {
-    let text = bounded(wangge_model::checks::text::free_text(typed))?;
+/// A text of an option that says something.
+fn said(option: &str, typed: &str) -> Result<String, CommandError> {
+    let text = bounded(wangge_model::checks::text::free_text(typed)).map_err(|error| error.on(option))?;
     if text.is_empty() {
-        return Err(CommandError::usage("text-missing", &Message::TextMissing));
+        return Err(CommandError::usage("text-missing", &Message::TextMissing).on(option));
     }
     Ok(text)
 }

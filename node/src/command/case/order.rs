@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use wangge_model::case::{Actor, EventKind, Order, OrderEvent, OrderState, Told};
+use wangge_model::case::{Actor, EventKind, Order, OrderEvent, OrderState, Told, Void, Why};
 use wangge_model::deadline::{Standing, TimerName};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::Scope;
@@ -31,12 +31,24 @@ pub(super) fn act(
     let Some(post) = posts.iter().find(|post| order.may(post, &told.word) || is_note(&told, post)) else {
         let team = office.street.unit_name(scope);
         let text = CaseText::OrderRole { event: &label, team: &team };
-        return Err(CommandError::failed("case-role", &Message::Case(text)));
+        return Err(CommandError::failed("case-role", &Message::Case(text)).on("role"));
     };
+    let number = show::number_of(view);
+    if told.kind() == Some(EventKind::Feedback) && order.is_suspended() {
+        let text = CaseText::OrderSuspended { number: &number };
+        return Err(CommandError::failed("case-suspended", &Message::Case(text)).on("state"));
+    }
     if order.after(&told).is_none() {
-        let number = show::number_of(view);
-        let text = CaseText::OrderRefused { event: &label, number: &number, state: order.state.label() };
-        return Err(CommandError::failed("case-state", &Message::Case(text)));
+        if let Some(by) =
+            order.taken_before(order.events.len()).filter(|_| is_taken_again(&told, order.state))
+        {
+            let text = CaseText::OrderTaken { number: &number, by: &office.street.worker_name(&by) };
+            return Err(CommandError::failed("case-accepted", &Message::Case(text)).on("state"));
+        }
+        let from = order.states_for(&told);
+        let event = (label.as_str(), told.word.as_str());
+        let text = CaseText::OrderRefused { event, number: &number, state: order.state, from: &from };
+        return Err(CommandError::failed("case-state", &Message::Case(text)).on("state"));
     }
     told.role = Some(post.role);
     told.unit = Some(post.unit.clone());
@@ -52,6 +64,28 @@ pub(super) fn act(
 
 fn is_note(told: &Told, post: &Actor) -> bool {
     told.kind() == Some(EventKind::Note) && post.role.is_centre()
+}
+
+/// Whether somebody takes on what a colleague has taken on.
+fn is_taken_again(told: &Told, state: OrderState) -> bool {
+    told.kind() == Some(EventKind::Accept) && matches!(state, OrderState::Accepted | OrderState::Done)
+}
+
+/// Why an event of an order does not count, `None` if it does.
+fn void_text(office: &Office<'_>, order: &Order, event: &OrderEvent) -> Option<String> {
+    if event.counts {
+        return None;
+    }
+    let place = order.events.iter().position(|other| other == event).unwrap_or(0);
+    let by = order.taken_before(place).filter(|_| is_taken_again(&event.told, event.before));
+    Some(match by {
+        Some(by) => {
+            let void = Void::Not(Why::AlreadyAccepted { by });
+            let by = office.street.worker_name(&by);
+            Message::Case(CaseText::Void { void: &void, other: "", by: &by }).zh()
+        }
+        None => Message::Case(CaseText::OrderVoid { state: event.before.label() }).zh(),
+    })
 }
 
 /// What an event of an order is called.
@@ -123,7 +157,7 @@ pub(super) fn order_json(
                 "received_at": show::time_or_null(event.received_ms),
                 "text": event.told.text,
                 "reason": event.told.reason,
-                "void": if event.counts { Value::Null } else { "作废:当时不能这样办".into() },
+                "void": void_text(office, order, event),
             })
         })
         .collect();
@@ -171,7 +205,7 @@ pub(super) fn order_text(office: &Office<'_>, scope: &Scope, view: &DocumentView
     for event in told(order) {
         let said = event.told.text.as_deref().or(event.told.reason.as_deref());
         let said = said.map(|said| format!(":{}", crate::text::veil(said))).unwrap_or_default();
-        let void = if event.counts { "" } else { " [作废:当时不能这样办]" };
+        let void = void_text(office, order, event).map(|void| format!(" [{void}]")).unwrap_or_default();
         lines.push(format!(
             "  - {} {} {}{said}{void}",
             instant::short(event.claimed_ms),

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use wangge_model::case::{Actor, CaseView, EventKind, Rulebook, SHIPPED_NAME, Told, check};
+use wangge_model::case::{Actor, CaseView, EventKind, Rulebook, SHIPPED_NAME, Tier, Told, check};
 use wangge_model::checks::{CheckError, IdNumber, text};
 use wangge_model::identity::{DocId, ReplicaId, Scope};
 use wangge_model::schema::Kind;
@@ -45,6 +45,13 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
 
     let office = Office::load(replica)?;
     let posts = office.posts()?;
+    let rules = office.book.latest();
+    let at_centre = rules.category(&text::compact(&args.category)).filter(|line| line.bypasses_grid);
+    if let Some(line) = at_centre
+        && !posts.iter().any(|post| Tier::of(post.role) == Some(Tier::Centre))
+    {
+        return Err(past_the_grid(&line.name, &office.own_posts(&posts)));
+    }
     // Whoever may not report is told so before he is asked for anything.
     let filers = Kind::CASE.spec().and_then(|spec| spec.access.event(EventKind::Report.name()));
     if !filers.is_some_and(|event| posts.iter().any(|post| event.roles.contains(&post.role)))
@@ -53,18 +60,20 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
         let told = Told { word: EventKind::Report.name().to_owned(), ..Told::default() };
         allowed(&office, &post.unit, DocId([0; 16]), "", &posts, &told)?;
     }
-    let rules = office.book.latest();
-    let words = said(&args.text)?;
-    let typed = said(&args.category)?;
+    let words = said("text", &args.text)?;
+    let typed = said("category", &args.category)?;
     let line = rules.category(&text::compact(&typed)).ok_or_else(|| {
         let known: Vec<String> =
             rules.categories.iter().map(|line| format!("{} ({})", line.name, line.code)).collect();
         let (typed, known) = (scrub(&typed), known.join("、"));
         let unknown = CaseText::CategoryUnknown { typed: &typed, known: &known };
-        CommandError::failed("category-unknown", &Message::Case(unknown))
+        CommandError::failed("category-unknown", &Message::Case(unknown)).on("category")
     })?;
     let level = match &args.level {
-        Some(level) => Some(edits::check(Kind::CASE, "level", level, &mut Vec::new())?.to_text()),
+        Some(level) => {
+            let read = edits::check(Kind::CASE, "level", level, &mut Vec::new());
+            Some(read.map_err(|error| error.on("level"))?.to_text())
+        }
         None => None,
     };
     let severity: u8 = level.as_deref().and_then(|level| level.parse().ok()).unwrap_or(4);
@@ -81,17 +90,18 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
         } else {
             CaseText::NotMinorLevel { level: severity }
         };
-        return Err(CommandError::failed("not-minor", &Message::Case(text)));
+        return Err(CommandError::failed("not-minor", &Message::Case(text)).on("minor"));
     }
     let source = match &args.source {
         Some(typed) => {
-            let typed = said(typed)?;
+            let typed = said("source", typed)?;
             Some(source_of(&typed).ok_or_else(|| {
                 let typed = scrub(&typed);
                 CommandError::failed(
                     "source-unknown",
                     &Message::Case(CaseText::SourceUnknown { typed: &typed }),
                 )
+                .on("source")
             })?)
         }
         None => None,
@@ -99,9 +109,11 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
     // 微信 is a source for people, and a channel of the public.
     let named =
         args.source.as_deref().map(text::compact).filter(|typed| ["微信", "微博"].contains(&typed.as_str()));
-    let channel = args.channel.as_deref().map(said).transpose()?.or(named);
+    let channel = args.channel.as_deref().map(|typed| said("channel", typed)).transpose()?.or(named);
     if channel.is_some() && source != Some("public") {
-        return Err(CommandError::failed("channel", &Message::Case(CaseText::PublicNeedsChannel)));
+        return Err(
+            CommandError::failed("channel", &Message::Case(CaseText::PublicNeedsChannel)).on("channel")
+        );
     }
     let at_ms = happened_at(replica, args.at.as_deref())?;
     let unit = args.unit.as_deref();
@@ -117,7 +129,13 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
         .transpose()?;
     // Where the place is, else where the person lives, else the only grid.
     let implied = place.as_ref().or(person.as_ref()).map(|target| target.scope.to_string());
-    let scope = Units::load(replica)?.choose(unit.or(implied.as_deref()))?.scope;
+    // What goes past the grid lies with the centre; the grid is told as where it happened.
+    let elsewhere = unit.filter(|unit| unit.trim().parse::<Scope>().ok() != Some(Scope::Centre));
+    let (scope, location) = match (at_centre, elsewhere) {
+        (Some(_), Some(unit)) => (Scope::Centre, Some(Units::load(replica)?.named(unit)?.shown())),
+        (Some(_), None) => (Scope::Centre, None),
+        (None, _) => (Units::load(replica)?.choose(unit.or(implied.as_deref()))?.scope, None),
+    };
 
     let pictures = Pictures::read(&args.photo)?;
     let doc = DocId(replica.random()?);
@@ -147,6 +165,9 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
     }
     if let Some(channel) = &channel {
         ops.push(field("channel", channel.as_str()));
+    }
+    if let Some(location) = &location {
+        ops.push(field("location", location.as_str()));
     }
     for (name, target) in [("place", &place), ("person", &person)] {
         if let Some(target) = target {
@@ -184,7 +205,14 @@ fn told_of(
             None => error,
         }
         .of_field(option)
+        .on(option.trim_start_matches('-'))
     })
+}
+
+/// A line whose reports go past the grid and the area, with what to do instead.
+pub(in crate::command) fn past_the_grid(category: &str, own: &str) -> CommandError {
+    let text = CaseText::PastTheGrid { category, own };
+    CommandError::failed("past-the-grid", &Message::Case(text)).on("category")
 }
 
 /// Checks the report like any other event of the case.
@@ -216,7 +244,8 @@ fn next_number(replica: &Replica, scope: &Scope) -> Result<String, ReplicaError>
 }
 
 fn number_prefix(scope: &Scope, replica: &ReplicaId) -> String {
-    let code: Vec<char> = scope.code().chars().collect();
+    let code = if *scope == Scope::Centre { "centre" } else { scope.code() };
+    let code: Vec<char> = code.chars().collect();
     let tail: String = code[code.len().saturating_sub(6)..].iter().collect();
     let device: String = replica.to_string().chars().take(2).collect();
     format!("{tail}-{device}-")

@@ -2,18 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use wangge_model::case::Rules;
+use wangge_model::case::{Rules, RulesError};
 use wangge_model::deadline::Calendar;
-use wangge_model::document::Scalar;
+use wangge_model::document::{Scalar, VALUE_LEN_BYTES_MAX};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 
 use super::args::{RulesCommand, SetRulesArgs};
 use super::field;
 use super::office::{Office, PARTS};
-use crate::command::{Answer, CommandError};
+use crate::command::{Answer, CommandError, FormError, file};
 use crate::replica::{Edit, Replica};
-use crate::text::{CaseText, Message};
+use crate::text::{CaseText, Message, RulesReason};
 
 /// Longest file of rules, in bytes.
 const FILE_LEN_BYTES_MAX: u64 = 256 * 1024;
@@ -45,37 +45,34 @@ fn show(office: &Office<'_>) -> Result<Answer, CommandError> {
     let lines = rules.categories.len();
     let mut text = vec![Message::Case(CaseText::Rules { version, lines }).line()];
     for line in &rules.categories {
-        text.push(format!("  {}  {}  轻微类:{}", line.code, line.name, line.minor.join("、")));
+        text.push(format!("  {}", Message::Case(CaseText::RulesLine(line)).zh()));
     }
     for row in &rules.deadlines {
-        let allowances = row.allowances();
-        let times: Vec<String> = allowances
-            .iter()
-            .map(|(name, allowance)| format!("{name} {} {:?}", allowance.n, allowance.unit))
-            .collect();
-        let category = if row.category == "*" { "*" } else { rules.category_name(&row.category) };
-        text.push(format!("  {category} 级别 {}:{}", row.level, times.join(",")));
+        let line = (row.category != "*").then(|| rules.category_name(&row.category));
+        text.push(format!("  {}", Message::Case(CaseText::RulesDeadline { line, row }).zh()));
     }
     Ok(Answer { json, text: text.join("\n") })
 }
 
 fn set(office: &Office<'_>, args: &SetRulesArgs) -> Result<Answer, CommandError> {
-    let file = args.file.as_path();
+    let path = args.file.as_path();
     let posts = office.posts()?;
     let access = Kind::CASE_RULES.spec().map(|spec| spec.access.writers).unwrap_or_default();
     if !posts.iter().any(|post| access.contains(&post.role)) {
-        return Err(CommandError::failed("role", &Message::Case(CaseText::RulesRole)));
+        return Err(CommandError::failed("role", &Message::Case(CaseText::RulesRole)).on("role"));
     }
-    let refused = |reason: String| {
-        CommandError::failed("rules", &Message::Case(CaseText::RulesRefused { reason: &reason })).about(file)
+    let refused = |reason: RulesReason<'_>| {
+        CommandError::failed("rules", &Message::Case(CaseText::RulesRefused { reason })).about(path)
     };
-    let len_bytes = std::fs::metadata(file).map_err(|e| refused(e.to_string()))?.len();
-    if len_bytes > FILE_LEN_BYTES_MAX {
-        return Err(refused(format!("{len_bytes} bytes; the limit is {FILE_LEN_BYTES_MAX}")));
-    }
-    let bytes = std::fs::read(file).map_err(|e| refused(e.to_string()))?;
-    let typed: Value = serde_json::from_slice(&bytes).map_err(|e| refused(e.to_string()))?;
-    let Value::Object(typed) = typed else { return Err(refused("it is no JSON object".to_owned())) };
+    let ill_formed = |error: FormError| {
+        let refusal = refused(RulesReason::Form(&error));
+        error.field().map_or(refusal.clone(), |field| refusal.on(field))
+    };
+    let unsound = |error: RulesError| refused(RulesReason::Rules(&error)).on(error.field());
+    let text = file::read_text(path, FILE_LEN_BYTES_MAX)?;
+    let Value::Object(typed) = file::json(&text).map_err(ill_formed)? else {
+        return Err(ill_formed(FormError::NotAnObject));
+    };
     // What the file leaves out stays as it is.
     let mut merged = match whole(office.book.latest(), office.book.calendar()) {
         Value::Object(members) => members,
@@ -83,11 +80,10 @@ fn set(office: &Office<'_>, args: &SetRulesArgs) -> Result<Answer, CommandError>
     };
     merged.extend(typed.into_iter().filter(|(key, _)| !["version", "name"].contains(&key.as_str())));
     let calendar = merged.remove("calendar").unwrap_or_default();
-    let calendar: Calendar =
-        serde_json::from_value(calendar).map_err(|e| refused(format!("calendar: {e}")))?;
-    calendar.check().map_err(|e| refused(e.to_string()))?;
-    let rules: Rules = serde_json::from_value(Value::Object(merged)).map_err(|e| refused(e.to_string()))?;
-    rules.check().map_err(|e| refused(e.to_string()))?;
+    let calendar: Calendar = file::of_form(calendar).map_err(|error| ill_formed(error.within("calendar")))?;
+    calendar.check().map_err(|error| unsound(error.into()))?;
+    let rules: Rules = file::of_form(Value::Object(merged)).map_err(ill_formed)?;
+    rules.check().map_err(unsound)?;
 
     let version = office.book.number() + 1;
     let mut ops = vec![
@@ -95,10 +91,10 @@ fn set(office: &Office<'_>, args: &SetRulesArgs) -> Result<Answer, CommandError>
         field("calendar", serde_json::to_string(&calendar).unwrap_or_default()),
     ];
     if let Some(approver) = &args.approver {
-        ops.push(field("approver", super::said(approver)?));
+        ops.push(field("approver", super::said("approver", approver)?));
     }
     let Value::Object(members) = serde_json::to_value(&rules).unwrap_or_default() else {
-        return Err(refused("it is no JSON object".to_owned()));
+        return Err(ill_formed(FormError::NotAnObject));
     };
     for part in PARTS {
         let belongs = |key: &str| match part {
@@ -109,8 +105,9 @@ fn set(office: &Office<'_>, args: &SetRulesArgs) -> Result<Answer, CommandError>
         let members: Map<String, Value> =
             members.iter().filter(|(key, _)| belongs(key)).map(|(key, v)| (key.clone(), v.clone())).collect();
         let text = Value::Object(members).to_string();
-        if text.len() > wangge_model::document::VALUE_LEN_BYTES_MAX {
-            return Err(refused(format!("{part}: {} bytes, too many", text.len())));
+        if text.len() > VALUE_LEN_BYTES_MAX {
+            let (len_bytes, max_bytes) = (text.len(), VALUE_LEN_BYTES_MAX);
+            return Err(refused(RulesReason::Part { part, len_bytes, max_bytes }).on(part));
         }
         ops.push(field(part, text));
     }

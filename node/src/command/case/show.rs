@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use wangge_model::case::{CaseEvent, CaseView, EventKind, Void, steps};
+use wangge_model::case::{CaseEvent, CaseView, EventKind, Void, Why, steps};
 use wangge_model::deadline::{Timer, timers};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::{DocId, Scope};
@@ -16,7 +16,7 @@ use crate::command::key::Target;
 use crate::command::shown::{self, Sight};
 use crate::command::workers::Workers;
 use crate::command::{Answer, CommandError, instant};
-use crate::replica::{Delivery, Replica};
+use crate::replica::{Delivery, Replica, ReplicaError};
 use crate::text::{CaseText, Message, PhotoText, Word, role_zh, veil};
 
 /// What people call a case: its official number once it has one.
@@ -80,6 +80,14 @@ pub(super) fn case_json(
 ) -> Value {
     let mut json = shown::document_json_as(workers, scope, view, delivery, sight);
     let rules = office.book.named(case.rules.as_deref());
+    for name in ["place", "person"] {
+        if let Ok(Some((scope, target))) = linked(office.replica, view, name) {
+            json["fields"][name]["target"] = json!({
+                "id": target.id.to_string(), "scope": scope, "kind": target.kind.to_string(),
+                "name": shown::title(&target),
+            });
+        }
+    }
     json["number"] = view.text("number").into();
     json["official_number"] = view.text("official_number").into();
     json["state"] = case.state.name().into();
@@ -93,6 +101,7 @@ pub(super) fn case_json(
     json["suspended"] = case.suspended.into();
     json["score"] = case.score.into();
     json["merged_into"] = case.merged_into.map(|into| into.to_string()).into();
+    json["merged_into_number"] = case.merged_into.map(|into| number_in(office.replica, &into)).into();
     json["led_by"] = case.led_by.map(|worker| office.street.worker_name(&worker)).into();
     json["rules"] = case.rules.as_deref().unwrap_or(wangge_model::case::SHIPPED_NAME).into();
     json["needs_update"] = case.is_read_only().into();
@@ -150,6 +159,43 @@ pub(super) fn case_json(
     json
 }
 
+/// The place or the person that a case names, as far as it is held here.
+fn linked(
+    replica: &Replica,
+    view: &DocumentView,
+    field: &str,
+) -> Result<Option<(Scope, DocumentView)>, ReplicaError> {
+    let kinds: &[Kind] = match field {
+        "place" => &[Kind::PLACE, Kind::ENTERPRISE],
+        "person" => &[Kind::PERSON],
+        _ => return Ok(None),
+    };
+    let Ok(doc) = view.text(field).parse::<DocId>() else { return Ok(None) };
+    for kind in kinds {
+        for scope in replica.open_scopes() {
+            if let Some(found) = replica.get(&scope, *kind, &doc)? {
+                return Ok(Some((scope, found)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The number of a case, the beginning of its id where it is not held here.
+fn number_in(replica: &Replica, case: &DocId) -> String {
+    let held = replica.open_scopes();
+    let found = held.iter().find_map(|scope| replica.get(scope, Kind::CASE, case).ok().flatten());
+    found.map_or_else(|| shown::short_id(case), |view| number_of(&view))
+}
+
+/// 王小明 990101********0019 (1a2b3c4d).
+fn called(view: &DocumentView, sight: Sight) -> String {
+    let number = if view.kind == Kind::PERSON { "id_number" } else { "address" };
+    let number = shown::field(view, number, sight);
+    let number = if number.is_empty() { number } else { format!(" {number}") };
+    format!("{}{number} ({})", shown::title(view), shown::short_id(&view.id))
+}
+
 /// The latest run of each timer.
 pub(super) fn current(case: &CaseView, office: &Office<'_>) -> Vec<Timer> {
     let mut latest: Vec<Timer> = Vec::new();
@@ -187,7 +233,7 @@ fn add_event(office: &Office<'_>, case: &CaseView, event: &CaseEvent, written: &
     written["counted_at"] = instant::rfc3339(event.counted_ms).into();
     written["recorded_at"] = event.told.recorded_ms.map(instant::rfc3339).into();
     written["back_dated"] = event.back_dated.into();
-    written["void"] = event.void.as_ref().map(|void| void_text(case, void)).into();
+    written["void"] = event.void.as_ref().map(|void| void_text(office, case, event, void)).into();
     written["state"] = event.after.map(wangge_model::case::State::name).into();
     if event.needs_update {
         written["needs_update"] = true.into();
@@ -208,14 +254,31 @@ fn add_event(office: &Office<'_>, case: &CaseView, event: &CaseEvent, written: &
     }
 }
 
-fn void_text(case: &CaseView, void: &Void) -> String {
+fn void_text(office: &Office<'_>, case: &CaseView, event: &CaseEvent, void: &Void) -> String {
     let other = match void {
         Void::Lost { to: at } | Void::BuiltOn { lost: at } | Void::Duplicate { of: at } => {
-            case.events.get(*at).map(event_label).unwrap_or_default()
+            case.events.get(*at)
         }
+        _ => None,
+    };
+    // Two who take a case on at once have both done right.
+    let taken = match (void, other) {
+        (Void::Lost { .. }, Some(other)) if is_accept(event) && is_accept(other) => {
+            Some(Void::Not(Why::AlreadyAccepted { by: other.worker }))
+        }
+        _ => None,
+    };
+    let void = taken.as_ref().unwrap_or(void);
+    let by = match void {
+        Void::Not(Why::AlreadyAccepted { by }) => office.street.worker_name(by),
         _ => String::new(),
     };
-    Message::Case(CaseText::Void { void, other: &other }).zh()
+    let other = other.map(event_label).unwrap_or_default();
+    Message::Case(CaseText::Void { void, other: &other, by: &by }).zh()
+}
+
+fn is_accept(event: &CaseEvent) -> bool {
+    event.kind == Some(EventKind::Accept)
 }
 
 /// What an event is called, with the outcome of a check.
@@ -254,6 +317,10 @@ fn case_text(
         }
         let Some(register) = view.fields.get(field.name) else { continue };
         let value = shown::value(view.kind, field.name, &register.shown.value, sight);
+        let value = match linked(office.replica, view, field.name) {
+            Ok(Some((_, target))) => called(&target, sight),
+            _ => value,
+        };
         lines.push(format!("  {}:{value}", field.label));
     }
     let photos = of_record(view).len();
@@ -266,6 +333,9 @@ fn case_text(
     }
     if let Some(worker) = &case.led_by {
         lines.push(format!("  牵头领导:{}", office.street.worker_name(worker)));
+    }
+    if let Some(into) = &case.merged_into {
+        lines.push(format!("  {}:{}", EventKind::Merge.label(), number_in(office.replica, into)));
     }
     for ask in &case.asks {
         let worker = office.street.worker_name(&ask.worker);
@@ -316,6 +386,9 @@ fn event_text(office: &Office<'_>, case: &CaseView, event: &CaseEvent) -> String
     if let Some(effect) = &event.effect {
         text.push_str(&format!("({})", Message::Case(CaseText::Effect { effect }).zh()));
     }
+    if let Some(into) = &event.told.into {
+        text.push_str(&format!(" {}", number_in(office.replica, into)));
+    }
     if let Some(score) = event.told.score {
         text.push_str(&format!(" {score} 分"));
     }
@@ -331,7 +404,7 @@ fn event_text(office: &Office<'_>, case: &CaseView, event: &CaseEvent) -> String
         text.push_str(" [需升级]");
     }
     if let Some(void) = &event.void {
-        text.push_str(&format!(" [{}]", void_text(case, void)));
+        text.push_str(&format!(" [{}]", void_text(office, case, event, void)));
     }
     text
 }

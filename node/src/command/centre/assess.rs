@@ -22,7 +22,7 @@ use super::{facts, held_within, unit_or_own};
 use crate::command::instant::When;
 use crate::command::work::street::Street;
 use crate::command::work::{self, WorkCommand};
-use crate::command::{Answer, CommandError, instant, shown};
+use crate::command::{Answer, CommandError, file, instant, shown};
 use crate::replica::{Edit, Replica};
 use crate::text::{Message, WorkText, scrub};
 
@@ -225,8 +225,7 @@ fn period(replica: &Replica, street: &Street, args: &PeriodArgs) -> Result<Answe
     let rules = match &args.rules {
         None => AssessmentRules::shipped(),
         Some(path) => {
-            let path = path.display().to_string();
-            let text = work::read_file(&path, 64 * 1024)?;
+            let text = file::read_text(path, 64 * 1024).map_err(|error| error.on("rules"))?;
             AssessmentRules::parse(&text).map_err(CheckError::from)?
         }
     };

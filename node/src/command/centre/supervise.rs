@@ -36,6 +36,16 @@ pub struct SuperviseArgs {
     pub overdue: bool,
 }
 
+/// An entry with what is shown of its record.
+struct Found {
+    entry: Supervised,
+    title: String,
+    /// For programs and for people.
+    state: (&'static str, &'static str),
+    /// The line of business of a case, by code and name.
+    line: Option<(String, String)>,
+}
+
 pub(in crate::command) fn execute(
     replica: &Replica,
     command: &SuperviseCommand,
@@ -45,31 +55,35 @@ pub(in crate::command) fn execute(
     let unit = unit_or_own(&street, args.unit.as_deref())?;
     let scopes = held_within(&street, &unit);
     let now = replica.now_ms();
-    let mut found: Vec<(Supervised, String, String)> = Vec::new();
+    let book = work::cases::rulebook(replica)?;
+    let mut found: Vec<Found> = Vec::new();
     for fact in facts(replica, &scopes)? {
         if let Some(entry) = supervision::of_case(&fact, now) {
-            let state = fact.case.state.label().to_owned();
-            found.push((entry, format!("{} {} {}", fact.number, fact.category, fact.text), state));
+            let line = book.named(fact.case.rules.as_deref()).category_name(&fact.category).to_owned();
+            let title = format!("{} {line} {}", fact.number, fact.text);
+            let state = (fact.case.state.name(), fact.case.state.label());
+            found.push(Found { entry, title, state, line: Some((fact.category, line)) });
         }
     }
     for spec in [Kind::TASK, Kind::HAZARD, Kind::ASSIST].into_iter().filter_map(of_kind) {
         for seen in work::all(replica, spec, &scopes)? {
             let entry = supervision::of_record(spec.word, seen.view.id, &seen.scope, &seen.record, now);
             if let Some(entry) = entry {
-                found.push((entry, seen.headline(), seen.record.state.label.to_owned()));
+                let state = (seen.record.state.name, seen.record.state.label);
+                found.push(Found { entry, title: seen.headline(), state, line: None });
             }
         }
     }
     if args.overdue {
-        found.retain(|(entry, _, _)| entry.why.contains(&Why::Overdue));
+        found.retain(|found| found.entry.why.contains(&Why::Overdue));
     }
     // The gravest first, then the longest overdue.
-    found.sort_by_key(|(entry, _, _)| {
+    found.sort_by_key(|Found { entry, .. }| {
         (entry.why.first().copied(), entry.due_ms.unwrap_or(u64::MAX), entry.id)
     });
     let mut json = Vec::new();
     let mut lines = Vec::new();
-    for (entry, title, state) in &found {
+    for Found { entry, title, state, line } in &found {
         let why: Vec<&str> = entry.why.iter().map(|why| why.label()).collect();
         let due = entry.due_ms.map(instant::rfc3339);
         let label = of_label(entry.kind);
@@ -77,18 +91,26 @@ pub(in crate::command) fn execute(
             let due = entry.due_ms.map(instant::short).unwrap_or_default();
             let title: String = title.chars().take(50).collect();
             lines.push(format!(
-                "[{}] {label}  {}  {title}  {state}  {}  {due}",
+                "[{}] {label}  {}  {title}  {}  {}  {due}",
                 why.join("、"),
                 shown::short_id(&entry.id),
+                state.1,
                 street.unit_name(&entry.scope)
             ));
         }
-        json.push(json!({
-            "kind": entry.kind, "id": entry.id.to_string(), "title": title, "state": state,
+        let mut member = json!({
+            "kind": entry.kind, "kind_label": label, "id": entry.id.to_string(), "title": title,
+            "state": state.0, "state_label": state.1,
             "unit": entry.scope.to_string(), "unit_name": street.unit_name(&entry.scope), "due": due,
             "overdue": entry.why.contains(&Why::Overdue),
             "why": entry.why.iter().map(|why| why.name()).collect::<Vec<_>>(),
-        }));
+            "why_label": why.join("、"),
+        });
+        if let Some((code, name)) = line {
+            member["category"] = code.as_str().into();
+            member["category_name"] = name.as_str().into();
+        }
+        json.push(member);
     }
     lines.push(Message::Work(WorkText::Supervised { count: found.len() }).line());
     Ok(Answer { json: json.into(), text: lines.join("\n") })

@@ -1,17 +1,17 @@
 //! Sets of columns: which fields of a record a workbook shows, in which order, under which headings. The
 //! defaults ship as data; a file of the same form fills a superior's form without typing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use wangge_ledger::{Column, ColumnKind, Table};
+use wangge_model::checks::text;
 
 use super::ExportKind;
-use crate::command::CommandError;
-use crate::command::work::read_file;
-use crate::text::{Message, WorkText};
+use crate::command::{CommandError, file};
+use crate::text::{Message, WorkText, scrub};
 
 /// Longest file of columns, in bytes.
 const FILE_LEN_BYTES_MAX: u64 = 64 * 1024;
@@ -79,15 +79,16 @@ impl ColumnSet {
 
     /// The set of a file.
     pub(super) fn read(path: &Path) -> Result<Self, CommandError> {
+        let text = file::read_text(path, FILE_LEN_BYTES_MAX).map_err(|error| error.on("columns"))?;
         let path = path.display().to_string();
-        let text = read_file(&path, FILE_LEN_BYTES_MAX)?;
-        let bad = |reason: &str| {
-            CommandError::failed("not-columns", &Message::Work(WorkText::NotColumns { path: &path, reason }))
-        };
-        let set: Self = serde_json::from_str(text.trim_start_matches('\u{feff}'))
-            .map_err(|error| bad(&error.to_string()))?;
-        if set.columns.is_empty() || set.columns.len() > COLUMNS_MAX {
-            return Err(bad(&format!("{} columns", set.columns.len())));
+        let bad =
+            |text: WorkText<'_>| CommandError::failed("not-columns", &Message::Work(text)).on("columns");
+        let set: Self = file::json(&text)
+            .and_then(file::of_form)
+            .map_err(|reason| bad(WorkText::NotColumns { path: &path, reason: &reason }))?;
+        let found = set.columns.len();
+        if found == 0 || found > COLUMNS_MAX {
+            return Err(bad(WorkText::ColumnsCount { path: &path, found, max: COLUMNS_MAX }));
         }
         Ok(set)
     }
@@ -132,18 +133,21 @@ impl ColumnSet {
             defaults.chosen().map(|chosen| (chosen.field.clone(), chosen)).collect();
         let mut columns = Vec::new();
         let mut fields = Vec::new();
-        for chosen in self.chosen() {
-            let default = by_field.get(&chosen.field);
-            let own = known.get(&chosen.field);
-            if default.is_none() && own.is_none() {
-                let all: BTreeSet<&str> = by_field.keys().chain(known.keys()).map(String::as_str).collect();
-                let known: Vec<&str> = all.into_iter().collect();
-                let (field, known) = (chosen.field.as_str(), known.join("、"));
-                return Err(CommandError::failed(
-                    "column-unknown",
-                    &Message::Work(WorkText::ColumnUnknown { field, known: &known }),
-                ));
-            }
+        // What the shipped set calls a field goes before what the record calls it.
+        let mut named: BTreeMap<&str, &str> =
+            known.iter().map(|(field, label)| (field.as_str(), label.as_str())).collect();
+        named.extend(by_field.values().map(|chosen| (chosen.field.as_str(), chosen.heading.as_str())));
+        for mut chosen in self.chosen() {
+            let Some(field) = meant(&chosen.field, &named, known) else {
+                let all: Vec<String> =
+                    named.iter().map(|(field, heading)| format!("{heading} ({field})")).collect();
+                let (field, known) = (scrub(&chosen.field), all.join("、"));
+                let text = WorkText::ColumnUnknown { field: &field, known: &known };
+                return Err(CommandError::failed("column-unknown", &Message::Work(text)).on("columns"));
+            };
+            chosen.field = field.to_owned();
+            let default = by_field.get(field);
+            let own = known.get(field);
             let heading = match (chosen.heading.trim(), default) {
                 ("", Some(default)) => default.heading.clone(),
                 ("", None) => own.cloned().unwrap_or_default(),
@@ -168,6 +172,24 @@ impl ColumnSet {
         let sheet = self.sheet.clone().or(defaults.sheet).unwrap_or_default();
         Ok(Table { title, sheet, columns, rows: cells.collect(), footer })
     }
+}
+
+/// The field that a set means by its name, its heading in the shipped set, or its label.
+fn meant<'a>(
+    typed: &str,
+    named: &BTreeMap<&'a str, &'a str>,
+    known: &'a BTreeMap<String, String>,
+) -> Option<&'a str> {
+    let typed = text::compact(typed);
+    let is = |name: &str| {
+        let name = text::compact(name);
+        name == typed || name.split(['(', '（']).next() == Some(&typed)
+    };
+    if let Some((field, _)) = named.get_key_value(typed.as_str()) {
+        return Some(field);
+    }
+    let by_heading = named.iter().find(|(_, heading)| is(heading)).map(|(field, _)| *field);
+    by_heading.or_else(|| known.iter().find(|(_, label)| is(label)).map(|(field, _)| field.as_str()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! once: so importing the same file again changes nothing. A blank cell deletes nothing, and a field
 //! that is in open conflict is left to the people who settle it.
 
+mod columns;
 mod groups;
 mod pending;
 mod row;
@@ -84,7 +85,7 @@ pub(super) fn execute(
         return Err(CommandError::failed("units-unknown", &Message::NoUnitsYet));
     }
     progress.step(Word::Reading.zh(), 0, 1);
-    let mut sheet = read(args)?;
+    let mut sheet = read(replica, args)?;
     progress.step(Word::Reading.zh(), 1, 1);
     let mut outcome = Outcome::default();
     let groups = sort_by_scope(&units, &mut sheet, &mut outcome);

@@ -1,31 +1,36 @@
 //! Rows of either ledger in one form.
 
+use std::borrow::Cow;
+
 use wangge_ledger::{Ledger, PlaceRow, Refusal, ResidentRow, Warning, read_places, read_residents};
 use wangge_model::checks::Sex;
 use wangge_model::document::{DocumentView, Register, Scalar, Target};
+use wangge_model::schema::Kind;
 
+use super::columns::Columns;
 use super::{ImportArgs, ImportKind, LICENCE_NUMBER};
 use crate::command::CommandError;
+use crate::replica::Replica;
 
 /// Where a value goes: a field, or an entry of the container `extra`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Slot {
     Field(&'static str),
-    Extra(&'static str),
+    Extra(Cow<'static, str>),
 }
 
 impl Slot {
-    pub(super) fn target(self) -> Target {
+    pub(super) fn target(&self) -> Target {
         match self {
-            Self::Field(name) => Target::Field(name.to_owned()),
-            Self::Extra(key) => Target::Entry { container: "extra".to_owned(), key: key.to_owned() },
+            Self::Field(name) => Target::Field((*name).to_owned()),
+            Self::Extra(key) => Target::Entry { container: "extra".to_owned(), key: key.to_string() },
         }
     }
 
-    pub(super) fn register(self, view: &DocumentView) -> Option<&Register> {
+    pub(super) fn register<'a>(&self, view: &'a DocumentView) -> Option<&'a Register> {
         match self {
-            Self::Field(name) => view.fields.get(name),
-            Self::Extra(key) => view.sets.get("extra")?.get(key),
+            Self::Field(name) => view.fields.get(*name),
+            Self::Extra(key) => view.sets.get("extra")?.get(key.as_ref()),
         }
     }
 }
@@ -74,7 +79,7 @@ impl Incoming {
         put("staff_count", place.staff_count.map(|count| Scalar::Int(i64::from(count))));
         put("longitude", place.longitude.map(Scalar::F64));
         put("latitude", place.latitude.map(Scalar::F64));
-        values.extend(place.licence_number.map(|text| (Slot::Extra(LICENCE_NUMBER), text.into())));
+        values.extend(place.licence_number.map(|text| (Slot::Extra(LICENCE_NUMBER.into()), text.into())));
         let number = place.credit_code;
         Self { row, unit_name: place.unit_name, number, name_address: Some(identity), values }
     }
@@ -89,16 +94,31 @@ pub(super) struct Sheet {
     pub(super) sheets: Vec<String>,
 }
 
-pub(super) fn read(args: &ImportArgs) -> Result<Sheet, CommandError> {
-    fn sheet<R>(ledger: Ledger<R>, incoming: impl Fn(u32, R) -> Incoming) -> Sheet {
-        let Ledger { rows, accepted, refused, warnings, sheets, .. } = ledger;
-        let incoming = accepted.into_iter().map(|(row, record)| incoming(row, record)).collect();
+pub(super) fn read(replica: &Replica, args: &ImportArgs) -> Result<Sheet, CommandError> {
+    fn sheet<R>(
+        replica: &Replica,
+        kind: Kind,
+        ledger: Ledger<R>,
+        incoming: impl Fn(u32, R) -> Incoming,
+    ) -> Sheet {
+        let Ledger { rows, accepted, others, headings, refused, mut warnings, sheets, .. } = ledger;
+        let columns = Columns::of(replica, kind, &headings, &mut warnings);
+        let incoming = accepted.into_iter().zip(others).map(|((row, record), others)| {
+            let mut incoming = incoming(row, record);
+            columns.read(others, &mut incoming, &mut warnings);
+            incoming
+        });
+        let incoming = incoming.collect();
         Sheet { rows, incoming, refused, warnings, sheets }
     }
     // Whoever imports a folder of files must see which one it was.
     let named = |error| CommandError::from(error).about(&args.file);
     Ok(match args.kind {
-        ImportKind::Residents => sheet(read_residents(&args.file).map_err(named)?, Incoming::resident),
-        ImportKind::Places => sheet(read_places(&args.file).map_err(named)?, Incoming::place),
+        ImportKind::Residents => {
+            sheet(replica, Kind::PERSON, read_residents(&args.file).map_err(named)?, Incoming::resident)
+        }
+        ImportKind::Places => {
+            sheet(replica, Kind::PLACE, read_places(&args.file).map_err(named)?, Incoming::place)
+        }
     })
 }

@@ -13,11 +13,10 @@ use wangge_model::identity::Scope;
 use wangge_model::org::boundary::{Boundary, BoundaryError, datum};
 use wangge_model::schema::Kind;
 
-use crate::command::codes::read_file;
 use crate::command::edits::bounded;
 use crate::command::instant::When;
 use crate::command::units::{Meant, Units};
-use crate::command::{Answer, CommandError, instant};
+use crate::command::{Answer, CommandError, file, instant};
 use crate::replica::{Edit, Replica, ReplicaError};
 use crate::text::{Message, RegisterMessage};
 
@@ -188,7 +187,7 @@ fn version_json(version: &Version) -> Value {
 fn set(replica: &Replica, args: &SetBoundaryArgs) -> Result<Answer, CommandError> {
     let at_ms = args.when.ms(replica)?;
     let scope = unit(replica, &args.grid)?;
-    let bytes = read_file(&args.file, FILE_LEN_BYTES_MAX)?;
+    let bytes = file::read(&args.file, FILE_LEN_BYTES_MAX)?;
     let typed = String::from_utf8_lossy(&bytes);
     let about = |error: BoundaryError| CommandError::from(error).about(&args.file);
     let (boundary, stated) = Boundary::from_geojson(&typed).map_err(about)?;

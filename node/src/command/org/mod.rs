@@ -15,6 +15,7 @@ use crate::command::instant::When;
 use crate::replica::Replica;
 
 pub use boundary::{BoundaryCommand, ListBoundariesArgs, LocateArgs, SetBoundaryArgs, ShowBoundaryArgs};
+pub(super) use records::needed;
 pub use records::{CloseRecordArgs, OrgRecordCommand, RecordArgs, RecordKeyArgs, SetRecordArgs};
 pub use rehome::{RehomeArgs, SplitArgs};
 pub use staffing::StaffingArgs;

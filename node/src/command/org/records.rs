@@ -11,13 +11,12 @@ use wangge_model::document::{DocumentView, Op, Scalar, Target as OpTarget};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::{CLOSED, Kind};
 
-use crate::command::codes::read_file;
 use crate::command::edits::{Edits, Reader};
 use crate::command::instant::When;
 use crate::command::key::{self, Target};
 use crate::command::units::Units;
 use crate::command::workers::Workers;
-use crate::command::{Answer, CommandError, shown};
+use crate::command::{Answer, CommandError, file, shown};
 use crate::replica::{Edit, Replica, ReplicaError};
 use crate::text::{Label, Message, RegisterMessage};
 
@@ -193,6 +192,38 @@ fn label(kind: Kind, field: &str) -> Label<'static> {
     kind.spec().and_then(|spec| spec.field(field)).map_or(Label { en: "", zh: "" }, Label::from)
 }
 
+/// What a record of a kind must say.
+pub(in crate::command) fn needed(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::REFERENCE => &["name", "version", "approver"],
+        Kind::TEAM => &["scope", "name"],
+        Kind::WORK_POINT => &["scope"],
+        Kind::DEVICE => &["scope", "device_kind"],
+        _ => &["name"],
+    }
+}
+
+/// Whether a record of a kind can belong to a unit: a team's to a team, a work point to a grid or, where there
+/// is no room, to its area (art. 23), a window to the centre or an area (art. 9, 17).
+fn belongs(kind: Kind, scope: &Scope) -> bool {
+    match kind {
+        Kind::TEAM => matches!(scope, Scope::Team(_)),
+        Kind::WORK_POINT => matches!(scope, Scope::Grid(_) | Scope::Area(_)),
+        Kind::WINDOW => matches!(scope, Scope::Area(_) | Scope::Centre | Scope::Street),
+        _ => true,
+    }
+}
+
+/// The units that it can belong to, as they are typed.
+fn homes(kind: Kind) -> &'static str {
+    match kind {
+        Kind::TEAM => "team:CODE",
+        Kind::WORK_POINT => "grid:CODE, area:CODE",
+        Kind::WINDOW => "centre, area:CODE",
+        _ => "-",
+    }
+}
+
 /// Checks what must hold between fields.
 fn check(
     replica: &Replica,
@@ -204,19 +235,23 @@ fn check(
         true => edits.text(field).unwrap_or_default(),
         false => before.map(|view| view.text(field)).unwrap_or_default(),
     };
-    let mut needed = match kind {
-        Kind::REFERENCE => vec!["name", "version", "approver"],
-        Kind::FORCE => vec!["name"],
-        Kind::WORK_POINT => vec!["scope"],
-        Kind::DEVICE => vec!["scope", "device_kind"],
-        _ => vec!["name"],
-    };
+    let mut needed = needed(kind).to_vec();
     if kind == Kind::TEAM && is_ad_hoc(&after("kind")) {
         // 为解决某项疑难问题抽调的团队: somebody leads it, and it ends.
         needed.extend(["lead", "purpose", "starts_on"]);
     }
+    let teams = || -> Result<String, CommandError> {
+        let roster = replica.roster()?;
+        let teams = roster.units().iter().filter(|(scope, _)| matches!(scope, Scope::Team(_)));
+        Ok(teams.map(|(scope, unit)| format!("{scope} {}", unit.name)).collect::<Vec<_>>().join("、"))
+    };
     for field in needed {
         if after(field).is_empty() {
+            if (kind, field) == (Kind::TEAM, "scope") {
+                let known = teams()?;
+                let message = RegisterMessage::TeamUnknown { typed: "", known: &known };
+                return Err(CommandError::failed("field-missing", &Message::Register(message)).on(field));
+            }
             let message = RegisterMessage::FieldMissing { label: label(kind, field) };
             return Err(CommandError::failed("field-missing", &Message::Register(message)).on(field));
         }
@@ -224,7 +259,7 @@ fn check(
     let (starts, ends) = (after("starts_on"), after("ends_on"));
     if !starts.is_empty() && !ends.is_empty() && ends < starts {
         let message = RegisterMessage::EndsBeforeItBegins { from: &starts, to: &ends };
-        return Err(CommandError::failed("date-order", &Message::Register(message)));
+        return Err(CommandError::failed("date-order", &Message::Register(message)).on("ends_on"));
     }
     if kind == Kind::TEAM && edits.has("kind") && !["常设", "临时"].contains(&after("kind").as_str()) {
         let message = RegisterMessage::CodeUnknown {
@@ -233,7 +268,7 @@ fn check(
             allowed: "常设、临时",
             table: "",
         };
-        return Err(CommandError::failed("code-unknown", &Message::Register(message)));
+        return Err(CommandError::failed("code-unknown", &Message::Register(message)).on("kind"));
     }
     let scope = after("scope");
     if edits.has("scope") && !scope.is_empty() {
@@ -241,10 +276,31 @@ fn check(
         let known = scope.parse::<Scope>().is_ok_and(|scope| {
             matches!(scope, Scope::Street | Scope::Centre) || known.units().contains_key(&scope)
         });
+        if !known && kind == Kind::TEAM {
+            let known = teams()?;
+            let message = RegisterMessage::TeamUnknown { typed: &scope, known: &known };
+            return Err(CommandError::failed("unit-unknown", &Message::Register(message)).on("scope"));
+        }
         if !known {
             let units = Units::load(replica)?.known();
             let message = Message::UnitUnknown { typed: &scope, units: &units };
-            return Err(CommandError::failed("unit-unknown", &message));
+            return Err(CommandError::failed("unit-unknown", &message).on("scope"));
+        }
+        if !scope.parse::<Scope>().is_ok_and(|scope| belongs(kind, &scope)) {
+            let (label, homes) = (label(kind, "scope"), homes(kind));
+            let message = RegisterMessage::UnitOfKind { label, typed: &scope, homes };
+            return Err(CommandError::failed("unit-kind", &Message::Register(message)).on("scope"));
+        }
+        // One record says what a team is for; a second one would contradict it in silence.
+        let again = |view: &DocumentView| {
+            view.text("scope") == scope && before.is_none_or(|before| before.id != view.id)
+        };
+        if kind == Kind::TEAM
+            && let Some(other) = records(replica, kind)?.iter().find(|view| again(view))
+        {
+            let (name, id) = (shown::title(other), shown::short_id(&other.id));
+            let message = RegisterMessage::TeamRecorded { unit: &scope, name: &name, id: &id };
+            return Err(CommandError::failed("team-recorded", &Message::Register(message)).on("scope"));
         }
     }
     Ok(())
@@ -290,14 +346,7 @@ fn write(
     normal_scope(replica, &mut edits)?;
     check(replica, kind, &edits, before)?;
     let text = match text_file {
-        Some(file) => {
-            let bytes = read_file(file, TEXT_LEN_BYTES_MAX)?;
-            let shown = file.display().to_string();
-            Some(String::from_utf8(bytes).map_err(|_| {
-                let message = RegisterMessage::FileUnreadable { file: &shown, reason: "UTF-8" };
-                CommandError::failed("file-unreadable", &Message::Register(message))
-            })?)
-        }
+        Some(path) => Some(file::read_text(path, TEXT_LEN_BYTES_MAX).map_err(|error| error.on("text_file"))?),
         None => None,
     };
     let mut ops = edits.into_ops();
@@ -344,9 +393,13 @@ pub(super) fn records(replica: &Replica, kind: Kind) -> Result<Vec<DocumentView>
     Ok(found)
 }
 
-/// Teams of the roster that nothing is recorded of.
+/// Teams of the roster that nothing was ever recorded of.
 fn roster_teams(replica: &Replica) -> Result<Vec<(Scope, String)>, ReplicaError> {
-    let recorded: Vec<String> = records(replica, Kind::TEAM)?.iter().map(|view| view.text("scope")).collect();
+    let mut recorded = Vec::new();
+    replica.each(&Scope::Street, Kind::TEAM, |view| {
+        recorded.push(view.text("scope"));
+        true
+    })?;
     let roster = replica.roster()?;
     let teams = roster.units().iter().filter(|(scope, _)| matches!(scope, Scope::Team(_)));
     let teams = teams.filter(|(scope, _)| !recorded.contains(&scope.to_string()));

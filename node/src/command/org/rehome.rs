@@ -8,6 +8,7 @@ use serde_json::json;
 use wangge_model::checks::text;
 use wangge_model::document::{DocumentView, Op, Scalar, Target};
 use wangge_model::identity::Scope;
+use wangge_model::org::split::is_part_of;
 use wangge_model::registers::merge::merged_into;
 use wangge_model::schema::{Kind, MOVED_TO};
 
@@ -21,6 +22,8 @@ use crate::text::{Message, RegisterMessage};
 
 /// Parts that a grid is split into at most.
 const PARTS_MAX: usize = 32;
+/// Longest name of a part, in characters.
+const NAME_CHARS_MAX: usize = 60;
 /// Requests in one transaction.
 const REQUESTS_TOGETHER_MAX: usize = 32;
 
@@ -68,29 +71,35 @@ pub(super) fn split(replica: &Replica, args: &SplitArgs) -> Result<Answer, Comma
     let grid = unit(replica, &args.grid)?;
     let reason = bounded(text::free_text(&args.reason))?;
     let roster = replica.roster()?;
+    let street_code = replica.profile().grant().map_or_else(String::new, |grant| grant.street_code.clone());
     let mut parts = Vec::new();
+    if !matches!(grid, Scope::Grid(_)) {
+        let message = RegisterMessage::NoGrid { typed: &args.grid };
+        return Err(CommandError::usage("not-a-grid", &Message::Register(message)).on("grid"));
+    }
     for typed in &args.into {
         let wrong = || {
-            let message = RegisterMessage::PartUnreadable { typed };
-            CommandError::usage("part-unreadable", &Message::Register(message))
+            let message = RegisterMessage::PartUnreadable { typed, grid: grid.code(), street: &street_code };
+            CommandError::usage("part-unreadable", &Message::Register(message)).on("into")
         };
         let (code, name) = typed.split_once(['=', '＝']).ok_or_else(wrong)?;
         let code = code.trim().strip_prefix("grid:").unwrap_or(code.trim());
         let scope: Scope = format!("grid:{code}").parse().map_err(|_| wrong())?;
         let name = text::name(name);
-        if name.is_empty() || name.chars().count() > 60 {
+        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !is_part_of(&grid, &street_code, code)
+        {
             return Err(wrong());
         }
         if roster.units().contains_key(&scope) || parts.iter().any(|(known, _)| *known == scope) {
             let unit = scope.to_string();
             let message = RegisterMessage::UnitExists { unit: &unit };
-            return Err(CommandError::failed("unit-exists", &Message::Register(message)));
+            return Err(CommandError::failed("unit-exists", &Message::Register(message)).on("into"));
         }
         parts.push((scope, name));
     }
-    if parts.len() > PARTS_MAX || !matches!(grid, Scope::Grid(_)) {
-        let message = RegisterMessage::PartUnreadable { typed: &args.grid };
-        return Err(CommandError::usage("part-unreadable", &Message::Register(message)));
+    if parts.len() > PARTS_MAX {
+        let message = RegisterMessage::PartsCount { found: parts.len(), max: PARTS_MAX };
+        return Err(CommandError::usage("part-count", &Message::Register(message)).on("into"));
     }
     let secret = replica.secret(&Scope::Street).ok_or(ReplicaError::NotHeld { scope: Scope::Street })?;
     let named: Vec<String> = parts.iter().map(|(scope, _)| scope.to_string()).collect();

@@ -1,6 +1,7 @@
 //! Checklists in use: those that ship, unless the centre has replaced them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use wangge_model::work::draft::{event_op, field_op};
 
 use super::line::WorkCommand;
 use super::street::Street;
-use crate::command::{Answer, CommandError};
+use crate::command::{Answer, CommandError, file};
 use crate::replica::{Edit, Replica};
 use crate::text::{Message, WorkText};
 
@@ -110,22 +111,6 @@ fn show(replica: &Replica, command: &WorkCommand) -> Result<Answer, CommandError
     Ok(Answer { json: serde_json::to_value(&found).unwrap_or(Value::Null), text: lines.join("\n") })
 }
 
-/// A text file of bounded length.
-pub(in crate::command) fn read_file(path: &str, len_bytes_max: u64) -> Result<String, CommandError> {
-    let failed = |reason: &str| {
-        CommandError::failed("file-unreadable", &Message::Work(WorkText::FileUnreadable { path, reason }))
-    };
-    let metadata = std::fs::metadata(path).map_err(|error| failed(&error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(failed("not a file"));
-    }
-    if metadata.len() > len_bytes_max {
-        return Err(failed(&format!("{} bytes, at most {len_bytes_max}", metadata.len())));
-    }
-    let bytes = std::fs::read(path).map_err(|error| failed(&error.to_string()))?;
-    String::from_utf8(bytes).map_err(|_| failed("not text in UTF-8"))
-}
-
 fn set(replica: &Replica, street: &Street, command: &WorkCommand) -> Result<Answer, CommandError> {
     let actor = street.actor()?;
     let spec = Kind::CHECKLIST.spec();
@@ -135,8 +120,8 @@ fn set(replica: &Replica, street: &Street, command: &WorkCommand) -> Result<Answ
         return Err(CommandError::failed("role", &Message::Work(text)));
     }
     let at_ms = super::happened_at(replica, command.get("at"))?;
-    let path = command.key.as_deref().unwrap_or_default();
-    let json = read_file(path, 4 * VALUE_LEN_BYTES_MAX as u64)?;
+    let path = Path::new(command.key.as_deref().unwrap_or_default());
+    let json = file::read_text(path, 4 * VALUE_LEN_BYTES_MAX as u64)?;
     let mut checklist = Checklist::parse(&json).map_err(CheckError::from)?;
     let known = versions(replica)?;
     let last = known.keys().filter(|(code, _)| *code == checklist.code).map(|(_, version)| *version).max();

@@ -1,13 +1,15 @@
 //! Handbooks: a text of any sensible length, in pages, to be read without a network.
 
+use std::path::Path;
+
 use wangge_model::document::{Op, Target as OpTarget};
 use wangge_model::identity::DocId;
 use wangge_model::work::RecordSpec;
 
 use super::line::WorkCommand;
 use super::street::Street;
-use super::{Draft, checklist, resolve, target};
-use crate::command::{Answer, CommandError};
+use super::{Draft, resolve, target};
+use crate::command::{Answer, CommandError, file};
 use crate::replica::{Edit, Replica};
 use crate::text::{Message, WorkText};
 
@@ -55,8 +57,8 @@ pub(super) fn add(
     let Some(path) = command.get("file") else {
         return Err(CommandError::usage("file-missing", &Message::Work(WorkText::FileMissing)));
     };
-    let text = checklist::read_file(path, HANDBOOK_LEN_BYTES_MAX)?;
-    let pages = pages(text.trim_start_matches('\u{feff}').trim_end());
+    let text = file::read_text(Path::new(path), HANDBOOK_LEN_BYTES_MAX)?;
+    let pages = pages(text.trim_end());
     if pages.is_empty() {
         return Err(CommandError::failed("text-missing", &Message::TextMissing));
     }

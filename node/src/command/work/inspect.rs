@@ -1,6 +1,7 @@
 //! Inspections: all answers at once, complete, and never changed afterwards.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +17,7 @@ use super::shown::Seen;
 use super::street::Street;
 use super::{Draft, checklist, codes, resolve};
 use crate::command::photo::Pictures;
-use crate::command::{Answer, CommandError};
+use crate::command::{Answer, CommandError, file};
 use crate::replica::{Edit, Replica};
 use crate::text::{Message, WorkText};
 
@@ -131,7 +132,7 @@ fn from_file(
     answers: &mut BTreeMap<String, String>,
     comments: &mut BTreeMap<String, String>,
 ) -> Result<(), CommandError> {
-    let text = checklist::read_file(path, ANSWERS_LEN_BYTES_MAX)?;
+    let text = file::read_text(Path::new(path), ANSWERS_LEN_BYTES_MAX)?;
     let bad =
         || CommandError::failed("answers-unreadable", &Message::Work(WorkText::AnswersUnreadable { path }));
     let Ok(Value::Object(mut object)) = serde_json::from_str::<Value>(&text) else { return Err(bad()) };

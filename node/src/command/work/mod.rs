@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use wangge_model::checks::CheckError;
+use wangge_model::checks::{CheckError, text};
 use wangge_model::document::{DocumentView, Op};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
@@ -33,9 +33,8 @@ use super::photo::{AddPhotosArgs, Pictures};
 use super::workers::Workers;
 use super::{Answer, CommandError};
 use crate::replica::{Edit, Replica};
-use crate::text::{Message, WorkText, scrub};
+use crate::text::{Message, WorkText, role_zh, scrub};
 
-pub(super) use checklist::read_file;
 pub use line::WorkCommand;
 pub(crate) use line::help;
 pub(crate) use resolve::happened_at;
@@ -173,9 +172,32 @@ fn draft(
     let actor = street.actor()?;
     draft::check_role(spec, spec.opens, actor.role)?;
     let (said, about) = resolve::inputs(replica, street, spec.inputs, command)?;
+    past_the_grid(replica, street, spec, &actor, &said)?;
     let ops = draft::open(spec, &actor, &said, &codes)?;
     let scope = home(street, spec, &actor, command, &said, &about)?;
     Ok(Draft { scope, doc: DocId(replica.random()?), ops })
+}
+
+/// What the rules of cases send past the grid is not put down there as an opinion or a request either.
+fn past_the_grid(
+    replica: &Replica,
+    street: &Street,
+    spec: &RecordSpec,
+    actor: &Actor,
+    said: &Said,
+) -> Result<(), CommandError> {
+    let Some(typed) = said.get("category").filter(|_| [Kind::OPINION, Kind::HELP].contains(&spec.kind))
+    else {
+        return Ok(());
+    };
+    let book = cases::rulebook(replica)?;
+    match book.latest().category(&text::compact(typed)) {
+        Some(line) if line.bypasses_grid && !actor.role.is_centre() => {
+            let own = format!("{} {}", street.unit_name(&actor.unit), role_zh(actor.role));
+            Err(super::case::past_the_grid(&line.name, &own))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn make(

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use wangge_model::checks::{CheckError, IdNumber, text};
+use wangge_model::deadline::DAY_MS;
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::work::copy::{ORIGINAL, record_of};
 use wangge_model::work::draft::Said;
 use wangge_model::work::{Input, RecordSpec, Rule};
 
+use super::cases::rulebook;
 use super::extra::COPIED;
 use super::line::WorkCommand;
 use super::street::Street;
@@ -20,13 +22,23 @@ use crate::text::{Message, scrub};
 /// How far ahead of this device's clock a claimed time may lie.
 const AHEAD_MS_MAX: u64 = 5 * 60 * 1000;
 
-/// A claimed time: read, and not in the future.
+/// A claimed time: read, not in the future, and not further back than the rules allow.
 pub(crate) fn happened_at(replica: &Replica, typed: Option<&str>) -> Result<Option<u64>, CommandError> {
     let Some(typed) = typed else { return Ok(None) };
     let now = replica.now_ms();
     let at = time(replica, typed).map_err(|error| error.on("at"))?;
     if at > now + AHEAD_MS_MAX {
         return Err(CommandError::failed("time-ahead", &Message::TimeAhead { typed }).on("at"));
+    }
+    // A day back is within any rules.
+    if now.saturating_sub(at) > DAY_MS {
+        let days = rulebook(replica)?.latest().back_days_max;
+        let earliest_ms = now.saturating_sub(u64::from(days) * DAY_MS);
+        if at < earliest_ms {
+            let earliest = instant::day(earliest_ms);
+            let message = Message::TimeLongAgo { typed, earliest: &earliest, days };
+            return Err(CommandError::failed("time-long-ago", &message).on("at"));
+        }
     }
     Ok(Some(at))
 }
@@ -74,38 +86,42 @@ pub(super) fn inputs(
     for input in inputs {
         let typed = command.all(input.name);
         let Some(first) = typed.first() else { continue };
-        let value = match input.rule {
-            Rule::Flag => "true".to_owned(),
-            _ if first.trim().is_empty() => first.clone(),
-            Rule::Document(kind) => {
-                let target = document(replica, kind, first).map_err(|error| error.of_field(input.label))?;
-                let id = target.view.id.to_string();
-                targets.push(target);
-                id
-            }
-            Rule::Worker => street.worker(first)?.to_string(),
-            Rule::Workers => {
-                let names = typed.iter().flat_map(|typed| typed.split([',', '，', '、', ' ', ';', '；']));
-                let names = names.filter(|name| !name.trim().is_empty());
-                let ids = names.map(|name| Ok(street.worker(name)?.to_string()));
-                ids.collect::<Result<Vec<_>, CommandError>>()?.join(" ")
-            }
-            Rule::Unit => street.unit(first)?.to_string(),
-            Rule::Assignee => match street.unit(first) {
-                Ok(unit) => unit.to_string(),
-                // The message about a worker says more, unless it was meant as a unit.
-                Err(error) if first.contains(':') => return Err(error),
-                Err(_) => street.worker(first)?.to_string(),
-            },
-            Rule::Time => instant::rfc3339(time(replica, first)?),
-            Rule::Text
-            | Rule::Code(_)
-            | Rule::Phone
-            | Rule::Day
-            | Rule::Count
-            | Rule::Percent
-            | Rule::Number => first.clone(),
+        let read = || -> Result<(String, Option<Target>), CommandError> {
+            let value = match input.rule {
+                Rule::Flag => "true".to_owned(),
+                _ if first.trim().is_empty() => first.clone(),
+                Rule::Document(kind) => {
+                    let target =
+                        document(replica, kind, first).map_err(|error| error.of_field(input.label))?;
+                    return Ok((target.view.id.to_string(), Some(target)));
+                }
+                Rule::Worker => street.worker(first)?.to_string(),
+                Rule::Workers => {
+                    let names = typed.iter().flat_map(|typed| typed.split([',', '，', '、', ' ', ';', '；']));
+                    let names = names.filter(|name| !name.trim().is_empty());
+                    let ids = names.map(|name| Ok(street.worker(name)?.to_string()));
+                    ids.collect::<Result<Vec<_>, CommandError>>()?.join(" ")
+                }
+                Rule::Unit => street.unit(first)?.to_string(),
+                Rule::Assignee => match street.unit(first) {
+                    Ok(unit) => unit.to_string(),
+                    // The message about a worker says more, unless it was meant as a unit.
+                    Err(error) if first.contains(':') => return Err(error),
+                    Err(_) => street.worker(first)?.to_string(),
+                },
+                Rule::Time => instant::rfc3339(time(replica, first)?),
+                Rule::Text
+                | Rule::Code(_)
+                | Rule::Phone
+                | Rule::Day
+                | Rule::Count
+                | Rule::Percent
+                | Rule::Number => first.clone(),
+            };
+            Ok((value, None))
         };
+        let (value, target) = read().map_err(|error| error.on(input.name))?;
+        targets.extend(target);
         said.insert(input.name.to_owned(), value);
     }
     Ok((said, targets))

@@ -5,7 +5,7 @@ use wangge_model::deadline::{Allowance, Line, Unit, Why as Skip};
 use wangge_model::identity::Role;
 
 use super::super::CaseText;
-use super::super::case::{LedgerText, Refused};
+use super::super::case::{LedgerText, Refused, RulesReason};
 
 pub(super) fn say(text: &CaseText<'_>) -> String {
     match *text {
@@ -33,10 +33,15 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         }
         CaseText::ScoreUnreadable { typed } => format!("--score: {typed:?} is no number from 0 to 100"),
         CaseText::OutcomeMissing => "say how the check went: --pass or --fail".to_owned(),
-        CaseText::IntoUnknown { typed } => format!("--into: {typed:?} is no other case"),
+        CaseText::IntoUnknown { typed } => {
+            format!("--into: {typed:?} is no other case, or was itself merged into this one")
+        }
         CaseText::NotMinorLine { .. } => "--minor: that line has no minor class".to_owned(),
         CaseText::NotMinorLevel { level } => format!("--minor: cases of level {level} are not minor"),
         CaseText::PublicNeedsChannel => "--channel goes with --source public only".to_owned(),
+
+        CaseText::PastTheGrid { category, .. } => past_the_grid(category),
+        CaseText::NotToTheGrid => NOT_TO_THE_GRID.to_owned(),
 
         CaseText::Done { event_en, state, .. } => format!("{event_en}: now {}", state.name()),
         CaseText::Asked { .. } => "asked for; whoever dispatched it decides".to_owned(),
@@ -46,7 +51,15 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
                 "a newer version wrote to case {number}: update this program; until then it can be read only"
             )
         }
-        CaseText::OrderRefused { number, .. } => format!("order {number} is not in a state for that"),
+        CaseText::OrderRefused { event: (_, event), number, state, from } => {
+            let now = format!("order {number} is {}: no {event} now", state.name());
+            let from: Vec<&str> = from.iter().map(|state| state.name()).collect();
+            if from.is_empty() { now } else { format!("{now}; it must be {}", from.join(" or ")) }
+        }
+        CaseText::OrderTaken { number, by } => format!("order {number} was accepted by {by} already"),
+        CaseText::OrderSuspended { number } => {
+            format!("order {number} is suspended: resume it first (wangge case resume)")
+        }
         CaseText::OrderRole { team, .. } => {
             format!("only team members and team leads of {team} can do that to an order")
         }
@@ -54,7 +67,8 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
             format!("note: {typed} is before {seen}, which is known here; it will show as back-dated")
         }
 
-        CaseText::Void { void, other } => voided(void, other),
+        CaseText::Void { void, other, by } => voided(void, other, by),
+        CaseText::OrderVoid { .. } => "not counted: the order was not in a state for that".to_owned(),
         CaseText::Effect { effect } => match effect {
             Effect::Asked => "asked".to_owned(),
             Effect::Refused => "turned down".to_owned(),
@@ -68,11 +82,16 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         CaseText::Ledger(line) => ledger(line),
 
         CaseText::RulesRefused { reason } => {
-            format!("the rules cannot be right, nothing was saved: {reason}")
+            format!("the rules cannot be right, nothing was saved: {}", rules_reason(reason))
         }
         CaseText::RulesRole => "only the centre edits the rules of cases".to_owned(),
         CaseText::RulesSet { version } => {
             format!("version {version} holds for cases reported from now on; earlier ones keep theirs")
+        }
+        CaseText::RulesLine(line) => line.code.clone(),
+        CaseText::RulesDeadline { row, .. } => {
+            let times = row.allowances().map(|(timer, time)| format!("{timer} {}", allowance(time)));
+            format!("{} level {}: {}", row.category, row.level, times.join(", "))
         }
         CaseText::Rules { version, lines } => format!("version {version}, {lines} lines of business"),
     }
@@ -113,12 +132,15 @@ fn refuse(refused: &Refused<'_>) -> String {
         }
         Why::Handler => format!("you handled case {number} and cannot check it; {who}"),
         Why::Teams => "only centre-clerk and centre-admin dispatch to teams".to_owned(),
-        Why::Target { .. } => format!("not to {}: out of your reach, or not on this case", refused.scope),
+        Why::Target { .. } => format!("not to {}: out of your reach, or not on this case", refused.named),
         Why::NoTarget => "say to whom with --to: a unit or a worker".to_owned(),
-        Why::AlreadyThere { .. } => format!("{} has case {number} already", refused.scope),
+        Why::AlreadyThere { .. } => format!("{} has case {number} already", refused.named),
         Why::NotMinor => format!("case {number} is of no minor class: it cannot be closed on the spot"),
         Why::NotSeveralTeams => format!("case {number} is with fewer than two teams: nobody needs to lead"),
-        Why::AlreadyAccepted => format!("case {number} was accepted already"),
+        Why::AlreadyAccepted { .. } => format!("case {number} was accepted by {} already", refused.named),
+        Why::Suspended => format!("case {number} is suspended: resume it first (wangge case resume)"),
+        Why::BypassesGrid if refused.event.1 == "report" => past_the_grid("this line"),
+        Why::BypassesGrid => NOT_TO_THE_GRID.to_owned(),
         Why::AlreadySuspended => format!("case {number} is suspended already"),
         Why::NotSuspended => format!("case {number} is not suspended"),
         Why::NothingAsked => format!("nothing was asked for on case {number}"),
@@ -129,18 +151,41 @@ fn refuse(refused: &Refused<'_>) -> String {
     }
 }
 
-fn voided(void: &Void, other: &str) -> String {
+const NOT_TO_THE_GRID: &str =
+    "--to: cases that go past the grid are given to no grid and no area; the centre gives them to a team";
+
+fn past_the_grid(category: &str) -> String {
+    format!(
+        "{category} is not reported through grids and areas; nothing was saved. Use: wangge report-sealed --text … \
+         (only the centre opens it; --anonymous leaves your name out)"
+    )
+}
+
+fn voided(void: &Void, other: &str, by: &str) -> String {
     match void {
         Void::Decided(reason) => format!("void: {reason}"),
         Void::Unreadable => "void: it cannot be read".to_owned(),
         Void::NoRole => "void: it names no post".to_owned(),
         Void::Not(Why::State { state }) => format!("void: the case was {}", state.name()),
         Void::Not(Why::Who) => "void: its author could not do this".to_owned(),
+        Void::Not(Why::AlreadyAccepted { .. }) => format!("not counted: accepted by {by} before"),
+        Void::Not(Why::Suspended) => "not counted: it was suspended then".to_owned(),
+        Void::Not(Why::BypassesGrid) => "void: such cases go past the grid".to_owned(),
         Void::Not(_) => "void: it could not be done".to_owned(),
         Void::Lost { .. } => format!("void: {other}, written side by side with it, counts instead"),
         Void::BuiltOn { .. } => format!("void: it builds on {other}, which is void"),
         Void::Duplicate { .. } => "carried over already".to_owned(),
         Void::TooMany => "void: too many events".to_owned(),
+    }
+}
+
+fn rules_reason(reason: RulesReason<'_>) -> String {
+    match reason {
+        RulesReason::Form(error) => error.to_string(),
+        RulesReason::Rules(error) => error.to_string(),
+        RulesReason::Part { part, len_bytes, max_bytes } => {
+            format!("{part}: {len_bytes} bytes; at most {max_bytes} are allowed")
+        }
     }
 }
 

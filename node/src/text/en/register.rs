@@ -35,6 +35,22 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
             format!("the date of {label}, {typed}, lies in the future")
         }
         RegisterMessage::FieldMissing { label } => format!("the field {} is missing", label.en),
+        RegisterMessage::UnitOfKind { label, typed, homes } => {
+            format!("{}: {typed:?} cannot be it; use {homes}", label.en)
+        }
+        RegisterMessage::TeamUnknown { typed, .. } => {
+            let what = if typed.is_empty() {
+                "scope is missing: say which team of the roster it is".to_owned()
+            } else {
+                format!("scope: the roster has no team {typed:?}")
+            };
+            format!("{what}; the centre adds a team with: wangge-relay unit add --unit team:CODE --name NAME")
+        }
+        RegisterMessage::TeamRecorded { unit, id, .. } => {
+            format!(
+                "{unit} is recorded already ({id}); change it with: wangge org team set {unit} field=value"
+            )
+        }
         RegisterMessage::EndsBeforeItBegins { from, to } => {
             format!("it ends on {to}, before it begins on {from}")
         }
@@ -47,9 +63,6 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::CodeRetired => "not in use".to_owned(),
         RegisterMessage::TableSet { table, count, version } => {
             format!("code table {table} set: {count} codes, version {version}")
-        }
-        RegisterMessage::FileUnreadable { file, reason } => {
-            format!("the file {file} cannot be read: {reason}")
         }
         RegisterMessage::Closed { name, id } => format!("closed: {name} ({id})"),
         RegisterMessage::MergeSelf => "this is one and the same record".to_owned(),
@@ -68,6 +81,13 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         }
         RegisterMessage::Linked { name, to } => format!("linked: {name} to {to}"),
         RegisterMessage::Unlinked { name, to } => format!("no longer linked: {name} to {to}"),
+        RegisterMessage::ColumnByConsent { .. } => {
+            "that column was left out: it is registered one by one, with consent".to_owned()
+        }
+        RegisterMessage::ColumnUnknown { .. } => {
+            "that column was left out: no field goes by its heading".to_owned()
+        }
+        RegisterMessage::KeptAsWritten { .. } => "it was kept as it stands".to_owned(),
         RegisterMessage::ColumnIgnored { column, reason_en, .. } => {
             format!("the column {column} was not taken in: {reason_en}")
         }
@@ -88,7 +108,14 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
             "{down} of {cadres} cadres are posted down, {percent} %: {} 55 %",
             if reached { "at least" } else { "below" }
         ),
-        RegisterMessage::PartUnreadable { typed } => format!("{typed:?} is not CODE=NAME of a grid"),
+        RegisterMessage::NoGrid { typed } => format!("{typed:?} is no grid; only grids are split"),
+        RegisterMessage::PartUnreadable { typed, grid, street } => format!(
+            "--into: {typed:?} is not CODE=NAME; use {grid}-1, {grid}-2 … for sub-grids, or twelve digits that begin \
+             with {street}"
+        ),
+        RegisterMessage::PartsCount { found, max } => {
+            format!("--into: {found} parts; at most {max} are allowed")
+        }
         RegisterMessage::UnitExists { unit } => format!("the unit {unit} exists already"),
         RegisterMessage::SplitRequested { unit, parts } => {
             format!("asked to split {unit} into {parts} new grids; the centre does it once this arrives")

@@ -42,7 +42,6 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::ChecklistSet { title, version } => format!("{title} {version} is in use"),
         WorkText::AnswersUnreadable { path } => format!("{path} holds no answers: JSON, item -> answer"),
         WorkText::FileMissing => "name the --file".to_owned(),
-        WorkText::FileUnreadable { path, reason } => format!("{path} cannot be read: {reason}"),
         WorkText::Readers { read, unread, beyond } => format!("{read} have read it, {unread} have not, {beyond} are not visible here"),
         WorkText::Unread { count } => format!("{count} unread"),
         WorkText::NotHereYet => "not here yet".to_owned(),
@@ -71,7 +70,10 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         }
         WorkText::ItemUnknown { typed, known } => format!("there is no item {typed:?}; use {known}"),
         WorkText::NotColumns { path, reason } => format!("{path} holds no columns: {reason}"),
-        WorkText::ColumnUnknown { field, known } => format!("there is no column {field:?}; use {known}"),
+        WorkText::ColumnsCount { path, found, max } => {
+            format!("{path}: {found} columns; 1 to {max} are allowed")
+        }
+        WorkText::ColumnUnknown { field, .. } => format!("there is no column {field:?}; use one of those above"),
         WorkText::Decided => "decided on appeal".to_owned(),
     }
 }

@@ -1,11 +1,12 @@
 //! 事件、交办单和时限。
 
-use wangge_model::case::{Effect, State, Void, Who, Why};
-use wangge_model::deadline::{Allowance, Line, Unit, Why as Skip};
+use wangge_model::case::{Effect, RulesError, State, Void, Who, Why};
+use wangge_model::deadline::{Allowance, CalendarError, Line, TimerName, Unit, Why as Skip};
 use wangge_model::identity::Role;
 
-use super::super::case::{LedgerText, Refused};
+use super::super::case::{LedgerText, Refused, RulesReason};
 use super::super::{CaseText, role_zh};
+use super::file;
 
 pub(super) fn say(text: &CaseText<'_>) -> String {
     match *text {
@@ -27,7 +28,7 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         CaseText::ScoreUnreadable { typed } => format!("评分“{typed}”(--score)无法识别,请填 0 到 100 的整数"),
         CaseText::OutcomeMissing => "核查结果没有写明,请填 --pass(通过)或 --fail(返工)".to_owned(),
         CaseText::IntoUnknown { typed } => {
-            format!("并入的事件“{typed}”(--into)不能用:没有这个事件,或就是本事件")
+            format!("并入的事件“{typed}”(--into)不能用:没有这个事件,或就是本事件,或已并入本事件")
         }
         CaseText::NotMinorLine { category, lines } => {
             format!("“{category}”没有轻微类(--minor)。有轻微类的业务线:{lines}")
@@ -37,6 +38,9 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         }
         CaseText::PublicNeedsChannel => "渠道(--channel)只用于公众来源,请同时填写 --source public".to_owned(),
 
+        CaseText::PastTheGrid { category, own } => past_the_grid(category, own),
+        CaseText::NotToTheGrid => NOT_TO_THE_GRID.to_owned(),
+
         CaseText::Done { event, number, id, state, .. } => {
             format!("已{event}:{number} ({id}),现在{}", state.label())
         }
@@ -45,8 +49,14 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         CaseText::ReadOnly { number } => {
             format!("事件 {number} 含有更新版本写的内容,本程序只能查看,请先升级")
         }
-        CaseText::OrderRefused { event, number, state } => {
-            format!("交办单 {number} 现在{state},不能{event}")
+        CaseText::OrderRefused { event: (event, _), number, state, from } => {
+            let now = format!("交办单 {number} 现在{},不能{event}", state.label());
+            let from: Vec<&str> = from.iter().map(|state| state.label()).collect();
+            if from.is_empty() { now } else { format!("{now};{event}须在{}时", from.join("、")) }
+        }
+        CaseText::OrderTaken { number, by } => format!("交办单 {number} 已由{by}接单,不必再接"),
+        CaseText::OrderSuspended { number } => {
+            format!("交办单 {number} 已挂起,计时暂停;请先恢复 (wangge case resume),再处理反馈")
         }
         CaseText::OrderRole { event, team } => {
             format!("交办单的{event}只能由 {team} 的团队成员、团队负责人办理")
@@ -55,7 +65,8 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
             format!("提示:所报时间 {typed} 早于本机已知的 {seen},将标明为倒填时间")
         }
 
-        CaseText::Void { void, other } => voided(void, other),
+        CaseText::Void { void, other, by } => voided(void, other, by),
+        CaseText::OrderVoid { state } => format!("未计入:当时交办单{state}"),
         CaseText::Effect { effect } => match effect {
             Effect::Asked => "申请中".to_owned(),
             Effect::Refused => "不同意".to_owned(),
@@ -70,10 +81,26 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         }
         CaseText::Ledger(line) => ledger(line),
 
-        CaseText::RulesRefused { reason } => format!("规则文件有误,没有保存:{reason}"),
+        CaseText::RulesRefused { reason } => format!("规则文件有误,没有保存:{}", rules_reason(reason)),
         CaseText::RulesRole => "事件规则只能由社管中心修改".to_owned(),
         CaseText::RulesSet { version } => {
             format!("已发布事件规则第 {version} 版,今后上报的事件适用;已上报的仍按原版本")
+        }
+        CaseText::RulesLine(line) => {
+            let minor = if line.minor.is_empty() { "无".to_owned() } else { line.minor.join("、") };
+            let past = if line.bypasses_grid { "  不经网格,直达中心" } else { "" };
+            format!("{}  {}  轻微类:{minor}{past}", line.code, line.name)
+        }
+        CaseText::RulesDeadline { line, row } => {
+            let times = [
+                (TimerName::Accept, row.accept),
+                (TimerName::Dispatch, row.dispatch),
+                (TimerName::Handle, row.handle),
+                (TimerName::Check, row.check),
+                (TimerName::Total, row.total),
+            ];
+            let times = times.map(|(timer, time)| format!("{} {}", timer.label(), allowance(time)));
+            format!("{} 级别 {}:{}", line.unwrap_or("其他业务线"), row.level, times.join(","))
         }
         CaseText::Rules { version, lines } => format!("事件规则第 {version} 版,业务线 {lines} 条"),
     }
@@ -139,13 +166,18 @@ fn refuse(refused: &Refused<'_>) -> String {
             format!("您不能对事件 {number} {event}{own}。事件现在归{}管理,{who}", refused.tier.label())
         }
         Why::Handler => format!("事件 {number} 由您办理,不能由您核查;{who}"),
-        Why::Teams => format!("派给团队({})只能由社管中心工作人员、社管中心管理员统一流转", refused.scope),
-        Why::Target { .. } => format!("不能派给 {}:不在您的管理范围,或没有承办该事件", refused.scope),
+        Why::Teams => format!("派给团队({})只能由社管中心工作人员、社管中心管理员统一流转", refused.named),
+        Why::Target { .. } => format!("不能派给 {}:不在您的管理范围,或没有承办该事件", refused.named),
         Why::NoTarget => "派给谁没有写明,请用 --to 指明单位或人员".to_owned(),
-        Why::AlreadyThere { .. } => format!("事件 {number} 已派给 {},不必再派", refused.scope),
+        Why::AlreadyThere { .. } => format!("事件 {number} 已派给 {},不必再派", refused.named),
         Why::NotMinor => format!("事件 {number} 不属于轻微类,不能当场办结,请按程序立案派遣"),
         Why::NotSeveralTeams => format!("事件 {number} 没有派给多个团队,不需要街道领导牵头"),
-        Why::AlreadyAccepted => format!("事件 {number} 已接单,不必再接"),
+        Why::AlreadyAccepted { .. } => format!("事件 {number} 已由{}接单,不必再接", refused.named),
+        Why::Suspended => {
+            format!("事件 {number} 已挂起,计时暂停;请先恢复 (wangge case resume),再{event}")
+        }
+        Why::BypassesGrid if refused.event.1 == "report" => past_the_grid("这类问题", refused.own),
+        Why::BypassesGrid => NOT_TO_THE_GRID.to_owned(),
         Why::AlreadySuspended => format!("事件 {number} 已挂起"),
         Why::NotSuspended => format!("事件 {number} 没有挂起,不必恢复"),
         Why::NothingAsked => format!("事件 {number} 没有待同意的{event}申请"),
@@ -156,7 +188,17 @@ fn refuse(refused: &Refused<'_>) -> String {
     }
 }
 
-fn voided(void: &Void, other: &str) -> String {
+const NOT_TO_THE_GRID: &str = "组织纪检等不经网格的事件不能派给网格或片区(--to),请由社管中心派给承办的团队";
+
+fn past_the_grid(category: &str, own: &str) -> String {
+    let own = if own.is_empty() { String::new() } else { format!(",您的岗位是{own}") };
+    format!(
+        "“{category}”不经网格和片区上报{own},没有保存。请用密封举报直达社管中心,只有中心能看到:\
+         wangge report-sealed --text …(不愿具名可加 --anonymous)"
+    )
+}
+
+fn voided(void: &Void, other: &str, by: &str) -> String {
     match void {
         Void::Decided(reason) => format!("作废:中心裁定 ({reason})"),
         Void::Unreadable => "作废:内容无法读取".to_owned(),
@@ -167,7 +209,14 @@ fn voided(void: &Void, other: &str) -> String {
             Why::Handler => "作废:办理人不能核查自己办的事件".to_owned(),
             Why::Teams => "作废:派给团队只能由社管中心流转".to_owned(),
             Why::NotMinor => "作废:不属于轻微类".to_owned(),
-            Why::AlreadyAccepted => "作废:已经接单".to_owned(),
+            Why::AlreadyAccepted { .. } => format!("未计入:此前已由{by}接单"),
+            Why::Suspended => "未计入:当时已挂起,计时暂停".to_owned(),
+            Why::BypassesGrid => "作废:这类事件不经网格".to_owned(),
+            Why::AlreadyThere { .. } => "未计入:此前已派给同一单位".to_owned(),
+            Why::AlreadySuspended => "未计入:此前已挂起".to_owned(),
+            Why::NotSuspended => "未计入:当时没有挂起".to_owned(),
+            Why::NothingAsked => "未计入:当时没有待同意的申请".to_owned(),
+            Why::NotSeveralTeams => "未计入:当时没有多个团队承办".to_owned(),
             _ => "作废:当时不能这样办".to_owned(),
         },
         Void::Lost { .. } => format!("作废:与{other}同时进行,按规则以后者为准"),
@@ -177,10 +226,65 @@ fn voided(void: &Void, other: &str) -> String {
     }
 }
 
+fn rules_reason(reason: RulesReason<'_>) -> String {
+    let error = match reason {
+        RulesReason::Form(error) => return file::form(error),
+        RulesReason::Part { part, len_bytes, max_bytes } => {
+            return format!("“{part}”共 {len_bytes} 字节,最多 {max_bytes} 字节,请精简");
+        }
+        RulesReason::Rules(error) => error,
+    };
+    match error {
+        RulesError::Entries { list, found, max } => format!("“{list}”有 {found} 项,应为 1 到 {max} 项"),
+        RulesError::Category { code } => {
+            format!("业务线 (categories) 的代码“{code}”重复、缺代码或缺名称")
+        }
+        RulesError::UnknownCategory { category } => {
+            format!("时限 (deadlines) 中的业务线“{category}”不在 categories 里")
+        }
+        RulesError::Level { level } => format!("时限 (deadlines) 中的级别 (level) {level} 应为 1 到 4"),
+        RulesError::Allowance { n, what, category, level, max } => {
+            format!("时限 (deadlines) {category} 级别 {level} 的 {what} 为 {n},应为 1 到 {max}")
+        }
+        RulesError::NoDefault { level } => {
+            format!("时限 (deadlines) 缺少 category 为“*”、级别 (level) 为 {level} 的一行")
+        }
+        RulesError::Word { word } => format!("并发规则 (merging) 中的“{word}”不是事件操作"),
+        RulesError::Winner { wins } => {
+            format!("并发规则 (merging) 的 wins “{wins}”不是同一行 events 中的一个")
+        }
+        RulesError::Extension { days, days_max, max } => {
+            format!(
+                "延期 (extension) 的 days 为 {days}、days_max 为 {days_max},应为 1 到 {max},且 days 不大于 days_max"
+            )
+        }
+        RulesError::BackDays { found, max } => {
+            format!("最多补录天数 (back_days_max) 为 {found},应为 1 到 {max}")
+        }
+        RulesError::Nearing { found } => format!("临期比例 (nearing_percent) 为 {found},应为 0 到 100"),
+        RulesError::Calendar(error) => match error {
+            CalendarError::TooMany { found, max } => {
+                format!("工作日历 (calendar) 有 {found} 项,最多 {max} 项")
+            }
+            CalendarError::Backwards { name, from, to } => {
+                format!("工作日历 (calendar) 的“{name}”到 {to} 结束,早于开始的 {from}")
+            }
+            CalendarError::OtherYear { day, year } => {
+                format!("工作日历 (calendar) 的 {day} 不应列在 {year} 年")
+            }
+            CalendarError::Both { day } => {
+                format!("工作日历 (calendar) 的 {day} 既是放假又是调休上班")
+            }
+            other => other.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
 pub(super) fn allowance(allowance: Allowance) -> String {
     let unit = match allowance.unit {
-        Unit::UrgentHour => "紧急工作时(昼夜计)",
-        Unit::WorkHour => "工作时",
+        Unit::UrgentHour => "小时(紧急,昼夜计)",
+        Unit::WorkHour => "小时(工作时间)",
         Unit::WorkDay => "个工作日",
         Unit::NaturalDay => "个自然日",
     };

@@ -37,6 +37,23 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
             format!("{label}的日期 {typed} 在将来,请核对")
         }
         RegisterMessage::FieldMissing { label } => format!("缺少{}({}),请补填", label.zh, label.en),
+        RegisterMessage::UnitOfKind { label, typed, homes } => {
+            format!("{}({})“{typed}”不能用在这里,应为 {homes}", label.zh, label.en)
+        }
+        RegisterMessage::TeamUnknown { typed, known } => {
+            let what = if typed.is_empty() {
+                "缺少单位(scope),请写明是名册中的哪个团队".to_owned()
+            } else {
+                format!("名册中没有团队“{typed}”(scope)")
+            };
+            let known = if known.is_empty() { "还没有团队" } else { known };
+            format!(
+                "{what}。现有:{known}。新团队先由中心设立:wangge-relay unit add --unit team:代码 --name 名称"
+            )
+        }
+        RegisterMessage::TeamRecorded { unit, name, id } => {
+            format!("{unit} 已登记为“{name}”({id}),修改请用 wangge org team set {unit} 项目=内容")
+        }
         RegisterMessage::EndsBeforeItBegins { from, to } => {
             format!("结束日期 {to} 早于开始日期 {from},请核对")
         }
@@ -48,7 +65,6 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::TableSet { table, count, version } => {
             format!("代码表 {table} 已更新:{count} 个代码,版本 {version}")
         }
-        RegisterMessage::FileUnreadable { file, reason } => format!("文件 {file} 读不出来({reason})"),
         RegisterMessage::Closed { name, id } => format!("已停用:{name} ({id})"),
         RegisterMessage::MergeSelf => "这是同一份档案,不用并档".to_owned(),
         RegisterMessage::Merged { name, into } => {
@@ -66,6 +82,15 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::MovedAway { name, to } => format!("{name} 的档案已迁往 {to},请在那里修改"),
         RegisterMessage::Linked { name, to } => format!("已关联:{name} — {to}"),
         RegisterMessage::Unlinked { name, to } => format!("已取消关联:{name} — {to}"),
+        RegisterMessage::ColumnByConsent { column } => {
+            format!(
+                "“{column}”一栏没有导入:须凭本人同意逐人登记 (wangge person set … care=… consent=日期/内容)"
+            )
+        }
+        RegisterMessage::ColumnUnknown { label } => {
+            format!("“{}”一栏没有导入:不是登记项目", label.zh)
+        }
+        RegisterMessage::KeptAsWritten { key } => format!("已原样保留为“{key}”"),
         RegisterMessage::ColumnIgnored { column, reason_zh, .. } => {
             format!("“{column}”一栏没有导入:{reason_zh}")
         }
@@ -86,9 +111,11 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
             "正式干部 {cadres} 人,下沉 {down} 人,占 {percent}%,{}55%",
             if reached { "达到" } else { "未达到" }
         ),
-        RegisterMessage::PartUnreadable { typed } => {
-            format!("“{typed}”应写成 代码=名称,例如 330881121200-1=东子网格;要拆分的应是网格")
-        }
+        RegisterMessage::NoGrid { typed } => format!("“{typed}”不是网格,只有网格能拆分"),
+        RegisterMessage::PartUnreadable { typed, grid, street } => format!(
+            "“{typed}”(--into)应写成 代码=名称。代码可用 {grid}-1、{grid}-2 …(子网格),或以 {street} 开头的 12 位代码;名称不能为空"
+        ),
+        RegisterMessage::PartsCount { found, max } => format!("拆成 {found} 个(--into),最多 {max} 个"),
         RegisterMessage::UnitExists { unit } => format!("单位 {unit} 已经有了"),
         RegisterMessage::SplitRequested { unit, parts } => {
             format!("已申请把 {unit} 拆分,新设 {parts} 个网格;到达中心后由中心办理")

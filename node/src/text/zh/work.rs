@@ -1,6 +1,7 @@
 //! 网格工作和社管中心。
 
 use super::super::{WorkText, role_zh};
+use super::file;
 
 pub(super) fn say(text: &WorkText<'_>) -> String {
     match *text {
@@ -53,7 +54,6 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
             format!("{path} 不是答案文件,应为 JSON:检查项代码 → 答案")
         }
         WorkText::FileMissing => "缺少“文件”,请用 --file 写明".to_owned(),
-        WorkText::FileUnreadable { path, reason } => format!("文件 {path} 无法读取:{reason}"),
         WorkText::Readers { read, unread, beyond: 0 } => format!("已读 {read} 人,未读 {unread} 人"),
         WorkText::Readers { read, unread, beyond } => {
             format!("已读 {read} 人,未读 {unread} 人,另有 {beyond} 人所在单位本机看不到")
@@ -96,7 +96,10 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         }
         WorkText::ItemUnknown { typed, known } => format!("没有考核项“{typed}”,可用:{known}"),
         WorkText::NotColumns { path, reason } => {
-            format!("{path} 不是列定义文件(JSON,要有 columns):{reason}")
+            format!("{path} 不是列定义文件(JSON,要有 columns):{}", file::form(reason))
+        }
+        WorkText::ColumnsCount { path, found, max } => {
+            format!("{path} 的 columns 有 {found} 列,应为 1 到 {max} 列")
         }
         WorkText::ColumnUnknown { field, known } => format!("没有“{field}”这一列,可用:{known}"),
         WorkText::Decided => "申诉后改定".to_owned(),
