@@ -234,18 +234,24 @@ pub(crate) fn read_scalar(reader: &mut Reader<'_>, tag: u8) -> Result<Option<Sca
         tag::TEXT => Scalar::Str(reader.text(what, VALUE_LEN_BYTES_MAX)?),
         tag::BYTES => Scalar::Bytes(reader.bytes(what, VALUE_LEN_BYTES_MAX)?.to_vec()),
         tag::DIGITS => {
-            let count = reader.u8(what)?;
-            if !(2..=38).contains(&count) {
-                return Err(WireError::Limit { what: "a count of digits", found: count.into(), max: 38 });
-            }
-            Scalar::Str(reader.digits(what, count.into())?)
+            let count = read_digits_count(reader)?;
+            Scalar::Str(reader.digits(what, count)?)
         }
         other => return Err(WireError::Tag { what, tag: other.into() }),
     }))
 }
 
+/// How many digits a text has that travels as digits.
+pub(crate) fn read_digits_count(reader: &mut Reader<'_>) -> Result<usize, WireError> {
+    let count = reader.u8("a value")?;
+    if !(2..=38).contains(&count) {
+        return Err(WireError::Limit { what: "a count of digits", found: count.into(), max: 38 });
+    }
+    Ok(count.into())
+}
+
 /// Below this many bytes a block is not worth compressing.
-const COMPRESS_MIN_BYTES: usize = 256;
+const COMPRESS_MIN_BYTES: usize = 48;
 
 /// A block, compressed (Brotli, RFC 7932) where that makes it smaller.
 pub(crate) fn pack(block: &[u8], quality: u32) -> Vec<u8> {
@@ -259,12 +265,13 @@ pub(crate) fn pack(block: &[u8], quality: u32) -> Vec<u8> {
         };
         let mut packed = Vec::with_capacity(block.len() / 2);
         let done = brotli::BrotliCompress(&mut &block[..], &mut packed, &params);
-        if done.is_ok() && packed.len() + 8 < block.len() {
-            writer.u8(1);
-            writer.uint(block.len() as u64);
+        writer.u8(1);
+        writer.uint(block.len() as u64);
+        if done.is_ok() && writer.out.len() + packed.len() <= block.len() {
             writer.raw(&packed);
             return writer.out;
         }
+        writer.out.clear();
     }
     writer.u8(0);
     writer.raw(block);

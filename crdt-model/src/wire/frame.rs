@@ -153,6 +153,7 @@ impl Summary {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ScopeClock {
     /// The scope.
+    #[serde(with = "super::scope")]
     pub scope: Scope,
     /// What is durable of it at the sender.
     pub clock: Clock,
@@ -169,6 +170,7 @@ pub struct ScopeClock {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Acknowledged {
     /// The scope.
+    #[serde(with = "super::scope")]
     pub scope: Scope,
     /// The logs, each with how much of it.
     pub logs: Vec<(LogId, Extent)>,

@@ -5,6 +5,7 @@ mod batch;
 mod bytes;
 mod frame;
 mod page;
+mod scope;
 
 pub use batch::{
     BATCH_LEN_BYTES_MAX, BATCH_TRANSACTIONS_MAX, RUN_TRANSACTIONS_MAX, decode_batch, encode_batch,
