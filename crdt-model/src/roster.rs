@@ -23,6 +23,8 @@ pub const GRACE_DAYS: u32 = 7;
 pub const LEASE_DAYS: u32 = 90;
 /// Bytes that one revoked replica may bring into quarantine, likewise.
 pub const QUARANTINE_LEN_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of one replica's own work that a neighbour takes before the centre has decided on them, likewise.
+pub const CARRIED_LEN_BYTES: u64 = 16 * 1024 * 1024;
 /// Most epochs of one replica.
 pub const EPOCHS_MAX: usize = 32;
 
@@ -273,6 +275,9 @@ pub struct Policy {
     pub lease_ms: u64,
     /// Bytes that one revoked replica may bring into quarantine.
     pub quarantine_len_bytes: u64,
+    /// Bytes of one replica's own work that a neighbour takes before the centre has decided on them: whoever is
+    /// revoked, and meets somebody who has not heard, leaves no more than that there.
+    pub carried_len_bytes: u64,
     /// Whether the devices that people carry, those of grids, teams and windows, must have a PIN.
     pub pin_required: bool,
 }
@@ -283,6 +288,7 @@ impl Default for Policy {
             grace_ms: u64::from(GRACE_DAYS) * DAY_MS,
             lease_ms: u64::from(LEASE_DAYS) * DAY_MS,
             quarantine_len_bytes: QUARANTINE_LEN_BYTES,
+            carried_len_bytes: CARRIED_LEN_BYTES,
             pin_required: false,
         }
     }
@@ -513,6 +519,7 @@ impl Policy {
             grace_ms: days("grace_days", GRACE_DAYS),
             lease_ms: days("lease_days", LEASE_DAYS),
             quarantine_len_bytes: number("quarantine_bytes").unwrap_or(QUARANTINE_LEN_BYTES),
+            carried_len_bytes: number("carried_bytes").unwrap_or(CARRIED_LEN_BYTES),
             // Of two that differ the stricter one.
             pin_required: view
                 .fields

@@ -61,6 +61,7 @@ pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::Replica
     restore(replica)?;
     // Orders count once they are decided.
     replica.obey_erasures()?;
+    replica.obey_removals()?;
     let touched = replica.take_crossing()?;
     let carried = carry_over(replica, &touched);
     if carried.is_err() {

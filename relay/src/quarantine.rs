@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use wangge_model::audit::{Entry, What};
-use wangge_model::document::{Change, Op, Target};
+use wangge_model::document::{Change, Op, Scalar, Target};
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::right::NOBODY;
 use wangge_model::roster::RosterView;
 use wangge_model::verdict::{Settled, Verdict, in_parts};
-use wangge_node::command::instant;
+use wangge_node::command::{instant, masked};
 use wangge_node::replica::{Edit, Quarantined, Replica};
-use wangge_node::text::{reason_zh, scrub};
+use wangge_node::text::reason_zh;
 
 use crate::decide::decide_now;
 use crate::roster::RelayError;
@@ -78,19 +78,29 @@ pub(crate) fn show(replica: &Replica, wanted: &str) -> Result<Value, RelayError>
 fn change_json(replica: &Replica, scope: &Scope, change: &Change) -> Value {
     let before = replica.get(scope, change.kind, &change.doc).ok().flatten();
     let ops = change.ops.iter().map(|op| {
+        let key = match &op.target {
+            Target::Field(key) | Target::Entry { key, .. } => key.as_str(),
+            Target::Event { .. } => "",
+        };
+        let shown = |value: &Scalar| masked(change.kind, key, value);
         let (field, now) = match &op.target {
             Target::Field(key) => {
-                let now =
-                    before.as_ref().and_then(|view| view.value(key)).map(|value| scrub(&value.to_text()));
+                let now = before.as_ref().and_then(|view| view.value(key)).map(shown);
                 (key.clone(), now)
             }
             Target::Entry { container, key } => (format!("{container}/{key}"), None),
             Target::Event { container } => (container.clone(), None),
         };
-        let value = op.value.as_ref().map(|value| scrub(&value.to_text()));
+        let value = op.value.as_ref().map(shown);
         json!({ "field": field, "value": value, "now": now })
     });
-    json!({ "kind": change.kind.to_string(), "doc": change.doc.to_string(), "ops": ops.collect::<Vec<_>>() })
+    let name = before.as_ref().map(|view| view.text("name")).filter(|name| !name.is_empty());
+    json!({
+        "kind": change.kind.to_string(),
+        "doc": change.doc.to_string(),
+        "name": name,
+        "ops": ops.collect::<Vec<_>>(),
+    })
 }
 
 fn unknown(wanted: &str) -> RelayError {
@@ -156,7 +166,16 @@ pub(crate) fn settle(replica: &Replica, choice: &Choice) -> Result<Value, RelayE
         let entry = Entry::new(What::QUARANTINE).within(&found.scope);
         replica.audit(entry.because(&choice.reason).detail(&format!("{what} {}", id(found))))?;
     }
-    Ok(chosen.iter().map(|found| summary(&roster, found)).collect())
+    let settled = |found: &Quarantined| {
+        let mut json = summary(&roster, found);
+        let (reason, reason_zh) = match choice.accept {
+            true => ("accepted: it counts", "已采纳,从此生效"),
+            false => ("discarded: it stays void", "已剔除,永久作废"),
+        };
+        (json["reason"], json["reason_zh"]) = (reason.into(), reason_zh.into());
+        json
+    };
+    Ok(chosen.iter().map(settled).collect())
 }
 
 /// Work that counts may have built on the position before anybody decided; then what it had overwritten
@@ -210,7 +229,10 @@ pub(crate) fn lines(entry: &Value) -> Vec<String> {
     let mut lines = vec![line(entry)];
     for change in entry["changes"].as_array().into_iter().flatten() {
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-        lines.push(format!("  {} {}", text(&change["kind"]), text(&change["doc"])));
+        let name = change["name"].as_str().unwrap_or_default();
+        lines.push(
+            format!("  {} {} {name}", text(&change["kind"]), text(&change["doc"])).trim_end().to_owned(),
+        );
         for op in change["ops"].as_array().into_iter().flatten() {
             let (field, value, now) = (text(&op["field"]), text(&op["value"]), text(&op["now"]));
             lines.push(format!("    {field}: {now} → {value}"));

@@ -223,10 +223,16 @@ fn backup_verify_restore_on_the_command_line() {
     let unit = "grid:330881121200";
     programs.run("wangge", ["person", "add", "--dir", &device, "--unit", unit, fields[0], fields[1]]);
     programs.run("wangge", ["sync", "--dir", &device]);
+    let picture = [&[0xff, 0xd8, 0xff, 0xda, 0, 2][..], &[7; 300_000], &[0xff, 0xd9]].concat();
+    std::fs::write(at("a.jpg"), picture).expect("writes");
+    let report = ["--category", "安全生产", "--text", "楼道堆物", "--unit", unit, "--photo", &at("a.jpg")];
+    let report = ["case", "report", "--dir", &device].into_iter().chain(report);
+    let case = programs.json("wangge", report)["id"].as_str().expect("an id").to_owned();
+    programs.run("wangge", ["sync", "--dir", &device]);
     let made = programs.json("wangge-relay", ["backup", "--dir", &relay, "--to", &file]);
-    assert_eq!(made["number"], 1);
+    assert_eq!((&made["number"], &made["photos"]), (&1.into(), &1.into()));
     let verified = programs.json("wangge-relay", ["verify", "--from", &file]);
-    assert_eq!(verified["entries"], made["entries"]);
+    assert_eq!(verified, made);
     let listed = programs.json("wangge-relay", ["backup", "--dir", &relay, "--list"]);
     assert_eq!(listed[0]["number"], 1);
     let audit = programs.json("wangge-relay", ["audit", "list", "--dir", &relay]);
@@ -254,6 +260,25 @@ fn backup_verify_restore_on_the_command_line() {
     programs.run("wangge", ["sync", "--dir", &device]);
     let digest = |program: &str, dir: &str| programs.run(program, ["digest", "--dir", dir]);
     assert_eq!(digest("wangge", &device), digest("wangge-relay", &restored));
+    // No device has to give the photos back: one that is new has them from the restored relay.
+    let (own, aside) = (Path::new(&device).join("photos"), dir.path().join("aside"));
+    std::fs::rename(&own, &aside).expect("gone from the only device that had it");
+    let (new, saved) = (at("new"), at("saved.jpg"));
+    let line = programs.invite(Path::new(&restored), "李四", "grid-worker", unit);
+    programs.run("wangge", ["join", "--dir", &new, &line]);
+    programs.run("wangge", ["sync", "--dir", &new]);
+    programs.run("wangge", ["photo", "save", "--dir", &new, &case, "1", "--to", &saved]);
+    assert!(std::fs::read(&saved).expect("reads").len() > 300_000);
+    std::fs::rename(&aside, &own).expect("is there again");
+    // A picture that the relay lost, and knows: a device that has it gives it again when it is to compare.
+    let kept = std::fs::read_dir(Path::new(&restored).join("photos")).expect("reads").next();
+    let kept = kept.expect("a photo").expect("reads").path();
+    std::fs::write(&kept, b"torn").expect("writes");
+    std::fs::remove_dir_all(Path::new(&new).join("photos")).expect("forgets");
+    programs.run("wangge", ["sync", "--dir", &new]);
+    programs.run("wangge", ["sync", "--dir", &device, "--verify"]);
+    programs.run("wangge", ["sync", "--dir", &new]);
+    programs.run("wangge", ["photo", "save", "--dir", &new, &case, "1", "--to", &at("again.jpg")]);
     let resumed = programs.run("wangge-relay", ["resume", "--dir", &restored]);
     assert!(resumed.contains("nothing to resume"), "{resumed}");
 }

@@ -182,3 +182,109 @@ async fn a_resident_is_erased_everywhere_and_the_rest_stands() {
     }
     relay.stop().await;
 }
+
+/// What others wrote about a resident in their own words is not his record: whoever erases him is told which
+/// records they are, before and after, old values included.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_erases_a_resident_is_told_where_else_he_is_spoken_of() {
+    let dir = TempDir::new().expect("a directory");
+    let at = |name: &str| dir.path().join(name);
+    let relay = Relay::start(&at("relay")).await;
+    let ana = Worker::join(&at("ana"), &relay.invite("ana", Role::GridWorker, &grid(0))).await;
+    let admin = Worker::join(&at("admin"), &relay.invite("admin", Role::CentreAdmin, &Scope::Centre)).await;
+    ana.sync().await;
+    ana.person(&grid(0), ERASED, &[("name", "慕容云海"), ("phone", "13812345670")]);
+    ana.run(&["person", "set", ERASED, "phone=13812345671"]);
+    // A namesake, a family member at the old phone, one who never had to do with him.
+    let namesake = ana.person(&grid(0), STAYS, &[("name", "慕容云海")]);
+    let family = ana.person(&grid(0), "990101199001010035", &[("name", "李四"), ("phone", "13812345670")]);
+    let corrected =
+        ana.person(&grid(0), "990101199001010043", &[("name", "王五"), ("note", "与慕容云海合租")]);
+    ana.set(&grid(0), corrected, &[("note", "合租")]);
+    let text = "住户（９９０１０１ 19900101 0019）反映漏水";
+    let case = ana.run(&["case", "report", "--category", "安全生产", "--text", text]);
+    let case = case["id"].as_str().expect("an id").to_owned();
+    ana.sync().await;
+    admin.sync().await;
+
+    let of = |answer: &Value| -> Vec<(String, String, bool)> {
+        let mentions = answer["mentions"].as_array().or(answer.as_array()).expect("a list").clone();
+        let text = |mention: &Value, name: &str| mention[name].as_str().expect("text").to_owned();
+        mentions.iter().map(|m| (text(m, "id"), text(m, "by"), m["old"] == true)).collect()
+    };
+    let before = run(&admin, &["erase", ERASED, "--dry-run"]).expect("only tells");
+    let found = of(&before);
+    assert!(found.contains(&(case.clone(), "number".to_owned(), false)), "{before}");
+    assert!(found.contains(&(family.to_string(), "number".to_owned(), false)), "{before}");
+    assert!(found.contains(&(corrected.to_string(), "name".to_owned(), true)), "{before}");
+    assert!(!found.iter().any(|(id, _, _)| *id == namesake.to_string()), "{before}");
+    assert_eq!(
+        run(&admin, &["erase", "status"]).expect("status"),
+        serde_json::json!([]),
+        "nothing was ordered"
+    );
+
+    let ordered = run(&admin, &["erase", ERASED, "--reason", "本人申请"]).expect("ordered");
+    assert_eq!(of(&ordered), found);
+    settle(&relay, &[&admin, &ana]).await;
+    let after = run(&admin, &["erase", "mentions", ERASED, "13812345670"]).expect("looks");
+    let found = of(&after);
+    assert!(found.contains(&(case, "number".to_owned(), false)), "{after}");
+    assert!(found.contains(&(family.to_string(), "number".to_owned(), false)), "{after}");
+    let found = of(&run(&admin, &["erase", "mentions", "慕容云海"]).expect("looks"));
+    assert!(found.contains(&(corrected.to_string(), "name".to_owned(), true)), "{found:?}");
+    assert_eq!(run(&admin, &["erase", "mentions", "12"]).expect_err("too short").code, "text-missing");
+    relay.stop().await;
+}
+
+/// A resident who was registered twice, merged and moved has several records: all of them go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_records_of_a_resident_who_was_merged_and_moved_are_erased() {
+    let dir = TempDir::new().expect("a directory");
+    let at = |name: &str| dir.path().join(name);
+    let relay = Relay::start(&at("relay")).await;
+    let ana = Worker::join(&at("ana"), &relay.invite("ana", Role::GridWorker, &grid(0))).await;
+    let cai = Worker::join(&at("cai"), &relay.invite("cai", Role::GridWorker, &grid(1))).await;
+    let admin = Worker::join(&at("admin"), &relay.invite("admin", Role::CentreAdmin, &Scope::Centre)).await;
+    for worker in [&ana, &cai, &admin] {
+        worker.sync().await;
+    }
+    ana.person(&grid(0), ERASED, &[("name", "慕容云海"), ("phone", "13812345670")]);
+    let twice = ana.run(&["person", "add", "name=慕容云海", "phone=13812345670", "--no-id", "--anyway"]);
+    let twice = twice["id"].as_str().expect("an id").to_owned();
+    ana.run(&["person", "merge", &twice, "--into", ERASED]);
+    ana.sync().await;
+    ana.run(&["person", "move", ERASED, "--to", &grid(1).to_string(), "--reason", "搬家"]);
+    let records = |worker: &Worker| {
+        let mut found = 0;
+        for scope in [grid(0), grid(1)] {
+            let _ = worker.replica.each(&scope, Kind::PERSON, |view| {
+                found += usize::from(view.texts("name").contains(&"慕容云海".to_owned()));
+                true
+            });
+        }
+        found
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while records(&admin) < 4 {
+        assert!(std::time::Instant::now() < deadline, "{} records", records(&admin));
+        for worker in [&ana, &cai, &admin] {
+            worker.sync().await;
+            worker.settle();
+        }
+    }
+    let unit = grid(1).to_string();
+    let ordered = run(&admin, &["erase", ERASED, "--unit", &unit, "--reason", "本人申请"]).expect("ordered");
+    assert_eq!(ordered["records"].as_array().map(Vec::len), Some(4), "{ordered}");
+    let all = [&admin, &ana, &cai];
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while all.iter().any(|worker| records(worker) > 0) {
+        assert!(std::time::Instant::now() < deadline, "{:?} records", all.map(&records));
+        for worker in all {
+            worker.sync().await;
+            worker.settle();
+        }
+    }
+    assert_eq!(run(&admin, &["erase", "mentions", ERASED]).expect("looks"), serde_json::json!([]));
+    relay.stop().await;
+}

@@ -82,6 +82,11 @@ async fn what_a_point_forges_is_refused_by_name() {
     let mut forged = mallory.replica.load_run(&grid(0), &log, 1, None).expect("loads");
     forged[0].transactions[0].changes[0].ops.push(put("note", "假的"));
     let forged = wangge_model::wire::encode_batch(&grid(0), &forged);
+    // The chain verifies, and what was written is not there.
+    let mut emptied = mallory.replica.load_run(&grid(0), &log, 1, None).expect("loads");
+    let secret = mallory.replica.secret(&grid(0)).expect("held");
+    assert!(emptied[0].transactions[0].erase(&secret, |_| true));
+    let emptied = wangge_model::wire::encode_batch(&grid(0), &emptied);
     let mut grant = mallory.replica.profile().grant().expect("granted").clone();
     grant.worker_name = "马乐的人".into();
     let start = CheckpointStart { scope: grid(0), bytes: vec![1, 2, 3], signature: ([5; 32], [6; 32]) };
@@ -89,6 +94,7 @@ async fn what_a_point_forges_is_refused_by_name() {
     let point = HostilePoint::bind(&mallory.replica.signing_key());
     for (frame, words) in [
         (Frame::Batch(forged), "is not its author's"),
+        (Frame::Batch(emptied), "is withheld, and no order of erasure says why"),
         (Frame::Checkpoint(start), "that the centre did not sign"),
         (page, "that the centre did not sign"),
         (Frame::Granted(Box::new(grant)), "an enrolment that the centre did not give"),

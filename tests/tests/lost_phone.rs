@@ -73,3 +73,59 @@ fn a_running_phone_is_revoked_by_command_and_leaves_a_proof() {
     programs.run("wangge", ["join", "--dir", phone, &line]);
     programs.run("wangge", ["sync", "--dir", phone]);
 }
+
+/// What it had not sent waits for a person, who sees what it is without anybody's number in full, takes one thing
+/// and throws the other away.
+#[test]
+fn what_a_lost_phone_brought_is_looked_at_and_decided_by_command() {
+    let programs = programs();
+    let dir = tempfile::tempdir().expect("dir");
+    let (at, phone, desk) = (dir.path().join("relay"), dir.path().join("phone"), dir.path().join("desk"));
+    found_street(&at);
+    let _relay = programs.serve(&at, "127.0.0.1:0");
+    let (at, phone, desk) = (text(&at), text(&phone), text(&desk));
+    for (dir, worker) in [(phone, "张三"), (desk, "安娜")] {
+        let line = programs.invite(at.as_ref(), worker, "grid-worker", "grid:330881121200");
+        programs.run("wangge", ["join", "--dir", dir, &line]);
+    }
+    let number = "990101199001010019";
+    let (id, phone_before) = (format!("id_number={number}"), "phone=13800000001");
+    programs.run("wangge", ["person", "add", "--dir", phone, &id, "name=李四", phone_before]);
+    programs.run("wangge", ["sync", "--dir", phone]);
+    programs.run("wangge", ["person", "set", "--dir", phone, number, "phone=13900000009"]);
+    programs.run("wangge", ["person", "add", "--dir", phone, "id_number=990101199001010027", "name=王五"]);
+    programs.run("wangge-relay", ["roster", "revoke", "--dir", at, "--worker", "张三", "--reason", "丢失"]);
+    programs.fails("wangge", ["sync", "--dir", phone]);
+    let listed = || programs.json("wangge-relay", ["quarantine", "list", "--dir", at]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while listed().as_array().map(Vec::len) != Some(2) {
+        assert!(Instant::now() < deadline, "{}", listed());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let ids: Vec<String> = (0..2).map(|at| listed()[at]["id"].as_str().expect("an id").to_owned()).collect();
+    let shown = programs.run("wangge-relay", ["quarantine", "show", "--dir", at, &ids[0]]);
+    assert!(shown.contains("李四") && shown.contains("138****0001 → 139****0009"), "{shown}");
+    let shown = programs.run("wangge-relay", ["quarantine", "show", "--dir", at, &ids[1]]);
+    assert!(shown.contains("王五") && shown.contains("990101********0027"), "{shown}");
+    assert!(!shown.contains("990101199001010027"), "{shown}");
+    for (words, says) in [
+        (vec!["show", "--dir", at, "abc:1"], "no abc:1"),
+        (vec!["accept", "--dir", at, "abc:1"], "no abc:1"),
+        (vec!["accept", "--dir", at], "--all"),
+    ] {
+        let words = [vec!["quarantine"], words].concat();
+        let said = programs.fails("wangge-relay", words.iter().copied());
+        assert!(said.contains(says), "{words:?}: {said}");
+    }
+    let accept = ["quarantine", "accept", "--dir", at, &ids[0], "--reason", "本人确认"];
+    assert!(programs.run("wangge-relay", accept).contains("已采纳"));
+    let discard = ["quarantine", "discard", "--dir", at, &ids[1], "--reason", "重复"];
+    assert!(programs.run("wangge-relay", discard).contains("已剔除"));
+    assert_eq!(listed(), serde_json::json!([]));
+    programs.run("wangge", ["sync", "--dir", desk]);
+    let shown = programs.run("wangge", ["person", "show", "--dir", desk, number]);
+    assert!(shown.contains("139****0009"), "{shown}");
+    programs.fails("wangge", ["person", "show", "--dir", desk, "990101199001010027"]);
+    let audit = programs.run("wangge-relay", ["audit", "list", "--dir", at]);
+    assert!(audit.contains("本人确认") && audit.contains("重复"), "{audit}");
+}

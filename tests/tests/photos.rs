@@ -276,6 +276,89 @@ async fn photos_of_records_about_an_erased_resident_go_everywhere_and_come_no_mo
     assert_eq!(ana.try_run(&["photo", "add", &about, &again]).expect_err("erased").code, "photo-erased");
 }
 
+/// The wrong picture: whoever added it takes it back, 网格长 takes away what somebody else added, nobody else may.
+/// It goes everywhere once the centre has accepted that, and the record says that there was one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photo_is_taken_away_by_who_added_it_or_leads_the_grid() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let join = async |name: &str, role| {
+        Worker::join(&dir.path().join(name), &relay.invite(name, role, &grid(0))).await
+    };
+    let ana = join("ana", Role::GridWorker).await;
+    let ben = join("ben", Role::GridWorker).await;
+    let leader = join("leader", Role::GridLeader).await;
+    let file = |seed: u64| write(dir.path(), &format!("{seed}.jpg"), &picture(5_000, seed));
+    let words = ["case", "report", "--category", "安全生产", "--text", "楼道堆物", "--photo"];
+    let (one, two, three) = (file(1), file(3), file(5));
+    let case = ana.run(&[&words[..], &[&one, "--photo", &two, "--photo", &three]].concat());
+    let case = case["id"].as_str().expect("an id").to_owned();
+    let hazard = ana.run(&["hazard", "add", "--text", "电线老化", "--kind", "消防", "--photo", &one]);
+    let hazard = hazard["id"].as_str().expect("an id").to_owned();
+    let all = [&ana, &ben, &leader];
+    for worker in all.iter().chain(&all) {
+        worker.sync().await;
+    }
+    until("a photo does not arrive", || files(&dir.path().join("relay/photos")).len() == 4).await;
+
+    let refused = ben.try_run(&["photo", "remove", &case, "1", "--reason", "拍错"]).expect_err("not his");
+    assert_eq!(refused.code, "may-not");
+    assert!(refused.message.contains("网格长"), "{refused}");
+    for (words, code) in [(["4", "拍错"], "photo-number"), (["1", " "], "text-missing")] {
+        let words = ["photo", "remove", &case, words[0], "--reason", words[1]];
+        assert_eq!(ana.try_run(&words).expect_err("nothing to do").code, code);
+    }
+    // What admission cannot see: he says that it is his.
+    let photo = |worker: &Worker, at: usize| {
+        let hash = worker.run(&["photo", "list", &case])[at]["hash"].as_str().expect("a hash").to_owned();
+        PhotoId { scope: grid(0), doc: case.parse().expect("an id"), hash: hash.parse().expect("reads") }
+    };
+    let kept = photo(&ben, 2);
+    ben.replica.order_removal(Kind::PHOTO_WITHDRAWAL, &kept, Kind::CASE, "恶意").expect("is written");
+
+    ana.run(&["photo", "remove", &case, "1", "--reason", "拍错"]);
+    assert_eq!(
+        ana.run(&["photo", "list", &case])[0]["state"],
+        "centre",
+        "the centre has not accepted it yet"
+    );
+    leader.run(&["photo", "remove", &case, "2", "--reason", "拍到路人"]);
+    leader.run(&["photo", "remove", &hazard, "1", "--reason", "重复"]);
+    let states = |worker: &Worker, id: &str| -> Vec<String> {
+        let listed = worker.run(&["photo", "list", id]);
+        let states = listed.as_array().expect("a list").iter();
+        states.map(|photo| photo["state"].as_str().expect("a state").to_owned()).collect()
+    };
+    let done = |worker: &Worker| {
+        states(worker, &case) == ["gone", "gone", "centre"] && states(worker, &hazard) == ["gone"]
+    };
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !all.iter().all(|worker| done(worker)) {
+        assert!(tokio::time::Instant::now() < deadline, "{:?}", all.map(|worker| states(worker, &case)));
+        for worker in all {
+            worker.sync().await;
+        }
+    }
+    until("the relay keeps it", || files(&dir.path().join("relay/photos")).len() == 1).await;
+    for name in ["ana", "ben", "leader"] {
+        assert_eq!(files(&dir.path().join(name).join("photos")).len(), 1, "{name}");
+    }
+    assert!(ben.replica.photo(&kept).expect("reads").is_some(), "what ben said is his is there");
+    assert_eq!(
+        ben.try_run(&["photo", "remove", &case, "1", "--reason", "x"]).expect_err("gone").code,
+        "photo-gone"
+    );
+    assert_eq!(ana.try_run(&["photo", "add", &case, &one]).expect_err("gone").code, "photo-gone");
+    let shown = ben.run(&["case", "show", &case]).to_string();
+    assert!(shown.contains("撤除第 1 张照片:拍错") && shown.contains("撤除第 2 张照片:拍到路人"), "{shown}");
+    // Whoever comes later gets no more than is left.
+    let late = join("late", Role::GridWorker).await;
+    late.sync().await;
+    late.sync().await;
+    assert!(done(&late), "{:?}", states(&late, &case));
+    assert_eq!(files(&dir.path().join("late/photos")).len(), 1);
+}
+
 /// Who is moved to another grid gives his photos of the old one away before they are destroyed with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_photo_of_a_grid_that_is_lost_reaches_the_centre_first() {

@@ -304,6 +304,53 @@ async fn what_a_revoked_device_brings_is_bounded() {
     assert!(ben.view(&grid(0), unlisted).is_none());
 }
 
+/// A lost phone meets an area point that has not heard, and has more to say than is carried for one device: the
+/// point takes no more, nobody else's work is held up, and the centre stores no more than that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_area_point_carries_for_a_revoked_device_is_bounded() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let lost = Worker::join(&dir.path().join("lost"), &relay.invite("失", Role::GridWorker, &grid(0))).await;
+    let clerk = Worker::join(&dir.path().join("point"), &relay.invite("站", Role::AreaClerk, &area())).await;
+    let ben = Worker::join(&dir.path().join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
+    lost.person(&grid(0), &number(1), &[("name", "张三")]);
+    lost.decided(&grid(0)).await;
+    relay.roster(&["policy", "--quarantine-bytes", "20000", "--carried-bytes", "50000"]);
+    for worker in [&ben, &clerk] {
+        worker.sync().await;
+    }
+    relay.roster(&["revoke", "--worker", "失"]);
+    // Each is a message of its own.
+    let poured = 80;
+    for at in 2..2 + poured {
+        lost.person(&grid(0), &number(at), &[("note", &"长".repeat(5_000))]);
+    }
+    let point = Point::listen(clerk);
+    let log = lost_log(&point.worker, &lost);
+    let held = || point.worker.replica.clocks()[&grid(0)].0.len_of(&log);
+    // However often it comes.
+    let mut kept = 0;
+    for _ in 0..3 {
+        let refused = point.meets(&lost).await.expect_err("carries no more").to_string();
+        assert!(refused.contains("carries no more of your work"), "{refused}");
+        assert!(refused.contains("代存"), "{refused}");
+        assert!(kept == 0 || kept == held(), "{kept} were kept, now {}", held());
+        kept = held();
+    }
+    assert!((2..u64::from(poured) / 2).contains(&kept), "{kept} of {poured} were taken");
+    // Ben is served, and builds on what is there.
+    let doc = ben.person(&grid(0), &number(900), &[("name", "李四")]);
+    assert!(point.meets(&ben).await.expect("syncs").in_sync);
+    point.worker.sync().await;
+    until_equal(&relay, &[&ben, &point.worker]).await;
+    ben.decided(&grid(0)).await;
+    assert_eq!(ben.view(&grid(0), doc).expect("there").text("name"), "李四");
+    assert_eq!(ben.replica.clocks()[&grid(0)].0.len_of(&log), kept, "the centre has what the point took");
+    let waiting: u64 = relay.quarantine().iter().map(|entry| entry["bytes"].as_u64().expect("a size")).sum();
+    assert!((1..=20_000).contains(&waiting), "{waiting}");
+    assert_eq!(ben.replica.void_reason(&grid(0), &log, kept), Some(VoidReason::QuarantineFull));
+}
+
 /// The log of `lost`, which no longer knows it, as `ben` holds it.
 fn lost_log(ben: &Worker, lost: &Worker) -> wangge_model::identity::LogId {
     let replica = lost.replica.profile().replica();

@@ -201,6 +201,15 @@ fn a_working_day_at_one_desk() {
     // Another village's worker, with a PIN that a colleague has as well.
     done(&renewing("张三", "1111", "2222", &["join", "--dir", desk, &invite("王五", "grid:330881121201")]));
     done(&run("李四", "2222", &["sync", "--dir", desk]));
+    // A PIN from the beginning, as the new one or as the PIN; and nobody else acts on a device that is one worker's.
+    for (at, pin, new) in [("one", "5555", ""), ("two", "", "5555")] {
+        let own = dir.path().join(at);
+        let line = invite("孙七", "grid:330881121200");
+        done(&renewing("", pin, new, &["join", "--dir", text(&own), &line, "--pin"]));
+        refused(&run("", "", &["status", "--dir", text(&own)]), "PIN");
+        refused(&run("张三", "5555", &["status", "--dir", text(&own)]), "孙七");
+        done(&run("孙七", "5555", &["status", "--dir", text(&own)]));
+    }
 
     let add = |name: &str| {
         let name = format!("name={name}");
@@ -228,7 +237,7 @@ fn a_working_day_at_one_desk() {
     refused(&run("王五", "2222", &["status", "--dir", desk]), "PIN");
 
     // A daemon: one turn after the other.
-    let mut run_it = with("张三", "1111", &["run", "--dir", desk, "--idle-lock", "2"]);
+    let mut run_it = with("张三", "1111", &["run", "--dir", desk, "--idle-lock", "6"]);
     let mut daemon = Daemon(run_it.stderr(Stdio::piped()).spawn().expect("starts"));
     let stderr = daemon.0.stderr.take().expect("piped");
     assert!(matches!(BufReader::new(stderr).lines().next(), Some(Ok(_))), "the daemon ended");
@@ -243,7 +252,7 @@ fn a_working_day_at_one_desk() {
     let deadline = Instant::now() + Duration::from_secs(30);
     while run("", "", &["status", "--dir", desk]).status.success() {
         assert!(Instant::now() < deadline, "the daemon does not lock itself");
-        std::thread::sleep(Duration::from_millis(2_300));
+        std::thread::sleep(Duration::from_millis(6_300));
     }
     done(&add("张三", "1111", "慕容己"));
     done(&run("王五", "", &["lock", "--dir", desk]));

@@ -138,6 +138,13 @@ pub fn of_record(view: &DocumentView) -> Vec<PhotoRef> {
     photos
 }
 
+/// Whether nobody but `worker` added a photo to a record, and he did.
+pub fn is_of(view: &DocumentView, hash: &Hash, worker: &DocId) -> bool {
+    let names = |value: &Scalar| of_event(value).iter().any(|photo| photo.hash == *hash);
+    let mut naming = view.histories.values().flatten().filter(|event| names(&event.value)).peekable();
+    naming.peek().is_some() && naming.all(|event| event.worker == *worker)
+}
+
 /// Adds photos to an event.
 pub fn put(event: &mut Map<String, Value>, photos: &[PhotoRef]) {
     if !photos.is_empty() {

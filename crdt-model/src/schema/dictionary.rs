@@ -168,4 +168,5 @@ pub const DICTIONARY: &[&str] = &[
     "unsigned",
     "pin_required",
     "behalf",
+    "carried_bytes",
 ];

@@ -49,6 +49,10 @@ impl Kind {
     pub const ERASURE: Self = Self(65);
     /// Which replicas have done it.
     pub const ERASURE_REPORT: Self = Self(66);
+    /// A photo that a leader or the centre takes away from a record (撤除照片).
+    pub const PHOTO_REMOVAL: Self = Self(67);
+    /// A photo that whoever added it takes back (撤回照片).
+    pub const PHOTO_WITHDRAWAL: Self = Self(68);
     /// 交办单: what a team is to do about a case.
     pub const ORDER: Self = Self(80);
     /// A version of the rules that cases fold under.

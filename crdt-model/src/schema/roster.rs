@@ -65,6 +65,7 @@ pub(super) const KINDS: &[KindSpec] = &[
             field("grace_days", "离岗宽限天数"),
             field("lease_days", "登记租期天数"),
             field("quarantine_bytes", "隔离区上限(字节)"),
+            field("carried_bytes", "代存上限(字节)"),
             field("pin_required", "设备必须设 PIN"),
         ],
         natural_key: None,

@@ -268,9 +268,9 @@ fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
             let new = || pins::new(new_pin_file.as_deref());
             Ok((network::join_beside(&dir, &invitation, access, new)?, exit::DONE))
         }
-        Action::Join { invitation, pin, .. } => {
+        Action::Join { invitation, pin, new_pin_file, .. } => {
             let asked = match pins::given(asked.pin_file)? {
-                None if pin => Some(pins::typed(&Message::NewPinAsked)?),
+                None if pin => Some(pins::new(new_pin_file.as_deref())?),
                 given => given,
             };
             Ok((network::join(&dir, &invitation, pins::access(asked.as_deref())?)?, exit::DONE))
@@ -406,7 +406,13 @@ fn perform(
         }
         let access = pins::for_opening(dir, given)?;
         match Replica::open(dir, Machine { access, ..Machine::default() }) {
-            Ok(replica) => return directly(&Arc::new(replica), command, progress),
+            Ok(replica) => {
+                let replica = Arc::new(replica);
+                if let Some(worker) = of_worker {
+                    command::check_named(&replica, worker)?;
+                }
+                return directly(&replica, command, progress);
+            }
             Err(ReplicaError::Store(StoreError::Locked { .. })) if Instant::now() < deadline => {
                 std::thread::sleep(LOCKED_POLL);
             }

@@ -1,6 +1,7 @@
 //! A copy of all that is held on a resident (个人信息保护法 45): every value with who wrote it and when,
 //! what is in conflict, all earlier values, every record that names him, and their photos.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,6 +20,7 @@ use wangge_model::wire::PageChange as Change;
 
 use super::instant::{rfc3339, short as time};
 use super::key::Target;
+use super::mentions::{Mention, Words, mentions};
 use super::shown::{Sight, coded, document_json_as, document_text, label};
 use super::units::Units;
 use super::workers::Workers;
@@ -54,6 +56,9 @@ pub(super) fn dossier(replica: &Replica, args: &DossierArgs) -> Result<Answer, C
     let delivery = replica.delivery(scope, view.kind, &view.id)?;
     let records = naming(replica, view)?;
     let changes = history(replica, scope, view)?;
+    let mut words = Words::default();
+    words.learn(replica, scope, view)?;
+    let mentions = mentions(replica, &BTreeSet::from([view.id]), &words)?;
     let mut dossier = json!({
         "made_at": rfc3339(replica.now_ms()),
         "street": replica.profile().grant().map(|grant| grant.street_name.clone()),
@@ -61,6 +66,8 @@ pub(super) fn dossier(replica: &Replica, args: &DossierArgs) -> Result<Answer, C
         "person": document_json_as(&workers, scope, view, delivery, Sight::Full),
         "history": changes.iter().map(|change| change_json(&workers, view.kind, change)).collect::<Vec<_>>(),
         "records": shown(replica, &workers, &records)?,
+        // Others' records may be about somebody else: where they speak of him, not what they say.
+        "mentions": mentions.iter().map(Mention::to_json).collect::<Vec<_>>(),
     });
     if let Some(out) = &args.out {
         dossier["photos"] = pictures(replica, &records, out)?.into();

@@ -1,16 +1,21 @@
 //! Erasing what is held on a resident, and asking who has done it.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use wangge_model::audit::{Entry, What};
-use wangge_model::identity::ReplicaId;
+use wangge_model::identity::{DocId, ReplicaId};
 use wangge_model::right::Refusal;
-use wangge_model::schema::Kind;
+use wangge_model::schema::{Kind, MERGED_INTO, MOVED_FROM, MOVED_TO};
 use wangge_model::verdict::VoidReason;
 
 use super::instant::short as time;
+use super::key::Target;
+use super::mentions::{Mention, Words, lines, look, mentions};
+use super::shown::headline;
 use super::units::Units;
 use super::workers::Workers;
 use super::{Answer, CommandError, key};
@@ -28,8 +33,12 @@ pub struct EraseArgs {
     #[arg(required = true)]
     pub person: Option<String>,
     /// Why; without personal data.
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "dry_run")]
     pub reason: Option<String>,
+    /// Only tells what else speaks of the resident.
+    #[arg(long)]
+    #[serde(default)]
+    pub dry_run: bool,
     /// The grid, if the key is in several.
     #[arg(long)]
     pub unit: Option<String>,
@@ -44,18 +53,25 @@ pub struct EraseArgs {
 pub enum EraseCommand {
     /// Who has done it and who has not.
     Status,
+    /// Which records mention a number or a name.
+    Mentions {
+        /// Numbers and names.
+        #[arg(required = true)]
+        words: Vec<String>,
+    },
 }
 
 pub(super) fn execute(replica: &Replica, args: &EraseArgs) -> Result<Answer, CommandError> {
     match (&args.command, &args.person) {
         (None, Some(person)) => erase(replica, person, args),
+        (Some(EraseCommand::Mentions { words }), _) => look(replica, words),
         (Some(EraseCommand::Status), _) | (None, None) => status(replica),
     }
 }
 
 fn erase(replica: &Replica, person: &str, args: &EraseArgs) -> Result<Answer, CommandError> {
     let reason = args.reason.as_deref().unwrap_or_default().trim();
-    if reason.is_empty() {
+    if reason.is_empty() && !args.dry_run {
         return Err(CommandError::usage("reason-missing", &Message::EraseReasonMissing));
     }
     let len = reason.chars().count();
@@ -64,10 +80,11 @@ fn erase(replica: &Replica, person: &str, args: &EraseArgs) -> Result<Answer, Co
         return Err(CommandError::usage("text-too-long", &message));
     }
     let target = key::resolve(replica, &[Kind::PERSON], person, args.unit.as_deref())?;
+    let records = records_of(replica, target)?;
     // The order goes to everybody and stays for good: nothing of what it erases may stand in it.
     let told = ["name", "former_name", "id_number", "phone"]
         .iter()
-        .flat_map(|field| target.view.texts(field))
+        .flat_map(|field| records.iter().flat_map(|record| record.view.texts(field)))
         .any(|text| text.chars().count() > 1 && reason.contains(&text));
     if told || crate::text::scrub(reason) != reason {
         return Err(CommandError::usage("reason-tells", &Message::EraseReasonTells));
@@ -82,17 +99,78 @@ fn erase(replica: &Replica, person: &str, args: &EraseArgs) -> Result<Answer, Co
             change: Some((Kind::ERASURE, None)),
             roles: access.writers,
         };
-        return Err(CommandError::may_not(&target.scope, &refusal));
+        return Err(CommandError::may_not(&records[0].scope, &refusal));
     }
-    let entry = Entry::new(What::ERASURE).about(&target.scope, target.view.id).because(reason);
-    replica.audit(entry)?;
-    let order = replica.order_erasure(&target.scope, target.view.kind, &target.view.id, reason)?;
-    replica.obey_erasures()?;
-    let document = target.view.id.to_string();
-    Ok(Answer {
-        json: json!({ "order": order.to_string(), "document": document, "scope": target.scope }),
-        text: Message::EraseOrdered { document: &document }.both(),
-    })
+    let units = Units::load(replica)?;
+    let mut words = Words::default();
+    for record in &records {
+        words.learn(replica, &record.scope, &record.view)?;
+    }
+    let own: BTreeSet<DocId> = records.iter().map(|record| record.view.id).collect();
+    let mentions = mentions(replica, &own, &words)?;
+    let (mut orders, mut text) = (Vec::new(), Vec::new());
+    for Target { scope, view } in &records {
+        text.push(headline(&units, scope, view));
+        let mut json = json!({ "document": view.id.to_string(), "scope": scope });
+        if !args.dry_run {
+            replica.audit(Entry::new(What::ERASURE).about(scope, view.id).because(reason))?;
+            let order = replica.order_erasure(scope, view.kind, &view.id, reason)?;
+            json["order"] = order.to_string().into();
+        }
+        orders.push(json);
+    }
+    if !args.dry_run {
+        replica.obey_erasures()?;
+        text.push(Message::EraseOrdered { count: orders.len() }.both());
+    }
+    text.extend(lines(&units, &mentions));
+    // The first is the record that stands for the resident.
+    let mut json = orders[0].clone();
+    json["records"] = orders.into();
+    json["mentions"] = mentions.iter().map(Mention::to_json).collect();
+    Ok(Answer { json, text: text.join("\n") })
+}
+
+/// All records of the resident that `target` stands for: those that were merged into it, and what was left where
+/// it moved away from.
+fn records_of(replica: &Replica, target: Target) -> Result<Vec<Target>, CommandError> {
+    let mut linked = Vec::new();
+    for scope in replica.open_scopes() {
+        replica.each(&scope, Kind::PERSON, |view| {
+            let links = [MERGED_INTO, MOVED_TO, MOVED_FROM];
+            let named: Vec<DocId> = links
+                .iter()
+                .flat_map(|field| view.texts(field))
+                .filter_map(|text| text.rsplit('/').next()?.parse().ok())
+                .collect();
+            if !named.is_empty() {
+                linked.push((Target { scope: scope.clone(), view }, named));
+            }
+            true
+        })?;
+    }
+    let mut records = vec![target];
+    loop {
+        let known: BTreeSet<DocId> = records.iter().map(|record| record.view.id).collect();
+        let from_known = |target: &Target, named: &[DocId]| {
+            named.iter().any(|doc| known.contains(doc))
+                || linked
+                    .iter()
+                    .any(|(other, named)| known.contains(&other.view.id) && named.contains(&target.view.id))
+        };
+        let found: Vec<usize> = linked
+            .iter()
+            .enumerate()
+            .filter(|(_, (target, named))| !known.contains(&target.view.id) && from_known(target, named))
+            .map(|(at, _)| at)
+            .collect();
+        if found.is_empty() {
+            return Ok(records);
+        }
+        for at in found.into_iter().rev() {
+            records.push(linked.remove(at).0);
+        }
+    }
 }
 
 /// A replica that is to erase something, and when it said that it has.
@@ -123,12 +201,12 @@ fn holders(replica: &Replica, workers: &Workers, order: &ErasureOrder) -> Result
 fn status(replica: &Replica) -> Result<Answer, CommandError> {
     let units = Units::load(replica)?;
     let workers = Workers::load(replica)?;
-    let mut lines = Vec::new();
+    let mut text = Vec::new();
     let mut list = Vec::new();
     for order in replica.erasure_orders()? {
         let holders = holders(replica, &workers, &order)?;
         let open = holders.iter().filter(|holder| holder.done_ms.is_none()).count();
-        lines.push(
+        text.push(
             Message::EraseStatus {
                 document: &super::shown::short_id(&order.document),
                 unit: &units.name(&order.scope),
@@ -143,7 +221,7 @@ fn status(replica: &Replica) -> Result<Answer, CommandError> {
         for holder in &holders {
             let mark = holder.done_ms.map_or_else(|| "—".to_owned(), time);
             let key = holder.replica.to_string();
-            lines.push(format!("  {}\t{}\t{mark}", &key[..8.min(key.len())], holder.name));
+            text.push(format!("  {}\t{}\t{mark}", &key[..8.min(key.len())], holder.name));
         }
         let replicas: Vec<Value> = holders
             .iter()
@@ -168,8 +246,6 @@ fn status(replica: &Replica) -> Result<Answer, CommandError> {
             "replicas": replicas,
         }));
     }
-    if lines.is_empty() {
-        lines.push(Message::EraseNone.both());
-    }
-    Ok(Answer { json: list.into(), text: lines.join("\n") })
+    text.push(if text.is_empty() { Message::EraseNone.both() } else { Message::EraseLook.both() });
+    Ok(Answer { json: list.into(), text: text.join("\n") })
 }

@@ -16,6 +16,7 @@ mod file;
 mod import;
 pub mod instant;
 mod key;
+mod mentions;
 mod merged;
 mod org;
 mod photo;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use wangge_model::document::Scalar;
 use wangge_model::schema::{Form, Kind, kinds};
 
 use crate::replica::Replica;
@@ -245,6 +247,25 @@ pub struct Unwatched;
 
 impl Progress for Unwatched {
     fn step(&self, _: &str, _: u64, _: u64) {}
+}
+
+/// A value as people read it, with ID numbers, phones and the like masked.
+pub fn masked(kind: Kind, field: &str, value: &Scalar) -> String {
+    shown::value(kind, field, value, shown::Sight::Masked)
+}
+
+/// Whether somebody who says that he acts may: on a device that is not shared only its worker.
+///
+/// # Errors
+/// [`CommandError`] if he is somebody else.
+pub fn check_named(replica: &Replica, worker: &str) -> Result<(), CommandError> {
+    match replica.acting() {
+        Some(acting) if !replica.store().is_shared() && acting.name != worker => {
+            let message = Message::NotOfDevice { typed: worker, worker: &acting.name };
+            Err(CommandError::failed("not-here", &message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Does a command on a replica. Blocks until what it saves is durable.

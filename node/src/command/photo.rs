@@ -15,7 +15,9 @@ use wangge_model::photo::{
     self, NotAPhoto, PHOTO_LEN_BYTES_MAX, PHOTOS_OF_EVENT_MAX, PHOTOS_OF_RECORD_MAX, PhotoId, PhotoRef,
     speaks_of,
 };
+use wangge_model::right::Refusal;
 use wangge_model::schema::Kind;
+use wangge_model::verdict::VoidReason;
 use wangge_model::work::records;
 
 use super::key::{self, Target};
@@ -37,6 +39,8 @@ pub enum PhotoCommand {
     List(ListPhotosArgs),
     /// Writes one to a file.
     Save(SavePhotoArgs),
+    /// Takes one away from a record, everywhere.
+    Remove(RemovePhotoArgs),
 }
 
 /// Which photos to add.
@@ -74,13 +78,28 @@ pub struct SavePhotoArgs {
     pub to: PathBuf,
 }
 
+/// Which photo to take away.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Args)]
+pub struct RemovePhotoArgs {
+    /// Which record.
+    pub key: String,
+    /// Its place in the record's list, from 1.
+    pub number: usize,
+    /// Why; it stays in the record's history.
+    #[arg(long)]
+    pub reason: String,
+    /// When it was decided.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+}
+
 impl PhotoCommand {
     /// The files that it names, so that they can be made absolute.
     pub(crate) fn files(&mut self) -> Vec<&mut PathBuf> {
         match self {
             Self::Add(args) => args.photo.iter_mut().collect(),
             Self::Save(args) => vec![&mut args.to],
-            Self::List(_) => Vec::new(),
+            Self::List(_) | Self::Remove(_) => Vec::new(),
         }
     }
 }
@@ -173,7 +192,12 @@ impl Pictures {
     ///
     /// # Errors
     /// [`CommandError`] if it has too many, or a resident was erased of whom it speaks.
-    pub(super) fn fit(&self, replica: &Replica, view: &DocumentView) -> Result<(), CommandError> {
+    pub(super) fn fit(
+        &self,
+        replica: &Replica,
+        scope: &Scope,
+        view: &DocumentView,
+    ) -> Result<(), CommandError> {
         if self.is_empty() {
             return Ok(());
         }
@@ -184,6 +208,13 @@ impl Pictures {
         if all.len() > PHOTOS_OF_RECORD_MAX {
             let (count, max) = (all.len(), PHOTOS_OF_RECORD_MAX);
             return Err(failed("photos-many", PhotoText::TooMany { count, max }));
+        }
+        for named in self.named() {
+            // What was taken away does not come back under the same name.
+            let id = PhotoId { scope: scope.clone(), doc: view.id, hash: named.hash };
+            if replica.photo_state(&id)? == PhotoState::Gone {
+                return Err(failed("photo-gone", PhotoText::Gone));
+            }
         }
         if replica.erased_documents().iter().any(|doc| speaks_of(view, doc)) {
             return Err(failed("photo-erased", PhotoText::OfErased));
@@ -231,6 +262,7 @@ pub(super) fn execute(replica: &Replica, command: &PhotoCommand) -> Result<Answe
         PhotoCommand::Add(args) => add(replica, args),
         PhotoCommand::List(args) => list(replica, args),
         PhotoCommand::Save(args) => save(replica, args),
+        PhotoCommand::Remove(args) => remove(replica, args),
     }
 }
 
@@ -254,19 +286,66 @@ fn target(replica: &Replica, typed: &str) -> Result<Target, CommandError> {
 fn add(replica: &Replica, args: &AddPhotosArgs) -> Result<Answer, CommandError> {
     let Target { scope, view } = target(replica, &args.key)?;
     let text = args.text.clone().unwrap_or_else(|| format!("照片 {} 张", args.photo.len()));
-    let key = view.id.to_string();
-    match view.kind {
-        Kind::CASE | Kind::ORDER => {
-            let note = NoteArgs { key, text, photo: args.photo.clone(), at: args.at.clone() };
-            case::execute(replica, &CaseCommand::Note(note))?;
-        }
-        _ => work::note_photos(replica, &Target { scope: scope.clone(), view: view.clone() }, &text, args)?,
-    }
+    note(replica, &Target { scope: scope.clone(), view: view.clone() }, &text, args)?;
     let view = replica.get(&scope, view.kind, &view.id)?.unwrap_or(view);
     let mut answer = of_record(replica, &scope, &view)?;
     let added = PhotoText::Added { count: args.photo.len() };
     answer.text = format!("{}\n{}", Message::Photo(added).line(), answer.text);
     Ok(answer)
+}
+
+/// Writes a note about photos into the record's history.
+fn note(replica: &Replica, target: &Target, text: &str, args: &AddPhotosArgs) -> Result<(), CommandError> {
+    match target.view.kind {
+        Kind::CASE | Kind::ORDER => {
+            let key = target.view.id.to_string();
+            let note =
+                NoteArgs { key, text: text.to_owned(), photo: args.photo.clone(), at: args.at.clone() };
+            case::execute(replica, &CaseCommand::Note(note)).map(drop)
+        }
+        _ => work::note_photos(replica, target, text, args),
+    }
+}
+
+/// Takes a photo away: whoever added it may, and whoever leads the unit. A note says so where it was; the picture
+/// goes once the centre has accepted that.
+fn remove(replica: &Replica, args: &RemovePhotoArgs) -> Result<Answer, CommandError> {
+    let target = target(replica, &args.key)?;
+    let Target { scope, view } = &target;
+    let photo = numbered(view, args.number)?;
+    let id = PhotoId { scope: scope.clone(), doc: view.id, hash: photo.hash };
+    if replica.photo_state(&id)? == PhotoState::Gone {
+        return Err(failed("photo-gone", PhotoText::Gone));
+    }
+    let reason = args.reason.trim();
+    if reason.is_empty() {
+        return Err(CommandError::usage("text-missing", &Message::TextMissing));
+    }
+    let kind = match replica.acting() {
+        Some(who) if photo::is_of(view, &id.hash, &who.worker) => Kind::PHOTO_WITHDRAWAL,
+        who => {
+            let roles = Kind::PHOTO_REMOVAL.spec().map_or(&[][..], |spec| spec.access.writers);
+            if who.is_none_or(|who| !roles.contains(&who.role)) {
+                let change = Some((Kind::PHOTO_REMOVAL, None));
+                let refusal = Refusal { reason: VoidReason::RoleMayNot, change, roles };
+                return Err(CommandError::may_not(scope, &refusal));
+            }
+            Kind::PHOTO_REMOVAL
+        }
+    };
+    let number = args.number;
+    let about = AddPhotosArgs { at: args.at.clone(), ..AddPhotosArgs::default() };
+    note(replica, &target, &format!("撤除第 {number} 张照片:{reason}"), &about)?;
+    replica.order_removal(kind, &id, view.kind, reason)?;
+    let text = Message::Photo(PhotoText::Removed { number }).both();
+    Ok(Answer { json: json!({ "number": number, "hash": id.hash.to_string() }), text })
+}
+
+/// The photo at a place in the record's list, from 1.
+fn numbered(view: &DocumentView, number: usize) -> Result<PhotoRef, CommandError> {
+    let photos = photo::of_record(view);
+    let photo = number.checked_sub(1).and_then(|at| photos.get(at)).cloned();
+    photo.ok_or_else(|| failed("photo-number", PhotoText::NumberUnknown { number, count: photos.len() }))
 }
 
 fn list(replica: &Replica, args: &ListPhotosArgs) -> Result<Answer, CommandError> {
@@ -301,10 +380,7 @@ fn of_record(replica: &Replica, scope: &Scope, view: &DocumentView) -> Result<An
 
 fn save(replica: &Replica, args: &SavePhotoArgs) -> Result<Answer, CommandError> {
     let Target { scope, view } = target(replica, &args.key)?;
-    let photos = photo::of_record(&view);
-    let photo = args.number.checked_sub(1).and_then(|at| photos.get(at)).ok_or_else(|| {
-        failed("photo-number", PhotoText::NumberUnknown { number: args.number, count: photos.len() })
-    })?;
+    let photo = numbered(&view, args.number)?;
     let id = PhotoId { scope, doc: view.id, hash: photo.hash };
     if replica.photo_state(&id)? == PhotoState::Gone {
         return Err(failed("photo-gone", PhotoText::Gone));

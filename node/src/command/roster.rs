@@ -20,7 +20,7 @@ use crate::text::{Message, RosterText, scrub};
 
 /// Longest grace and lease, in days.
 const DAYS_MAX: u64 = 3_650;
-/// Largest quarantine of one replica, in bytes.
+/// Largest quarantine of one replica, and most that a neighbour carries for one, in bytes.
 const QUARANTINE_LEN_BYTES_MAX: u64 = 1 << 40;
 /// Longest reason and longest name, in characters.
 const TEXT_CHARS_MAX: usize = 200;
@@ -38,7 +38,7 @@ pub enum RosterCommand {
     Leave(LeaveArgs),
     /// Cuts a lost device off; it is wiped when it next connects.
     Revoke(RevokeArgs),
-    /// Days of grace, days of a lease, bytes of quarantine.
+    /// Days of grace, days of a lease, bytes of quarantine and of what is carried.
     Policy(PolicyArgs),
 }
 
@@ -116,6 +116,10 @@ pub struct PolicyArgs {
     /// Bytes that one revoked device may bring.
     #[arg(long)]
     pub quarantine_bytes: Option<u64>,
+    /// Bytes of a device's work that a neighbour takes before the centre has decided on it.
+    #[arg(long)]
+    #[serde(default)]
+    pub carried_bytes: Option<u64>,
     /// Whether the devices of grids, teams and windows must have a PIN.
     #[arg(long, value_name = "yes|no", value_parser = ["yes", "no"])]
     #[serde(default)]
@@ -315,6 +319,7 @@ fn list(replica: &Replica) -> Result<Answer, CommandError> {
         grace_days: days(policy.grace_ms),
         lease_days: days(policy.lease_ms),
         quarantine_bytes: policy.quarantine_len_bytes,
+        carried_bytes: policy.carried_len_bytes,
         pin_required: policy.pin_required,
     };
     lines.push(Message::Roster(said).line());
@@ -327,6 +332,7 @@ fn list(replica: &Replica) -> Result<Answer, CommandError> {
             "grace_days": days(policy.grace_ms),
             "lease_days": days(policy.lease_ms),
             "quarantine_bytes": policy.quarantine_len_bytes,
+            "carried_bytes": policy.carried_len_bytes,
             "pin_required": policy.pin_required,
         },
         "version": roster.version,
@@ -602,6 +608,7 @@ fn policy(replica: &Replica, args: &PolicyArgs) -> Result<Answer, CommandError> 
         ("grace_days", args.grace_days, DAYS_MAX),
         ("lease_days", args.lease_days, DAYS_MAX),
         ("quarantine_bytes", args.quarantine_bytes, QUARANTINE_LEN_BYTES_MAX),
+        ("carried_bytes", args.carried_bytes, QUARANTINE_LEN_BYTES_MAX),
     ] {
         let Some(value) = value else { continue };
         let number = i64::try_from(value).ok().filter(|_| value <= max);
@@ -624,12 +631,14 @@ fn policy(replica: &Replica, args: &PolicyArgs) -> Result<Answer, CommandError> 
         grace_days: policy.grace_ms / DAY_MS,
         lease_days: policy.lease_ms / DAY_MS,
         quarantine_bytes: policy.quarantine_len_bytes,
+        carried_bytes: policy.carried_len_bytes,
         pin_required: policy.pin_required,
     };
     let json = json!({
         "grace_days": policy.grace_ms / DAY_MS,
         "lease_days": policy.lease_ms / DAY_MS,
         "quarantine_bytes": policy.quarantine_len_bytes,
+        "carried_bytes": policy.carried_len_bytes,
         "pin_required": policy.pin_required,
         "changed": changed,
     });

@@ -43,11 +43,11 @@ pub async fn serve(
     let runtime = Handle::current();
     let handle = move |command: Command, lines: Lines| {
         let attended = lock.attend(&replica, &command);
-        let command = match command {
-            Command::As { command, .. } => *command,
-            command => command,
+        let (command, known) = match command {
+            Command::As { command, worker } => (*command, super::check_named(&replica, &worker)),
+            command => (command, Ok(())),
         };
-        let result = match (attended, &command) {
+        let result = match (attended.or(known.err().map(Err)), &command) {
             (Some(answer), _) => answer,
             (None, Command::Sync(args)) => runtime.block_on(sync::sync(&replica, args, &lines)),
             (None, Command::Seat(args)) => runtime.block_on(seat(&replica, args)),

@@ -53,6 +53,8 @@ pub async fn sync(
     };
     if args.verify {
         replica.compare_soon();
+        // Whatever the peer said that it has: it takes what it lacks.
+        replica.offer_all_photos_again()?;
     }
     let mut report = crate::net::sync(replica, options()).await?;
     if !args.verify {

@@ -35,6 +35,11 @@ const MISFITS_MAX: u32 = 64;
 const FULL: &str = "the quarantine of this revoked device is full: no more is taken / \
     此设备已被注销,隔离区已满,不再接收";
 
+/// What a device is told of whose work a neighbour has taken as much as it carries.
+const CARRIED: &str = "this device carries no more of your work before the centre has decided on what it has: \
+    sync with the centre, or come again once this device has / \
+    本机代存的你的未裁定内容已到上限,请直接与中心同步,或等本机与中心同步之后再来";
+
 /// Messages of a revoked replica that are let pass unread after that.
 const UNWANTED_MAX: u32 = 256;
 
@@ -95,6 +100,8 @@ pub struct Exchange {
     told: bool,
     /// How many bytes more a revoked peer may bring.
     room_len_bytes: Option<u64>,
+    /// How many bytes more of the peer's own work are taken before the centre has decided on what is here.
+    carried_len_bytes: Option<u64>,
     /// Messages beyond that.
     unwanted: u32,
     /// This replica has destroyed what it held, and why.
@@ -163,6 +170,7 @@ impl Exchange {
             must_obey: None,
             told: false,
             room_len_bytes: None,
+            carried_len_bytes: None,
             unwanted: 0,
             wiped: None,
             comparing: None,
@@ -434,6 +442,24 @@ impl Exchange {
         has_room
     }
 
+    /// Takes from what this side carries of the peer's own work, if there is a limit.
+    fn carries(&mut self, scope: &Scope, runs: &[Run]) -> Result<bool, NetError> {
+        let Some(mut room) = self.carried_len_bytes else { return Ok(true) };
+        let peer = self.purpose.peer;
+        let own = runs.iter().filter(|run| self.replica.author(scope, run) == Some(peer));
+        let transactions = own.flat_map(|run| &run.transactions);
+        let len_bytes: u64 = transactions.map(|transaction| transaction.to_bytes().len() as u64).sum();
+        if len_bytes > 0 && room == 0 {
+            // The centre may have decided on some of it since the session began.
+            room = self.replica.carried_room_len_bytes(&peer)?.unwrap_or(u64::MAX);
+            if room == 0 {
+                return Ok(false);
+            }
+        }
+        self.carried_len_bytes = Some(room.saturating_sub(len_bytes));
+        Ok(true)
+    }
+
     /// What was said of pages that broke off counts no longer: others come instead, or none.
     fn hold_only(&mut self, scope: Scope) -> Result<(), NetError> {
         self.hear()?;
@@ -603,6 +629,7 @@ impl Exchange {
                     lost.retain(|scope| only.contains(scope));
                 }
                 self.room_len_bytes = gate.room_len_bytes(&peer);
+                self.carried_len_bytes = self.replica.carried_room_len_bytes(&peer)?;
                 let serves = gate.serves(&peer);
                 if !serves {
                     self.session.take_only();
@@ -661,6 +688,9 @@ impl Exchange {
                 }
             }
             Output::Ingest(scope, runs) => {
+                if !self.carries(&scope, &runs)? {
+                    return Err(NetError::Rules(CARRIED.to_owned()));
+                }
                 let logs: BTreeSet<LogId> = runs.iter().map(|run| run.log).collect();
                 match self.replica.ingest(&scope, runs) {
                     Ok(misfits) => {

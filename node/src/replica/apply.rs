@@ -233,6 +233,8 @@ impl Replica {
         if *scope == Scope::Street {
             self.orders_due.store(true, Ordering::Release);
             self.refresh_roster()?;
+        } else if self.has_removals(scope) {
+            self.orders_due.store(true, Ordering::Release);
         }
         Ok(true)
     }

@@ -96,23 +96,23 @@ impl Replica {
                 tracing::warn!(order = %view.id, "an order of erasure cannot be understood");
                 continue;
             };
-            order.counts = self.counts(&view.id)?;
+            order.counts = self.counts(&Scope::Street, Kind::ERASURE, &view.id)?;
             orders.push(order);
         }
         Ok(orders)
     }
 
     /// Whether the relay has accepted all that an order says.
-    fn counts(&self, order: &DocId) -> Result<bool, ReplicaError> {
-        let Some(document) = self.load_document(&Scope::Street, Kind::ERASURE, order)? else {
+    pub(super) fn counts(&self, scope: &Scope, kind: Kind, order: &DocId) -> Result<bool, ReplicaError> {
+        let Some(document) = self.load_document(scope, kind, order)? else {
             return Ok(false);
         };
         let centre = self.profile().centre();
         let state = lock(&self.state);
-        let Some(street) = state.scopes.get(&Scope::Street) else { return Ok(false) };
+        let Some(scoped) = state.scopes.get(scope) else { return Ok(false) };
         Ok(document.origins().all(|origin| {
-            let decided = street.decided.get(&origin.log).copied().unwrap_or(0);
-            street
+            let decided = scoped.decided.get(&origin.log).copied().unwrap_or(0);
+            scoped
                 .tips
                 .get(&origin.log)
                 .is_some_and(|tip| tip.identity.replica == centre || origin.seq <= decided.max(tip.floor))
@@ -132,7 +132,7 @@ impl Replica {
     /// Carries out what is due if anything may be.
     pub(super) fn obey_if_due(&self) -> Result<(), ReplicaError> {
         if self.orders_due.swap(false, Ordering::AcqRel)
-            && let Err(error) = self.obey_erasures()
+            && let Err(error) = self.obey_erasures().and_then(|_| self.obey_removals())
         {
             self.orders_due.store(true, Ordering::Release);
             return Err(error);

@@ -1,6 +1,7 @@
 //! Checkpoints: giving a new replica the documents as they are, and taking them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 
@@ -355,6 +356,8 @@ impl Replica {
                 scoped.backed = backed;
             }
         }
+        // Photos that were taken away came named all the same.
+        self.orders_due.store(true, Ordering::Release);
         Ok((count, Some(came)))
     }
 

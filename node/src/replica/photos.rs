@@ -15,15 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use wangge_model::document::DocumentView;
+use wangge_model::document::{DocumentView, Op, Scalar, Target};
 use wangge_model::identity::{DocId, Scope};
-use wangge_model::photo::{PIECE_LEN_BYTES, PhotoForm, PhotoId, PhotoRef, of_record, speaks_of};
+use wangge_model::photo::{PIECE_LEN_BYTES, PhotoForm, PhotoId, PhotoRef, is_of, of_record, speaks_of};
 use wangge_model::schema::Kind;
 use wangge_store::{Batch, StoreError};
 
 use super::apply::Writes;
 use super::vault::{FileSeal, PIECE_SEAL_LEN_BYTES, photo_name};
-use super::{Replica, ReplicaError, encode, keys, lock};
+use super::{Edit, Replica, ReplicaError, encode, keys, lock};
 
 /// Photos of one scope that one replica keeps at most, in bytes. Beyond that no more are taken from others:
 /// records go on.
@@ -32,8 +32,11 @@ pub const PHOTOS_OF_SCOPE_LEN_BYTES_MAX: u64 = 8 << 30;
 /// Free space that photos leave for records, in bytes.
 const FREE_BYTES_MIN: u64 = 4 * wangge_store::FREE_BYTES_MIN;
 
+/// The records of photos that were taken away.
+const REMOVALS: [Kind; 2] = [Kind::PHOTO_REMOVAL, Kind::PHOTO_WITHDRAWAL];
+
 /// The directory of the files.
-const DIRECTORY: &str = "photos";
+pub const DIRECTORY: &str = "photos";
 
 /// How far a photo has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -45,7 +48,7 @@ pub enum PhotoState {
     Here,
     /// It is at the centre as well.
     Centre,
-    /// It went with an order of erasure.
+    /// It was removed from its record, or went with an order of erasure.
     Gone,
 }
 
@@ -137,6 +140,15 @@ impl Replica {
 
     fn part_file(&self, id: &PhotoId) -> PathBuf {
         self.photo_file(id).with_extension("part")
+    }
+
+    /// The files of photos that are here whole, sealed as they lie there.
+    pub fn photo_files(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.dir.join(DIRECTORY)).into_iter().flatten();
+        let mut whole: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        whole.retain(|path| path.extension().is_none());
+        whole.sort();
+        whole
     }
 
     /// News of photos that records name or that have come.
@@ -509,11 +521,11 @@ impl Replica {
     /// # Errors
     /// If it cannot be stored.
     pub fn forget_photo(&self, id: &PhotoId) -> Result<(), ReplicaError> {
+        // First what takes room: on a full disk the store can note nothing.
+        self.remove_files(id);
         let mut batch = Batch::new();
         batch.delete(keys::photo_kept(id));
-        self.store.commit(batch)?;
-        self.remove_files(id);
-        Ok(())
+        Ok(self.store.commit(batch)?)
     }
 
     fn remove_files(&self, id: &PhotoId) {
@@ -550,6 +562,92 @@ impl Replica {
         Ok(names)
     }
 
+    /// Whether photos were ever taken away from records of a scope.
+    pub(super) fn has_removals(&self, scope: &Scope) -> bool {
+        REMOVALS.iter().any(|kind| self.store.scan_keys(&keys::views(scope, *kind)).next().is_some())
+    }
+
+    /// Orders that a photo be destroyed on every replica: `kind` says by which right. The same order again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`ReplicaError`], also if the acting worker may not.
+    pub fn order_removal(
+        &self,
+        kind: Kind,
+        id: &PhotoId,
+        record: Kind,
+        reason: &str,
+    ) -> Result<(), ReplicaError> {
+        let scope = &id.scope;
+        let secret = self.secret(scope).ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
+        let doc = secret.natural_id(kind, &format!("{} {}", id.doc, id.hash), 0);
+        let put =
+            |name: &str, value: Scalar| Op { target: Target::Field(name.to_owned()), value: Some(value) };
+        let ops = vec![
+            put("document", id.doc.to_string().into()),
+            put("document_kind", Scalar::Int(i64::from(record.0))),
+            put("digest", id.hash.to_string().into()),
+            put("reason", reason.into()),
+        ];
+        self.commit(scope, vec![Edit { doc, kind, ops }], None)?;
+        Ok(())
+    }
+
+    /// Destroys photos whose removal the relay has accepted. What cannot be brought back waits for that.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; what is due stays due.
+    pub fn obey_removals(&self) -> Result<(), ReplicaError> {
+        let mut names = Vec::new();
+        for scope in self.scopes().into_iter().filter(|scope| self.has_removals(scope)) {
+            for kind in REMOVALS {
+                let mut views = Vec::new();
+                self.each(&scope, kind, |view| {
+                    views.push(view);
+                    true
+                })?;
+                for view in views {
+                    let Some((id, record)) = read_removal(&scope, &view) else { continue };
+                    if self.photo_state(&id)? == PhotoState::Gone || !self.removes(&view, &id, record)? {
+                        continue;
+                    }
+                    let kept = keys::photo_kept(&id);
+                    names.push(photo_name(&kept));
+                    let mut batch = Batch::new();
+                    batch.delete(kept);
+                    batch.put(keys::photo_gone(&id), Vec::new());
+                    self.store.commit(batch)?;
+                    self.remove_files(&id);
+                }
+            }
+        }
+        if !names.is_empty() {
+            self.store.destroy_keys(&names)?;
+            self.photos.news.send_modify(|count| *count += 1);
+        }
+        Ok(())
+    }
+
+    /// Whether a removal counts.
+    fn removes(&self, removal: &DocumentView, id: &PhotoId, record: Kind) -> Result<bool, ReplicaError> {
+        if !self.counts(&id.scope, removal.kind, &removal.id)? {
+            return Ok(false);
+        }
+        if removal.kind == Kind::PHOTO_REMOVAL {
+            return Ok(true);
+        }
+        let by: Vec<DocId> = removal
+            .fields
+            .get("digest")
+            .into_iter()
+            .flat_map(|r| r.claims())
+            .map(|claim| claim.worker)
+            .collect();
+        let view = self.get(&id.scope, record, &id.doc)?;
+        Ok(view.is_some_and(|view| by.iter().any(|worker| is_of(&view, &id.hash, worker))))
+    }
+
     /// Removes the files of a scope's photos. Returns the names of their keys, which are to be destroyed.
     pub(super) fn remove_photos_of(&self, scope: &Scope) -> Result<Vec<DocId>, ReplicaError> {
         let mut names = Vec::new();
@@ -574,7 +672,7 @@ impl Replica {
                 let Some(id) = keys::photo_of(&key) else { continue };
                 let is_missing = matches!(self.photo_state(&id)?, PhotoState::Here | PhotoState::Centre)
                     && !self.photo_file(&id).is_file();
-                // A backup holds no pictures: a restored centre gets them from the devices again.
+                // What is named and not here comes from the others again.
                 if self.store.get(&keys::photo_named(&id))?.is_some() && !is_missing {
                     known.insert(photo_name(&key).to_string());
                 } else {
@@ -592,6 +690,13 @@ impl Replica {
         }
         Ok(())
     }
+}
+
+/// The photo that a removal names and the kind of its record; `None` if that cannot be read.
+fn read_removal(scope: &Scope, view: &DocumentView) -> Option<(PhotoId, Kind)> {
+    let Some(Scalar::Int(kind)) = view.value("document_kind") else { return None };
+    let (doc, hash) = (view.text("document").parse().ok()?, view.text("digest").parse().ok()?);
+    Some((PhotoId { scope: scope.clone(), doc, hash }, Kind(u8::try_from(*kind).ok()?)))
 }
 
 /// Opens what has come of a photo, cut to whole pieces, to be continued.

@@ -9,7 +9,7 @@ use wangge_model::clock::head_tag;
 use wangge_model::document::Document;
 use wangge_model::identity::{LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
-use wangge_model::log::{LogIdentity, LogRecord, Tip};
+use wangge_model::log::{LogIdentity, LogRecord, Run, Tip};
 use wangge_model::materialise::{Applied, Open, branch_of, enter};
 use wangge_model::right::{Act, judge};
 use wangge_model::roster::RosterView;
@@ -621,6 +621,55 @@ impl Replica {
     /// Bytes of a replica's work that wait in quarantine because it is revoked.
     pub fn quarantined_len_bytes(&self, replica: &ReplicaId) -> u64 {
         self.quarantine_sizes().get(replica).copied().unwrap_or(0)
+    }
+
+    /// How many bytes more of a replica's own work are taken from it before the centre has decided on what is
+    /// here: it may have been revoked, and this replica has not heard. `None`: as many as it has.
+    ///
+    /// # Errors
+    /// If the roster cannot be read.
+    pub fn carried_room_len_bytes(&self, author: &ReplicaId) -> Result<Option<u64>, ReplicaError> {
+        if self.is_centre() || *author == self.profile().centre() {
+            return Ok(None);
+        }
+        let allowed = self.roster()?.policy().carried_len_bytes;
+        Ok(Some(allowed.saturating_sub(self.undecided_len_bytes(author))))
+    }
+
+    /// Bytes of a replica's work that are held here and that the centre has not decided on.
+    fn undecided_len_bytes(&self, author: &ReplicaId) -> u64 {
+        let scopes: Vec<(Scope, BTreeMap<LogId, Tip>, BTreeMap<LogId, u64>)> = lock(&self.state)
+            .scopes
+            .iter()
+            .map(|(scope, scoped)| {
+                let own = scoped.tips.iter().filter(|(_, tip)| tip.identity.replica == *author);
+                let tips = own.map(|(log, tip)| (*log, tip.clone())).collect();
+                (scope.clone(), tips, scoped.decided.clone())
+            })
+            .collect();
+        let mut len_bytes = 0;
+        for (scope, tips, decided) in &scopes {
+            let held = HeldScope { store: &self.store, scope, tips };
+            for (log, tip) in tips {
+                let begins = tip.identity.branch.as_ref().map_or(0, |branch| branch.base);
+                let known = decided.get(log).copied().unwrap_or(0).max(tip.floor).max(begins);
+                let records = (known + 1..=tip.len).filter_map(|seq| held.record(log, seq));
+                len_bytes += records.map(|record| record.transaction.to_bytes().len() as u64).sum::<u64>();
+            }
+        }
+        len_bytes
+    }
+
+    /// Whose work a run is, as far as it is said or known here; that it is signed by him is not checked.
+    pub fn author(&self, scope: &Scope, run: &Run) -> Option<ReplicaId> {
+        if let Some(opening) = run.transactions.first().and_then(|first| first.opening.as_ref()) {
+            return Some(opening.replica);
+        }
+        let state = lock(&self.state);
+        let tips = &state.scopes.get(scope)?.tips;
+        let of = run.branch.as_ref().map(|branch| branch.of);
+        let tip = tips.get(&run.log).or_else(|| tips.get(&of?))?;
+        Some(tip.identity.replica)
     }
 
     fn all_voids(&self) -> Vec<(Scope, BTreeMap<LogId, Tip>, Voids)> {

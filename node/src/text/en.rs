@@ -136,6 +136,9 @@ pub(super) fn say(message: &Message<'_>) -> String {
             )
         }
         Message::TurnOf { worker } => format!("unlocked: it is the turn of {worker}"),
+        Message::NotOfDevice { typed, worker } => {
+            format!("{typed:?} does not use this device, nothing was saved: it is {worker}'s")
+        }
         Message::OtherTurn { worker } => {
             format!("it is the turn of {worker}; another worker begins with wangge switch --worker NAME")
         }
@@ -160,8 +163,8 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::EraseReasonTells => {
             "the reason goes to every device and stays: it must hold no name, number or phone".to_owned()
         }
-        Message::EraseOrdered { .. } => {
-            "ordered; every device erases it when it syncs: see wangge erase status".to_owned()
+        Message::EraseOrdered { count } => {
+            format!("{count} records ordered to be erased; every device does so when it syncs: see wangge erase status")
         }
         Message::EraseStatus { done, total, accepted, .. } => {
             let state = if accepted { "" } else { "; the centre has not accepted the order yet" };
@@ -172,6 +175,23 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::DossierNow => "what is held now".to_owned(),
         Message::DossierHistory => "what was written when, and by whom".to_owned(),
         Message::DossierRecords { count } => format!("{count} other records"),
+        Message::EraseLook => {
+            "an order erases a resident's own record; what others say of him: wangge erase mentions NUMBER"
+                .to_owned()
+        }
+        Message::EraseMentions { count: 0 } => "no other record here speaks of the resident".to_owned(),
+        Message::EraseMentions { count } => {
+            format!("{count} other places speak of the resident; an order of erasure leaves them as they are:")
+        }
+        Message::EraseMentionsStay => {
+            "have them corrected one by one. A corrected value stays in the history of its record, and events \
+             (reports, notes) cannot be rewritten; numbers in them are masked wherever they are shown. A resident \
+             who is registered in another grid as well is erased there by an order of its own"
+                .to_owned()
+        }
+        Message::EraseWordsShort => {
+            "numbers to look for have 6 characters or more, names 2 or more".to_owned()
+        }
         Message::DossierWritten { .. } => "the copy is written".to_owned(),
         Message::DossierPersonOnly => "there are dossiers of residents only".to_owned(),
         Message::IdMissing => "id_number=… is missing; for a person without one add --no-id".to_owned(),
@@ -376,6 +396,9 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("erase", "erase all that is held on a person (centre)"),
     ("erase:person", "the person: id (at least 6 digits) or ID number"),
     ("erase:reason", "why; no personal data"),
+    ("erase:dry_run", "erase nothing, only tell which other records speak of the person"),
+    ("erase mentions", "which records mention a number or a name, also in old values"),
+    ("erase mentions:words", "numbers or names"),
     ("erase status", "which devices have erased it and which have not"),
     ("place", "enterprises and other places"),
     ("place add", "register a place"),
@@ -392,6 +415,18 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("case photo save", "write a photo to a file"),
     ("photo", "photos of records: cases, hazards, patrols, inspections"),
     ("photo add", "add photos"),
+    (
+        "photo remove",
+        "take a photo away from a record (who added it, the unit's leader, the centre): destroyed everywhere",
+    ),
+    ("photo remove:number", "its number, see photo list"),
+    ("photo remove:reason", "why; it stays in the record"),
+    (
+        "case photo remove",
+        "take a photo away from a case (who added it, the unit's leader, the centre): destroyed everywhere",
+    ),
+    ("case photo remove:number", "its number, see photo list"),
+    ("case photo remove:reason", "why; it stays in the record"),
     ("photo list", "list photos and how far each has come; without a record, how many are under way"),
     ("photo save", "write a photo to a file (the audit notes it)"),
     (":photo", "a photo (JPEG, PNG, WebP), may be given several times; where it was taken is removed"),
@@ -445,7 +480,11 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("roster assign", "give a worker a post, or a device to use"),
     ("roster leave", "end posts, or the use of a device"),
     ("roster revoke", "cut a lost device off; it is wiped when it next connects"),
-    ("roster policy", "days of grace, days of a lease, bytes of quarantine"),
+    ("roster policy", "days of grace, days of a lease, bytes of quarantine and of what neighbours carry"),
+    (
+        "roster policy:carried_bytes",
+        "most bytes of a device's work that a neighbour takes before the centre has decided on it",
+    ),
     ("roster assign:worker", "the worker's name or id"),
     ("roster assign:role", "the role, e.g. grid-leader"),
     ("roster assign:unit", "the unit: grid:CODE, area:CODE, team:CODE, centre, street or a name"),

@@ -200,6 +200,10 @@ pub enum Message<'a> {
     TurnOf {
         worker: &'a str,
     },
+    NotOfDevice {
+        typed: &'a str,
+        worker: &'a str,
+    },
     OtherTurn {
         worker: &'a str,
     },
@@ -219,7 +223,7 @@ pub enum Message<'a> {
     EraseReasonMissing,
     EraseReasonTells,
     EraseOrdered {
-        document: &'a str,
+        count: usize,
     },
     EraseStatus {
         document: &'a str,
@@ -231,6 +235,15 @@ pub enum Message<'a> {
         accepted: bool,
     },
     EraseNone,
+    /// Under the list of orders: what they leave.
+    EraseLook,
+    /// Above a list of records that speak of a resident.
+    EraseMentions {
+        count: usize,
+    },
+    /// Below it.
+    EraseMentionsStay,
+    EraseWordsShort,
     DossierWritten {
         file: &'a str,
     },
@@ -464,6 +477,16 @@ pub enum Word {
     OnlyHere,
     Centre,
     HasConflict,
+    /// A record has the number of a resident in it.
+    ByNumber,
+    /// It has his name.
+    ByName,
+    /// It points to his record.
+    ByLink,
+    /// It had; the value was overwritten since.
+    InAnOldValue,
+    /// What was reported and noted of a record, one after the other.
+    History,
     Report,
     Note,
     People,

@@ -25,5 +25,6 @@ pub enum PhotoText<'a> {
     NotHere,
     Exists { path: &'a str },
     Unwritable { path: &'a str, reason: &'a str },
+    Removed { number: usize },
     Saved { path: &'a str },
 }

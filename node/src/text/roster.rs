@@ -25,7 +25,7 @@ pub enum RosterText<'a> {
     Ended { worker: &'a str, role: Role, unit: &'a str, until: &'a str },
     DeviceLeaves { device: &'a str, until: &'a str },
     Revoked { device: &'a str, worker: &'a str },
-    Policy { grace_days: u64, lease_days: u64, quarantine_bytes: u64, pin_required: bool },
+    Policy { grace_days: u64, lease_days: u64, quarantine_bytes: u64, carried_bytes: u64, pin_required: bool },
     Worker { name: &'a str, id: &'a str, until: Option<&'a str> },
     Post { role: Role, unit: &'a str, from: Option<&'a str>, until: Option<&'a str> },
     Device { device: &'a str, replica: &'a str, workers: &'a str },

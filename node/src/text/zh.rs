@@ -26,6 +26,11 @@ pub(super) fn word(word: Word) -> &'static str {
         Word::OnlyHere => "已保存,待上传",
         Word::Centre => "社管中心",
         Word::HasConflict => "[有冲突]",
+        Word::ByNumber => "写有此人号码",
+        Word::ByName => "写有此人姓名",
+        Word::ByLink => "引用此人",
+        Word::History => "经过",
+        Word::InAnOldValue => "(旧值,已改)",
         Word::Report => "上报",
         Word::Note => "记录",
         Word::People => "人口台账",
@@ -195,6 +200,9 @@ pub(super) fn say(message: &Message<'_>) -> String {
             format!("本机没有“{key}”。可用标识(至少前 6 位)、身份号码、信用代码或编号;也可用 find 查找")
         }
         Message::TurnOf { worker } => format!("已解锁,现在由 {worker} 使用"),
+        Message::NotOfDevice { typed, worker } => {
+            format!("“{typed}”不是本机的使用人员,没有保存。本机由 {worker} 使用")
+        }
         Message::OtherTurn { worker } => {
             format!("现在由 {worker} 使用,换人请先运行 wangge switch --worker 姓名")
         }
@@ -213,8 +221,8 @@ pub(super) fn say(message: &Message<'_>) -> String {
         }
         Message::EraseReasonMissing => "清除个人信息要写明理由:--reason".to_owned(),
         Message::EraseReasonTells => "理由会发到所有设备并长期保存,不能写姓名、号码、电话,请改写".to_owned(),
-        Message::EraseOrdered { document } => {
-            format!("已下达清除指令:{document}。各设备同步后执行,进度见 wangge erase status")
+        Message::EraseOrdered { count } => {
+            format!("已下达清除指令 {count} 条。各设备同步后执行,进度见 wangge erase status")
         }
         Message::EraseStatus { document, unit, at, reason, done, total, accepted } => {
             let state = if accepted { "" } else { ",待中心确认" };
@@ -227,6 +235,17 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::DossierNow => "一、现有信息".to_owned(),
         Message::DossierHistory => "二、历次填写和修改".to_owned(),
         Message::DossierRecords { count } => format!("三、涉及本人的其他记录:{count} 份"),
+        Message::EraseLook => {
+            "清除的只是本人的记录;别的记录里写到的号码、姓名,用 wangge erase mentions 号码 查找".to_owned()
+        }
+        Message::EraseMentions { count: 0 } => "本机没有别的记录提到此人".to_owned(),
+        Message::EraseMentions { count } => format!("另有 {count} 处提到此人,清除指令不会改动它们:"),
+        Message::EraseMentionsStay => {
+            "请有关人员逐条更正。更正后旧值仍留在该记录的历史里,事件(上报、备注等)不能改写;\
+             界面和导出中的号码一律遮盖;同一居民在别的网格另有登记的,要另行清除"
+                .to_owned()
+        }
+        Message::EraseWordsShort => "要查找的号码至少 6 位,姓名至少 2 个字".to_owned(),
         Message::DossierWritten { file } => format!("个人信息副本已写入 {file}"),
         Message::DossierPersonOnly => "只有实有人口有个人信息副本".to_owned(),
         Message::IdMissing => {
@@ -423,6 +442,9 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("erase", "清除一人的全部信息(中心)"),
     ("erase:person", "人员:编号(至少 6 位)或公民身份号码"),
     ("erase:reason", "理由,不能含个人信息"),
+    ("erase:dry_run", "不清除,只列出还有哪些记录提到此人"),
+    ("erase mentions", "哪些记录写有某个号码或姓名,改过的旧值也查"),
+    ("erase mentions:words", "号码或姓名"),
     ("erase status", "哪些设备已清除,哪些还没有"),
     ("place", "场所、单位、企业"),
     ("place add", "登记场所"),
@@ -439,6 +461,12 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("case photo save", "把一张照片存成文件"),
     ("photo", "记录的照片:事件、隐患、巡查、检查等"),
     ("photo add", "添加照片"),
+    ("photo remove", "从记录撤除一张照片(添加的人、网格长或中心),各设备上销毁"),
+    ("photo remove:number", "第几张,见 photo list"),
+    ("photo remove:reason", "理由,留在记录里"),
+    ("case photo remove", "从事件撤除一张照片(添加的人、网格长或中心),各设备上销毁"),
+    ("case photo remove:number", "第几张,见 photo list"),
+    ("case photo remove:reason", "理由,留在记录里"),
     ("photo list", "照片列表,各到了哪里;不写记录则列待传张数"),
     ("photo save", "把一张照片存成文件(计入审计)"),
     (":photo", "照片文件 (JPEG、PNG、WebP),可多张;拍摄地点等信息会去除"),
@@ -492,7 +520,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ("roster assign", "派任岗位,或让人员使用一台设备"),
     ("roster leave", "结束岗位,或停用设备"),
     ("roster revoke", "注销丢失的设备,它下次连接时清除数据"),
-    ("roster policy", "宽限天数、租期天数、隔离区上限、是否必须设 PIN"),
+    ("roster policy", "宽限天数、租期天数、隔离区和代存上限、是否必须设 PIN"),
+    ("roster policy:carried_bytes", "邻近设备最多为一台设备代存多少字节中心尚未裁定的内容"),
     ("roster assign:worker", "人员姓名或标识"),
     ("roster assign:role", "岗位,如 网格长 或 grid-leader"),
     ("roster assign:unit", "单位:grid:代码、area:代码、team:代码、centre、street 或名称"),

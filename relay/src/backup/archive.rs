@@ -1,4 +1,4 @@
-//! The file of a backup: entries in sealed frames.
+//! The file of a backup: entries and photos in sealed frames.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -27,6 +27,19 @@ const DELETED: u32 = u32::MAX - 1;
 /// Where a key's length would stand: there are no more entries.
 const END: u32 = u32::MAX;
 
+/// Before the name of a photo's file, where the key of an entry would stand: no key of the store begins so.
+const PHOTO: &[u8] = b"\xffphoto\0";
+/// Bytes of a photo in one entry, at most.
+const PIECE_LEN_BYTES: usize = 128 * 1024;
+
+/// What a backup holds.
+pub(super) enum Entry<'a> {
+    /// An entry of the store, `None` for one that was deleted after all.
+    Stored(&'a [u8], Option<&'a [u8]>),
+    /// The next piece of a photo, by the name of its file.
+    Photo(&'a str, &'a [u8]),
+}
+
 fn cipher(secret: &[u8; 32]) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(secret.into())
 }
@@ -42,6 +55,8 @@ pub(super) struct Writer {
     clear: Vec<u8>,
     entries: u64,
     len_bytes: u64,
+    photos: u64,
+    photos_len_bytes: u64,
 }
 
 impl Writer {
@@ -59,19 +74,48 @@ impl Writer {
         out.write_all(&front).map_err(failed)?;
         let seal = EncryptorBE32::from_aead(cipher(secret), (&nonce).into());
         let (path, header) = (path.to_owned(), header.clone());
-        Ok(Self { path, out, seal, header, front, clear: Vec::new(), entries: 0, len_bytes: 0 })
+        let (clear, entries, len_bytes) = (Vec::new(), 0, 0);
+        let (photos, photos_len_bytes) = (0, 0);
+        Ok(Self { path, out, seal, header, front, clear, entries, len_bytes, photos, photos_len_bytes })
     }
 
     /// Adds an entry, `None` for one that was deleted after all.
     pub(super) fn entry(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), BackupError> {
+        self.entries += 1;
+        self.len_bytes += (key.len() + value.map_or(0, <[u8]>::len)) as u64;
+        self.put(key, value)
+    }
+
+    fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), BackupError> {
         let value_len = value.map_or(DELETED, |value| value.len() as u32);
         self.clear.extend_from_slice(&(key.len() as u32).to_be_bytes());
         self.clear.extend_from_slice(&value_len.to_be_bytes());
         self.clear.extend_from_slice(key);
         self.clear.extend_from_slice(value.unwrap_or_default());
-        self.entries += 1;
-        self.len_bytes += (key.len() + value.map_or(0, <[u8]>::len)) as u64;
         self.full_frames()
+    }
+
+    /// Adds the file of a photo as it lies there; nothing if it is gone.
+    pub(super) fn photo(&mut self, path: &Path) -> Result<(), BackupError> {
+        let failed = |source| BackupError::File { path: path.to_owned(), source };
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let key = [PHOTO, name.as_bytes()].concat();
+        let mut piece = vec![0; PIECE_LEN_BYTES];
+        loop {
+            let len = file.read(&mut piece).map_err(failed)?;
+            if len == 0 {
+                break;
+            }
+            self.photos_len_bytes += len as u64;
+            self.put(&key, Some(&piece[..len]))?;
+        }
+        self.photos += 1;
+        Ok(())
     }
 
     /// Ends the file and makes it durable.
@@ -79,14 +123,16 @@ impl Writer {
         self.clear.extend_from_slice(&END.to_be_bytes());
         self.clear.extend_from_slice(&END.to_be_bytes());
         self.full_frames()?;
-        let Self { path, mut out, seal, header, front, clear, entries, len_bytes } = self;
+        let Self { path, mut out, seal, header, front, clear, .. } = self;
+        let Self { entries, len_bytes, photos, photos_len_bytes, .. } = self;
         let sealed =
             seal.encrypt_last(Payload { msg: &clear, aad: &front }).map_err(|_| unsealable(&path))?;
         let failed = |source| BackupError::File { path: path.clone(), source };
         write_frame(&mut out, &sealed).map_err(failed)?;
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync_all().map_err(failed)?;
-        Ok(Contents { number: header.number, made_ms: header.made_ms, entries, len_bytes })
+        let Header { number, made_ms, .. } = header;
+        Ok(Contents { number, made_ms, entries, len_bytes, photos, photos_len_bytes })
     }
 
     fn full_frames(&mut self) -> Result<(), BackupError> {
@@ -100,6 +146,11 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Whether it names a file of a photo and nothing else.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn write_frame(out: &mut impl Write, sealed: &[u8]) -> io::Result<()> {
@@ -168,15 +219,18 @@ impl Reader {
         }
     }
 
-    /// Hands over all entries, in order: a later one of the same key wins.
+    /// Hands over all that it holds, in order: a later entry of the same key wins, pieces of a photo follow each
+    /// other.
     pub(super) fn read(
         mut self,
         key: &BackupKey,
-        mut each: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), BackupError>,
+        mut each: impl FnMut(Entry<'_>) -> Result<(), BackupError>,
     ) -> Result<Contents, BackupError> {
         self.check(key)?;
         self.open = Some(DecryptorBE32::from_aead(cipher(&key.secret), (&self.nonce).into()));
         let (mut entries, mut len_bytes) = (0, 0);
+        let (mut photos, mut photos_len_bytes) = (0, 0);
+        let mut photo = Vec::new();
         loop {
             let key_len = self.length()?;
             let value_len = self.length()?;
@@ -190,14 +244,23 @@ impl Reader {
             }
             let key = self.take(key_len as usize)?;
             let value = value_len.map(|len| self.take(len)).transpose()?;
-            each(&key, value.as_deref())?;
+            if let (Some(name), Some(piece)) = (key.strip_prefix(PHOTO), &value) {
+                let name = std::str::from_utf8(name).ok().filter(|name| is_plain(name));
+                each(Entry::Photo(name.ok_or_else(|| self.damaged("a photo has no name"))?, piece))?;
+                photos += u64::from(photo != key);
+                photos_len_bytes += piece.len() as u64;
+                photo = key;
+                continue;
+            }
+            each(Entry::Stored(&key, value.as_deref()))?;
             entries += 1;
             len_bytes += (key.len() + value.map_or(0, |value| value.len())) as u64;
         }
         if self.open.is_some() || self.used != self.clear.len() || self.at != self.len_bytes {
             return Err(self.damaged("something follows its end"));
         }
-        Ok(Contents { number: self.header.number, made_ms: self.header.made_ms, entries, len_bytes })
+        let Header { number, made_ms, .. } = self.header;
+        Ok(Contents { number, made_ms, entries, len_bytes, photos, photos_len_bytes })
     }
 
     fn length(&mut self) -> Result<u32, BackupError> {

@@ -1,13 +1,15 @@
-//! Backups of the relay: a file with all that its store holds, and apart from it a small file with the keys.
+//! Backups of the relay: a file with all that its store holds and the photos, and apart from it a small file with
+//! the keys.
 //!
-//! The data in the file is sealed twice: as it lies in the store, and again under a key of the backup's own.
+//! The data in the file is sealed twice: as it lies in the directory, and again under a key of the backup's own.
 //! Both the store's key file and that key lie in the key file of the backup, which is kept elsewhere and not
 //! longer than erasures may take: without it a backup is noise, and with it an erased record can come back.
 //!
 //! ```text
 //! FILE      magic, length of the header (4), header (postcard), nonce (19),
 //!           frames: length (4), sealed (STREAM, XChaCha20-Poly1305; the last one says that it is the last)
-//!           entries in the frames: key length (4), value length (4), key, value; then an end (8 bytes of 0xff)
+//!           entries in the frames: key length (4), value length (4), key, value; then photos likewise, each in
+//!           pieces under its file's name; then an end (8 bytes of 0xff)
 //! FILE.key  magic, checksum (32), body (postcard)
 //! ```
 
@@ -16,7 +18,8 @@ mod keyfile;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -28,7 +31,7 @@ use wangge_model::identity::{LogId, ReplicaId, Scope};
 use wangge_node::replica::{Replica, ReplicaError, keys};
 use wangge_store::{Batch, Options, Store, StoreError};
 
-use archive::{Reader, Writer};
+use archive::{Entry as Content, Reader, Writer};
 use keyfile::BackupKey;
 
 use crate::roster::Roster;
@@ -37,6 +40,8 @@ use crate::roster::Roster;
 const BATCH_LEN_BYTES: u64 = 4 * 1024 * 1024;
 /// The store's key file within a data directory.
 const STORE_KEY: &str = wangge_node::replica::KEY_FILE;
+/// The directory of photos within one.
+const PHOTOS: &str = wangge_node::replica::photos::DIRECTORY;
 
 /// What a backup is of.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -145,6 +150,10 @@ pub struct Contents {
     pub entries: u64,
     /// Their length, in bytes.
     pub len_bytes: u64,
+    /// Photos.
+    pub photos: u64,
+    /// Their length, in bytes.
+    pub photos_len_bytes: u64,
 }
 
 /// A record of a backup that was made.
@@ -239,6 +248,10 @@ fn write(replica: &Replica, header: &Header, to: &Path, key: &Path) -> Result<Co
     let secret = replica.random()?;
     let mut writer = Writer::create(to, header, &secret, replica.random()?)?;
     let store_key = replica.copy(|key, value| writer.entry(key, value))?;
+    // After the records that name them; what an erasure removes meanwhile is not missed.
+    for path in replica.photo_files() {
+        writer.photo(&path)?;
+    }
     let contents = writer.finish()?;
     BackupKey { header: header.clone(), secret, store_key }.write(key)?;
     Ok(contents)
@@ -295,7 +308,7 @@ pub fn list(replica: &Replica) -> Result<Value, BackupError> {
 pub fn verify(file: &Path, key: &Path) -> Result<Contents, BackupError> {
     let reader = Reader::open(file)?;
     let key = BackupKey::read(key)?;
-    reader.read(&key, |_, _| Ok(()))
+    reader.read(&key, |_| Ok(()))
 }
 
 /// Restores a backup to an empty directory. The relay there opens a new epoch, and takes in but neither serves
@@ -338,10 +351,11 @@ fn fill(dir: &Path, reader: Reader, key: &BackupKey) -> Result<Contents, BackupE
     reader.check(key)?;
     let store = Store::open(dir, Options::default())?;
     let mut batch = Batch::new();
-    let contents = reader.read(key, |key, value| {
-        match value {
-            Some(value) => batch.put(key, value),
-            None => batch.delete(key),
+    let contents = reader.read(key, |content| {
+        match content {
+            Content::Stored(key, Some(value)) => batch.put(key, value),
+            Content::Stored(key, None) => batch.delete(key),
+            Content::Photo(name, piece) => return put_photo(dir, name, piece),
         }
         if batch.len_bytes() > BATCH_LEN_BYTES {
             store.commit(std::mem::take(&mut batch))?;
@@ -350,11 +364,39 @@ fn fill(dir: &Path, reader: Reader, key: &BackupKey) -> Result<Contents, BackupE
     })?;
     store.commit(batch)?;
     store.close();
+    sync_photos(dir)?;
     key.write_store_key(&dir.join(STORE_KEY))?;
     let replica = Replica::open(dir, Options::default())?;
     begin_again(&replica, contents.number, contents.made_ms)?;
     replica.close();
     Ok(contents)
+}
+
+/// Adds the next piece of a photo to its file.
+fn put_photo(dir: &Path, name: &str, piece: &[u8]) -> Result<(), BackupError> {
+    let directory = dir.join(PHOTOS);
+    let path = directory.join(name);
+    let write = || {
+        fs::create_dir_all(&directory)?;
+        let mut file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+        file.write_all(piece)
+    };
+    write().map_err(|source| BackupError::File { path: path.clone(), source })
+}
+
+/// Returns once the photos are durable.
+fn sync_photos(dir: &Path) -> Result<(), BackupError> {
+    let directory = dir.join(PHOTOS);
+    if !directory.is_dir() {
+        return Ok(());
+    }
+    let sync = || {
+        for entry in fs::read_dir(&directory)? {
+            fs::File::open(entry?.path())?.sync_all()?;
+        }
+        fs::File::open(&directory)?.sync_all()
+    };
+    sync().map_err(|source| BackupError::File { path: directory.clone(), source })
 }
 
 /// What a relay does first whose store was put back to what backup `number` holds.

@@ -67,7 +67,7 @@ pub(super) fn act(replica: &Replica, typed: &Typed<'_>) -> Result<Answer, Comman
     let at_ms = happened_at(replica, typed.act.at.as_deref())?;
     let mut told = tell(&office, typed, &view, at_ms)?;
     let pictures = Pictures::read(&typed.act.photo)?;
-    pictures.fit(replica, &view)?;
+    pictures.fit(replica, &scope, &view)?;
     told.photos = pictures.named();
     if view.kind == Kind::ORDER {
         return order::act(&office, &scope, &view, told, &pictures, at_ms);
@@ -82,7 +82,7 @@ pub(super) fn note(replica: &Replica, args: &NoteArgs) -> Result<Answer, Command
     let at_ms = happened_at(replica, args.at.as_deref())?;
     let Target { scope, view } = target(replica, &args.key)?;
     let pictures = Pictures::read(&args.photo)?;
-    pictures.fit(replica, &view)?;
+    pictures.fit(replica, &scope, &view)?;
     let told = Told {
         word: EventKind::Note.name().to_owned(),
         text: Some(text),

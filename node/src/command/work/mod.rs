@@ -254,7 +254,7 @@ fn add(
     let at_ms = happened_at(replica, command.get("at"))?;
     let target = target(replica, spec, command)?;
     let pictures = Pictures::read(command.all(line::PHOTO))?;
-    pictures.fit(replica, &target.view)?;
+    pictures.fit(replica, &target.scope, &target.view)?;
     let mut op = event(replica, street, spec, verb, command, &target)?;
     pictures.put_into(&mut op);
     let edit = Edit { doc: target.view.id, kind: spec.kind, ops: vec![op] };
@@ -277,7 +277,7 @@ pub(super) fn note_photos(
     draft::check_role(spec, "note", actor.role)?;
     writable(&street, &actor, &target.scope)?;
     let pictures = Pictures::read(&args.photo)?;
-    pictures.fit(replica, &target.view)?;
+    pictures.fit(replica, &target.scope, &target.view)?;
     let mut said = serde_json::Map::new();
     said.insert("text".to_owned(), draft::paragraphs(draft::TEXT, text)?.into());
     let mut op = draft::event_op(&actor, "note", said)?;

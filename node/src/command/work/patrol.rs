@@ -30,7 +30,7 @@ pub(super) fn finding(
     // All is checked before any of it is written.
     event(replica, street, spec, verb, &without_made(&command), &patrol)?;
     let pictures = Pictures::read(command.all(line::PHOTO))?;
-    pictures.fit(replica, &patrol.view)?;
+    pictures.fit(replica, &patrol.scope, &patrol.view)?;
     let mut edits = Vec::new();
     let mut made = None;
     if let Some(kind) = command.get("hazard-kind") {

@@ -34,7 +34,7 @@ pub(super) fn say(text: &PhotoText<'_>) -> String {
                 PhotoState::Missing => "not here yet",
                 PhotoState::Here => "saved here, to be sent",
                 PhotoState::Centre => "at the centre",
-                PhotoState::Gone => "destroyed by an order of erasure",
+                PhotoState::Gone => "removed, or destroyed by an order of erasure",
             };
             format!("{number}. {form} {kib} KiB, {state}")
         }
@@ -43,10 +43,17 @@ pub(super) fn say(text: &PhotoText<'_>) -> String {
         PhotoText::NumberUnknown { number, count } => {
             format!("there is no photo {number}: the record has {count}")
         }
-        PhotoText::Gone => "the photo was destroyed by an order of erasure".to_owned(),
+        PhotoText::Gone => {
+            "the photo was removed from the record, or destroyed by an order of erasure".to_owned()
+        }
         PhotoText::NotHere => "the photo has not come yet: sync first (wangge sync)".to_owned(),
         PhotoText::Exists { path } => format!("{path} exists already: choose another name"),
         PhotoText::Unwritable { path, reason } => format!("{path} cannot be written: {reason}"),
+        PhotoText::Removed { number } => {
+            format!(
+                "photo {number} is removed: every device destroys it once the centre has accepted that; a note stays in the record"
+            )
+        }
         PhotoText::Saved { path } => format!("the photo is in {path}"),
     }
 }

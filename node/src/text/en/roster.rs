@@ -60,10 +60,12 @@ pub(super) fn say(text: &RosterText<'_>) -> String {
         RosterText::Revoked { device, worker } => {
             format!("device {device} ({worker}) is revoked and wiped when it next connects")
         }
-        RosterText::Policy { grace_days, lease_days, quarantine_bytes, pin_required } => format!(
-            "{grace_days} days of grace, leases of {lease_days} days, {quarantine_bytes} bytes of quarantine for each revoked device; devices of grids, teams and windows {} have a PIN",
-            if pin_required { "must" } else { "need not" }
-        ),
+        RosterText::Policy { grace_days, lease_days, quarantine_bytes, carried_bytes, pin_required } => {
+            format!(
+                "{grace_days} days of grace, leases of {lease_days} days, {quarantine_bytes} bytes of quarantine for each revoked device, {carried_bytes} bytes of each device that neighbours carry undecided; devices of grids, teams and windows {} have a PIN",
+                if pin_required { "must" } else { "need not" }
+            )
+        }
         RosterText::Worker { name, id, until } => format!("{name}  {id}{}", term(None, until)),
         RosterText::Post { role, unit, from, until } => format!("  {role} {unit}{}", term(from, until)),
         RosterText::Device { device, replica, workers } => format!("{device}  {replica}  {workers}"),

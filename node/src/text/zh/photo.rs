@@ -23,17 +23,20 @@ pub(super) fn say(text: &PhotoText<'_>) -> String {
                 PhotoState::Missing => "尚未收到",
                 PhotoState::Here => "已保存待上传",
                 PhotoState::Centre => "已到中心",
-                PhotoState::Gone => "已随清除指令销毁",
+                PhotoState::Gone => "已撤除或随清除指令销毁",
             };
             format!("{number}. {form} {kib} KB  {state}")
         }
         PhotoText::Of { count } => format!("照片:{count} 张"),
         PhotoText::None => "没有照片".to_owned(),
         PhotoText::NumberUnknown { number, count } => format!("没有第 {number} 张照片,这条记录有 {count} 张"),
-        PhotoText::Gone => "这张照片已随清除指令销毁".to_owned(),
+        PhotoText::Gone => "这张照片已从记录撤除,或已随清除指令销毁".to_owned(),
         PhotoText::NotHere => "这张照片还没有收到,请先同步 (wangge sync)".to_owned(),
         PhotoText::Exists { path } => format!("{path} 已经存在,请换一个文件名"),
         PhotoText::Unwritable { path, reason } => format!("{path} 无法写入:{reason}"),
+        PhotoText::Removed { number } => {
+            format!("已撤除第 {number} 张照片:中心确认后,各设备同步时销毁;记录里留有说明")
+        }
         PhotoText::Saved { path } => format!("照片已写入 {path}"),
     }
 }

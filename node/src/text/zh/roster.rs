@@ -54,10 +54,12 @@ pub(super) fn say(text: &RosterText<'_>) -> String {
         RosterText::Revoked { device, worker } => {
             format!("设备 {device}({worker})已注销,下次连接时清除其数据")
         }
-        RosterText::Policy { grace_days, lease_days, quarantine_bytes, pin_required } => format!(
-            "离岗宽限 {grace_days} 天,登记租期 {lease_days} 天,每台注销设备的隔离区上限 {quarantine_bytes} 字节,网格、团队、窗口的设备{}设 PIN",
-            if pin_required { "必须" } else { "可以不" }
-        ),
+        RosterText::Policy { grace_days, lease_days, quarantine_bytes, carried_bytes, pin_required } => {
+            format!(
+                "离岗宽限 {grace_days} 天,登记租期 {lease_days} 天,每台注销设备的隔离区上限 {quarantine_bytes} 字节,邻近设备为每台设备代存未裁定内容上限 {carried_bytes} 字节,网格、团队、窗口的设备{}设 PIN",
+                if pin_required { "必须" } else { "可以不" }
+            )
+        }
         RosterText::Worker { name, id, until } => format!("{name}  {id}{}", term(None, until)),
         RosterText::Post { role, unit, from, until } => {
             format!("  {} {unit}{}", role_zh(role), term(from, until))
