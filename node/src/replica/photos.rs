@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use wangge_model::document::{DocumentView, Op, Scalar, Target};
+use wangge_model::document::{DocumentView, Op, Register, Scalar, Target};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::photo::{PIECE_LEN_BYTES, PhotoForm, PhotoId, PhotoRef, is_of, of_record, speaks_of};
 use wangge_model::schema::Kind;
@@ -641,7 +641,7 @@ impl Replica {
             .fields
             .get("digest")
             .into_iter()
-            .flat_map(|r| r.claims())
+            .flat_map(Register::claims)
             .map(|claim| claim.worker)
             .collect();
         let view = self.get(&id.scope, record, &id.doc)?;

@@ -19,7 +19,7 @@ use wangge_store::Batch;
 
 use super::apply::StoredDocuments;
 use super::salvage::kept_checkpoint;
-use super::scope::{HeldScope, position};
+use super::scope::{HeldScope, ScopeState, position};
 use super::{Edit, Replica, ReplicaError, encode, keys, lock};
 
 /// Positions that do not count, with the reason.
@@ -638,15 +638,14 @@ impl Replica {
 
     /// Bytes of a replica's work that are held here and that the centre has not decided on.
     fn undecided_len_bytes(&self, author: &ReplicaId) -> u64 {
-        let scopes: Vec<(Scope, BTreeMap<LogId, Tip>, BTreeMap<LogId, u64>)> = lock(&self.state)
-            .scopes
-            .iter()
-            .map(|(scope, scoped)| {
-                let own = scoped.tips.iter().filter(|(_, tip)| tip.identity.replica == *author);
-                let tips = own.map(|(log, tip)| (*log, tip.clone())).collect();
-                (scope.clone(), tips, scoped.decided.clone())
-            })
-            .collect();
+        let state = lock(&self.state);
+        let of_scope = |(scope, scoped): (&Scope, &ScopeState)| {
+            let own = scoped.tips.iter().filter(|(_, tip)| tip.identity.replica == *author);
+            let tips: BTreeMap<LogId, Tip> = own.map(|(log, tip)| (*log, tip.clone())).collect();
+            (scope.clone(), tips, scoped.decided.clone())
+        };
+        let scopes: Vec<_> = state.scopes.iter().map(of_scope).collect();
+        drop(state);
         let mut len_bytes = 0;
         for (scope, tips, decided) in &scopes {
             let held = HeldScope { store: &self.store, scope, tips };
