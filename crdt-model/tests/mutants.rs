@@ -242,10 +242,10 @@ fn claims_of_size_are_refused_before_memory_is_taken() {
     buffer.push(&[0xff, 0xff, 0xff, 0xff, 0x07, 5, 1, 2, 3]);
     let error = buffer.next_frame().expect_err("refused").to_string();
     assert!(error.contains("2147483647") && error.contains("1048576"), "{error}");
-    // A count of 2^32 runs in six bytes.
-    let mut batch = vec![0, 6];
-    batch.extend_from_slice(b"street");
-    batch.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0x0f]);
+    // A count of 2^32 runs of `street` in five bytes: a block, not compressed, that is all form.
+    let form = [1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    let mut batch = vec![9, 0, 7];
+    batch.extend_from_slice(&form);
     let error = decode_batch(&batch).expect_err("refused").to_string();
     assert!(error.contains("a count of runs"), "{error}");
 }
