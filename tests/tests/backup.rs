@@ -1,6 +1,7 @@
 //! Backups of the centre, and what becomes of the street when it is put back to one.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
@@ -160,12 +161,15 @@ async fn a_unit_that_was_added_after_the_backup_is_the_same_afterwards() {
     centre.sync().await;
     let second = centre.person(&added, &number(2), &[("name", "李四")]);
     let in_added = |lines: Vec<String>| lines.into_iter().find(|line| line.starts_with(&added.to_string()));
-    for _ in 0..20 {
-        // The relay takes the unit up a moment after it has the roster.
-        centre.sync().await;
-        if in_added(relay.digests()) == in_added(centre.digests()) {
+    // The relay takes the unit up a moment after it has the roster, and until then refuses what it knows no unit for.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let met = centre.try_sync().await.is_ok_and(|report| report.in_sync);
+        if met && in_added(relay.digests()) == in_added(centre.digests()) {
             break;
         }
+        assert!(tokio::time::Instant::now() < deadline, "the relay does not take the unit up");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_equal(&relay, &[&centre]);
     assert!(in_added(relay.digests()).is_some());
