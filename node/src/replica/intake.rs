@@ -36,14 +36,14 @@ pub enum IntakeError {
     Log(#[from] LogError),
     /// One device opened more logs than it can have reason to: an epoch for each restore, a branch for
     /// each fork.
-    #[error(
-        "replica {replica} has {LOGS_OF_REPLICA_MAX} logs of {scope}: no more forks and epochs are taken in"
-    )]
+    #[error("replica {replica} has {max} logs of {scope}: no more forks and epochs are taken in")]
     Forks {
         /// Whose.
         replica: ReplicaId,
         /// Where.
         scope: Scope,
+        /// How many it may have.
+        max: usize,
     },
     /// Logs of devices that the roster does not know.
     #[error(
@@ -66,8 +66,11 @@ pub enum IntakeError {
     Replica(#[from] ReplicaError),
 }
 
-/// Epochs and branches of one replica in one scope.
+/// Epochs and branches of one replica in one scope, at the centre.
 const LOGS_OF_REPLICA_MAX: usize = 64;
+/// The same elsewhere. What the centre took, others have to take, in whatever order it comes and whatever a
+/// neighbour brought before: who counted as strictly would end honest sessions with the centre.
+const LOGS_OF_REPLICA_ELSEWHERE_MAX: usize = 2 * LOGS_OF_REPLICA_MAX;
 /// Logs of one scope whose authors the roster does not know (yet): what a device invents for itself is void,
 /// and must not fill clocks either.
 const STRANGERS_MAX: usize = 64;
@@ -268,8 +271,9 @@ impl Replica {
     ) -> Result<(), IntakeError> {
         let replica = checked.tip.identity.replica;
         let logs = scoped.tips.values().filter(|tip| tip.identity.replica == replica).count();
-        if logs >= LOGS_OF_REPLICA_MAX {
-            return Err(IntakeError::Forks { replica, scope: scope.clone() });
+        let max = if self.is_centre() { LOGS_OF_REPLICA_MAX } else { LOGS_OF_REPLICA_ELSEWHERE_MAX };
+        if logs >= max {
+            return Err(IntakeError::Forks { replica, scope: scope.clone(), max });
         }
         let Some(roster) = roster else { return Ok(()) };
         let centre = self.profile().centre();
