@@ -293,3 +293,25 @@ fn a_visit_lives_where_its_person_lives_and_an_opinion_is_answered_to_the_person
     assert_eq!(told["state"], "fed-back");
     assert!(everything().contains(&grid(2)));
 }
+
+/// Code tables of grid work are the centre's too: what it sets is taken and shown, what it drops is not taken.
+#[test]
+fn the_centre_edits_the_codes_of_grid_work() {
+    let admin = Station::empty("王五", Role::CentreAdmin, &Scope::Centre, &common::everything());
+    admin.write_roster(&common::GRIDS);
+    assert_eq!(admin.run(&["codes", "show", "safety-hazard"])["codes"]["02"], "消防");
+    let file = admin.path("hazard.csv");
+    std::fs::write(&file, "00,无\n02,消防\n50,汛情\n").expect("writes");
+    let add =
+        |kind: &'static str| ["hazard", "add", "--kind", kind, "--text", "河堤渗水", "--unit", "溪淤村"];
+    let before = admin.run(&add("治安"));
+    admin.run(&["codes", "set", "safety-hazard", file.to_str().expect("a path")]);
+    let made = admin.run(&add("汛情"));
+    assert!(admin.text(&["hazard", "show", made["id"].as_str().expect("an id")]).contains("隐患类型:汛情"));
+    // What a code meant while it was in use is still shown.
+    assert!(admin.text(&["hazard", "show", before["id"].as_str().expect("an id")]).contains("隐患类型:治安"));
+    for none in ["治安", "无"] {
+        let message = admin.refused(&add(none), "code-unknown");
+        assert!(message.contains("50 汛情"), "{message}");
+    }
+}

@@ -80,7 +80,7 @@ const SUGGESTION: RecordSpec = RecordSpec {
     about: "complaints and suggestions about the system itself",
     opens: "add",
     inputs: &[
-        may("kind", "类型", Rule::Code("suggestion"), "complaint or suggestion: a code or its name"),
+        may("kind", "类型", Rule::Code("suggestion-kind"), "complaint or suggestion: a code or its name"),
         TEXT,
     ],
     states: &[state("open", "待答复"), state("answered", "已答复"), closed("closed", "已了结")],

@@ -92,7 +92,7 @@ const MEETING: RecordSpec = RecordSpec {
     about: "meetings and their minutes",
     opens: "add",
     inputs: &[
-        need("kind", "会议类型", Rule::Code("meeting"), "the kind: a code or its name"),
+        need("kind", "会议类型", Rule::Code("meeting-kind"), "the kind: a code or its name"),
         need("title", "议题", Rule::Text, "about what"),
         may("starts_at", "时间", Rule::Time, "when it begins"),
         may("address", "地点", Rule::Text, "where"),
@@ -212,7 +212,7 @@ const ASSIST: RecordSpec = RecordSpec {
     about: "requests between grids, offices and teams: to assist, or to take a matter over",
     opens: "add",
     inputs: &[
-        need("matter", "事由", Rule::Code("matter"), "assist or transfer: a code or its name"),
+        need("matter", "事由", Rule::Code("assist-matter"), "assist or transfer: a code or its name"),
         TEXT,
         need("assignee", "协办单位", Rule::Unit, "the unit that is asked"),
         CASE,

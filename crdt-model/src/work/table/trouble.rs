@@ -14,7 +14,7 @@ const HAZARD: RecordSpec = RecordSpec {
     about: "hazards: rectification and re-inspection",
     opens: "add",
     inputs: &[
-        need("kind", "隐患类型", Rule::Code("hazard"), "the kind: a code or its name"),
+        need("kind", "隐患类型", Rule::Code("safety-hazard"), "the kind: a code or its name"),
         TEXT,
         may("due", "整改期限", Rule::Day, "the last day for rectification"),
         PLACE,
@@ -79,13 +79,13 @@ const DISPUTE: RecordSpec = RecordSpec {
     about: "disputes and their mediation",
     opens: "add",
     inputs: &[
-        need("category", "纠纷类别", Rule::Code("dispute"), "the category: a code or its name"),
+        need("category", "纠纷类别", Rule::Code("dispute-category"), "the category: a code or its name"),
         TEXT,
         need("parties", "当事人", Rule::Text, "the parties"),
         PERSON,
         PLACE,
         ADDRESS,
-        may("scale", "规模", Rule::Code("scale"), "the scale: a code or its name"),
+        may("scale", "规模", Rule::Code("case-scale"), "the scale: a code or its name"),
     ],
     states: &[
         state("open", "待调解"),
@@ -124,7 +124,7 @@ const DISPUTE: RecordSpec = RecordSpec {
             "the parties agree",
             &["open", "mediating"],
             To::State("agreed"),
-            &[TEXT, may("form", "协议形式", Rule::Code("agreement"), "in writing or by word of mouth")],
+            &[TEXT, may("form", "协议形式", Rule::Code("agreement-form"), "in writing or by word of mouth")],
         ),
         verb("fail", "mediation fails", &["open", "mediating"], To::State("failed"), &[TEXT]).last(1),
         verb(

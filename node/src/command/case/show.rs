@@ -172,10 +172,8 @@ fn linked(
     };
     let Ok(doc) = view.text(field).parse::<DocId>() else { return Ok(None) };
     for kind in kinds {
-        for scope in replica.open_scopes() {
-            if let Some(found) = replica.get(&scope, *kind, &doc)? {
-                return Ok(Some((scope, found)));
-            }
+        if let Some(found) = replica.find(*kind, &doc)? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
@@ -183,9 +181,8 @@ fn linked(
 
 /// The number of a case, the beginning of its id where it is not held here.
 fn number_in(replica: &Replica, case: &DocId) -> String {
-    let held = replica.open_scopes();
-    let found = held.iter().find_map(|scope| replica.get(scope, Kind::CASE, case).ok().flatten());
-    found.map_or_else(|| shown::short_id(case), |view| number_of(&view))
+    let found = replica.find(Kind::CASE, case).ok().flatten();
+    found.map_or_else(|| shown::short_id(case), |(_, view)| number_of(&view))
 }
 
 /// 王小明 990101********0019 (1a2b3c4d).

@@ -70,7 +70,7 @@ pub(in crate::command) fn execute(
             let entry = supervision::of_record(spec.word, seen.view.id, &seen.scope, &seen.record, now);
             if let Some(entry) = entry {
                 let state = (seen.record.state.name, seen.record.state.label);
-                found.push(Found { entry, title: seen.headline(), state, line: None });
+                found.push(Found { entry, title: seen.headline(&street), state, line: None });
             }
         }
     }

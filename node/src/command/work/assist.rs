@@ -11,7 +11,7 @@ use wangge_model::work::{RecordSpec, Told, fold};
 
 use super::line::WorkCommand;
 use super::street::Street;
-use super::{Draft, codes, resolve, target, writable};
+use super::{Draft, resolve, target, writable};
 use crate::command::key::Target;
 use crate::command::{Answer, CommandError};
 use crate::replica::{Edit, Replica};
@@ -132,7 +132,7 @@ pub(super) fn route(
         }
     }
     let verb = spec.verb(verb).ok_or_else(internal)?;
-    let op = act(spec, view, record, &actor, verb, &said, &codes)?;
+    let op = act(spec, view, record, &actor, verb, &said, &street.entries())?;
     replica.commit(scope, vec![Edit { doc: view.id, kind: spec.kind, ops: vec![op] }], None)?;
     let target = Target { scope: from, view: asking };
     super::answer(replica, street, spec, &target.scope, &doc, verb.name)

@@ -56,7 +56,7 @@ pub(super) const EXTRAS: &[Extra] = &[
             option(
                 "hazard-kind",
                 "同时登记隐患:隐患类型",
-                Rule::Code("hazard"),
+                Rule::Code("safety-hazard"),
                 "records a hazard of that kind too",
             ),
             option("due", "隐患的整改期限", Rule::Day, "the last day for its rectification"),

@@ -53,7 +53,7 @@ impl Item {
 }
 
 /// What is open in a unit, and what of it is on this device alone.
-fn open_items(replica: &Replica, scope: &Scope) -> Result<Vec<Item>, CommandError> {
+fn open_items(replica: &Replica, street: &Street, scope: &Scope) -> Result<Vec<Item>, CommandError> {
     let here = std::slice::from_ref(scope);
     let mut items = Vec::new();
     let unsent =
@@ -83,7 +83,7 @@ fn open_items(replica: &Replica, scope: &Scope) -> Result<Vec<Item>, CommandErro
                 kind: spec.word,
                 label: spec.label,
                 id: seen.view.id,
-                title: shorten(&seen.headline()),
+                title: shorten(&seen.headline(street)),
                 state: seen.record.state.label.to_owned(),
                 due: seen.record.due.clone(),
                 unsent,
@@ -150,7 +150,7 @@ pub(super) fn start(
     let Draft { scope, doc, mut ops } = super::draft(replica, street, spec, &command)?;
     check_successor(replica, street, &scope, &ops, at_ms)?;
     ops.pop();
-    let items = open_items(replica, &scope)?;
+    let items = open_items(replica, street, &scope)?;
     let values: Vec<Value> = items.iter().map(Item::json).collect();
     let unsent = replica.unsent()?;
     let mut told = Map::new();
@@ -183,7 +183,7 @@ pub(super) fn start(
         replica.commit(&scope, vec![Edit { doc, kind: spec.kind, ops }], at_ms)?;
     }
     let answer = super::answer(replica, street, spec, &scope, &doc, spec.opens)?;
-    with_list(replica, answer, &scope, &doc, spec)
+    with_list(replica, street, answer, &scope, &doc, spec)
 }
 
 pub(super) fn show(
@@ -194,7 +194,7 @@ pub(super) fn show(
 ) -> Result<Answer, CommandError> {
     let Target { scope, view } = target(replica, spec, command)?;
     let answer = super::show(replica, street, spec, command)?;
-    with_list(replica, answer, &scope, &view.id, spec)
+    with_list(replica, street, answer, &scope, &view.id, spec)
 }
 
 /// Where something of the list stands now, if this replica has it.
@@ -217,6 +217,7 @@ fn now(replica: &Replica, scope: &Scope, item: &Value) -> Result<Option<(String,
 
 fn with_list(
     replica: &Replica,
+    street: &Street,
     mut answer: Answer,
     scope: &Scope,
     doc: &DocId,
@@ -259,7 +260,7 @@ fn with_list(
     }
     // What came up since the list was made.
     let known: Vec<&str> = items.iter().filter_map(|item| item["id"].as_str()).collect();
-    let mut since = open_items(replica, scope)?;
+    let mut since = open_items(replica, street, scope)?;
     since.retain(|item| !known.contains(&item.id.to_string().as_str()));
     for item in &since {
         lines.push(format!(
@@ -318,5 +319,5 @@ pub(super) fn sign(
     let edit = Edit { doc: found.view.id, kind: spec.kind, ops: vec![op] };
     replica.commit(&found.scope, vec![edit], at_ms)?;
     let answer = super::answer(replica, street, spec, &found.scope, &found.view.id, "sign")?;
-    with_list(replica, answer, &found.scope, &found.view.id, spec)
+    with_list(replica, street, answer, &found.scope, &found.view.id, spec)
 }

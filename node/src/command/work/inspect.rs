@@ -15,7 +15,7 @@ use wangge_model::work::{RecordSpec, of_kind};
 use super::line::WorkCommand;
 use super::shown::Seen;
 use super::street::Street;
-use super::{Draft, checklist, codes, resolve};
+use super::{Draft, checklist, resolve};
 use crate::command::photo::Pictures;
 use crate::command::{Answer, CommandError, file};
 use crate::replica::{Edit, Replica};
@@ -83,7 +83,7 @@ pub(super) fn submit(
                 }
             }
             let id = DocId(replica.random()?);
-            let ops = draft::open(hazard_spec, &actor, &said, &codes)?;
+            let ops = draft::open(hazard_spec, &actor, &said, &street.entries())?;
             edits.push(Edit { doc: id, kind: Kind::HAZARD, ops });
             hazards.push(Value::from(id.to_string()));
         }

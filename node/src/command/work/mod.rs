@@ -23,7 +23,6 @@ use wangge_model::checks::{CheckError, text};
 use wangge_model::document::{DocumentView, Op};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
-use wangge_model::work::codes::shipped;
 use wangge_model::work::copy::record_of;
 use wangge_model::work::draft::{self, Actor, Said};
 use wangge_model::work::{Home, RecordSpec, To, Verb, WorkError, of_word};
@@ -150,11 +149,6 @@ pub(super) fn writable(street: &Street, actor: &Actor, scope: &Scope) -> Result<
     Ok(())
 }
 
-/// Code tables, as far as this replica knows them.
-fn codes(table: &str) -> Vec<(String, String)> {
-    shipped(table)
-}
-
 /// A record that is about to be written.
 pub(super) struct Draft {
     pub(super) scope: Scope,
@@ -173,7 +167,7 @@ fn draft(
     draft::check_role(spec, spec.opens, actor.role)?;
     let (said, about) = resolve::inputs(replica, street, spec.inputs, command)?;
     past_the_grid(replica, street, spec, &actor, &said)?;
-    let ops = draft::open(spec, &actor, &said, &codes)?;
+    let ops = draft::open(spec, &actor, &said, &street.entries())?;
     let scope = home(street, spec, &actor, command, &said, &about)?;
     Ok(Draft { scope, doc: DocId(replica.random()?), ops })
 }
@@ -237,7 +231,7 @@ fn event(
         }
     }
     let record = wangge_model::work::fold::fold(spec, &target.view);
-    Ok(draft::act(spec, &target.view, &record, &actor, verb, &said, &codes)?)
+    Ok(draft::act(spec, &target.view, &record, &actor, verb, &said, &street.entries())?)
 }
 
 fn target(replica: &Replica, spec: &RecordSpec, command: &WorkCommand) -> Result<Target, CommandError> {

@@ -9,7 +9,7 @@ use wangge_model::work::{RecordSpec, of_kind};
 
 use super::line::{self, WorkCommand};
 use super::street::Street;
-use super::{codes, event, resolve, target};
+use super::{event, resolve, target};
 use crate::command::case::{self, CaseCommand, ReportArgs};
 use crate::command::photo::Pictures;
 use crate::command::{Answer, CommandError};
@@ -38,7 +38,7 @@ pub(super) fn finding(
         let (mut said, _) = resolve::inputs(replica, street, hazards.inputs, &command)?;
         said.insert("kind".to_owned(), kind.to_owned());
         said.insert("source".to_owned(), format!("{} {}", spec.label, patrol.view.id));
-        let ops = wangge_model::work::draft::open(hazards, &street.actor()?, &said, &codes)?;
+        let ops = wangge_model::work::draft::open(hazards, &street.actor()?, &said, &street.entries())?;
         let doc = DocId(replica.random()?);
         edits.push(Edit { doc, kind: Kind::HAZARD, ops });
         made = Some(doc.to_string());

@@ -6,7 +6,6 @@ use wangge_model::checks::Date;
 use wangge_model::document::DocumentView;
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
-use wangge_model::work::codes::{name_of, shipped};
 use wangge_model::work::copy::{ORIGINAL, record_of};
 use wangge_model::work::{Record, RecordSpec, Rule, Told, Void, day, fold};
 
@@ -50,8 +49,8 @@ impl Seen {
     }
 
     /// What it is about, in a line.
-    pub(crate) fn headline(&self) -> String {
-        let texts = self.spec.headline.iter().map(|name| field_text(self.spec, &self.view, name));
+    pub(crate) fn headline(&self, street: &Street) -> String {
+        let texts = self.spec.headline.iter().map(|name| field_text(self.spec, street, &self.view, name));
         let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
         let line = texts.join("  ").replace('\n', " ");
         match line.char_indices().nth(60) {
@@ -62,12 +61,17 @@ impl Seen {
 }
 
 /// A field as people read it: codes by their names.
-fn field_text(spec: &RecordSpec, view: &DocumentView, name: &str) -> String {
+fn field_text(spec: &RecordSpec, street: &Street, view: &DocumentView, name: &str) -> String {
     let text = view.text(name);
     match spec.inputs.iter().find(|input| input.name == name).map(|input| input.rule) {
-        Some(Rule::Code(table)) => name_of(&shipped(table), &text),
+        Some(Rule::Code(table)) => code_text(street, table, &text),
         _ => text,
     }
+}
+
+/// What a code means; the code itself if its table does not have it.
+fn code_text(street: &Street, table: &str, code: &str) -> String {
+    street.codes().label(table, code).unwrap_or(code).to_owned()
 }
 
 /// Why an event has no effect, in words.
@@ -91,7 +95,7 @@ fn said_text(spec: &RecordSpec, street: &Street, kind: &str, name: &str, value: 
     };
     let inputs = spec.verb(kind).map_or(spec.inputs, |verb| verb.inputs);
     match inputs.iter().find(|input| input.name == name).map(|input| input.rule) {
-        Some(Rule::Code(table)) => name_of(&shipped(table), &text),
+        Some(Rule::Code(table)) => code_text(street, table, &text),
         Some(Rule::Worker | Rule::Workers | Rule::Assignee | Rule::Unit) => {
             text.split(' ').map(|one| street.assignee_name(one)).collect::<Vec<_>>().join("、")
         }
@@ -126,7 +130,7 @@ pub(crate) fn json(
     let mut json = shown::document_json(workers, scope, view, delivery);
     json["id"] = seen.id().to_string().into();
     json["record"] = spec.word.into();
-    json["headline"] = seen.headline().into();
+    json["headline"] = seen.headline(street).into();
     json["unit"] = street.unit_name(scope).into();
     json["state"] = record.state.name.into();
     json["state_label"] = record.state.label.into();
@@ -201,7 +205,7 @@ pub(crate) fn text(replica: &Replica, street: &Street, seen: &Seen) -> Result<St
             }
             "phone" => shown::field(view, "phone", shown::Sight::Masked),
             "person" | "place" | "case" | "period" => referred(replica, &view.text(field.name))?,
-            name => field_text(spec, view, name),
+            name => field_text(spec, street, view, name),
         };
         if !text.is_empty() && !["rules", "digest", ORIGINAL].contains(&field.name) {
             lines.push(format!("  {}:{text}", field.label));
@@ -235,7 +239,7 @@ pub(crate) fn line(street: &Street, seen: &Seen, now_ms: u64) -> String {
         instant::short(record.made_ms),
         shown::short_id(&seen.id()),
         format!("[{}]", record.state.label),
-        seen.headline(),
+        seen.headline(street),
         street.unit_name(&seen.scope),
     ];
     if let Some(assignee) = &record.assignee {

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wangge_model::checks::text;
+use wangge_model::codes::Codes;
 use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
+use wangge_model::work::codes::{Entries, entries};
 use wangge_model::work::draft::Actor;
 
 use crate::command::CommandError;
@@ -80,6 +82,16 @@ impl Street {
     /// Who acts.
     pub(crate) fn actor(&self) -> Result<Actor, CommandError> {
         self.own.clone().ok_or_else(|| CommandError::failed("not-joined", &Message::NotJoined))
+    }
+
+    /// The code tables that hold in the street.
+    pub(crate) fn codes(&self) -> &Codes {
+        self.villages.codes()
+    }
+
+    /// The same, as drafts ask for them.
+    pub(crate) fn entries(&self) -> impl Fn(&str) -> Entries {
+        |table| entries(self.codes(), table)
     }
 
     pub(crate) fn holds(&self, scope: &Scope) -> bool {
