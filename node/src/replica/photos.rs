@@ -528,6 +528,18 @@ impl Replica {
         Ok(self.store.commit(batch)?)
     }
 
+    /// Destroys a photo with its key, and notes that it is gone; the name of its key.
+    fn destroy(&self, id: &PhotoId) -> Result<DocId, ReplicaError> {
+        let kept = keys::photo_kept(id);
+        let name = photo_name(&kept);
+        let mut batch = Batch::new();
+        batch.delete(kept);
+        batch.put(keys::photo_gone(id), Vec::new());
+        self.store.commit(batch)?;
+        self.remove_files(id);
+        Ok(name)
+    }
+
     fn remove_files(&self, id: &PhotoId) {
         for path in [self.photo_file(id), self.part_file(id)] {
             // What cannot be removed is swept at the next start, and opens no more where its key is destroyed.
@@ -550,13 +562,7 @@ impl Replica {
                 if !erased.iter().any(|doc| speaks_of(&view, doc)) {
                     continue;
                 }
-                let kept = keys::photo_kept(&id);
-                names.push(photo_name(&kept));
-                let mut batch = Batch::new();
-                batch.delete(kept);
-                batch.put(keys::photo_gone(&id), Vec::new());
-                self.store.commit(batch)?;
-                self.remove_files(&id);
+                names.push(self.destroy(&id)?);
             }
         }
         Ok(names)
@@ -612,13 +618,7 @@ impl Replica {
                     if self.photo_state(&id)? == PhotoState::Gone || !self.removes(&view, &id, record)? {
                         continue;
                     }
-                    let kept = keys::photo_kept(&id);
-                    names.push(photo_name(&kept));
-                    let mut batch = Batch::new();
-                    batch.delete(kept);
-                    batch.put(keys::photo_gone(&id), Vec::new());
-                    self.store.commit(batch)?;
-                    self.remove_files(&id);
+                    names.push(self.destroy(&id)?);
                 }
             }
         }
