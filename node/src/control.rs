@@ -202,7 +202,13 @@ fn answer<Request: DeserializeOwned>(
     match serde_json::from_str::<Request>(&line) {
         Ok(request) => handle(request, Lines(stream)),
         Err(error) => Lines(stream).send(&Line::Error(serde_json::json!({
-            "message": format!("the request cannot be read: {error}"), "code": "request", "exit": 2
+            "message": format!(
+                "正在使用这个目录的程序不认识这个命令:工作端用 wangge,社管中心用 wangge-relay,并用同一版本\n\
+                 the program that serves this directory does not know the command: a worker's directory takes \
+                 `wangge`, the centre's `wangge-relay`, of the same version ({error})"
+            ),
+            "code": "request",
+            "exit": 2
         }))),
     }
     Ok(())

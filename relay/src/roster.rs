@@ -31,6 +31,10 @@ const INVITATION_TERM_S: u64 = 7 * 24 * 3_600;
 /// Longest name of a device, in characters.
 const DEVICE_CHARS_MAX: usize = 64;
 
+fn roles() -> String {
+    Role::ALL.map(|(_, name, chinese)| format!("{chinese} {name}")).join("、")
+}
+
 /// What goes wrong at the relay.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -48,7 +52,10 @@ pub enum RelayError {
     #[error(transparent)]
     Divisions(#[from] DivisionsError),
     /// A role or unit that does not exist in any street.
-    #[error("岗位或单位写法不对\n{0}")]
+    #[error(
+        "岗位或单位写法不对。岗位:{roles}。单位:street、centre、area:代码、grid:代码、team:代码\n{0}",
+        roles = roles()
+    )]
     Identity(#[from] IdentityError),
     /// The street code.
     #[error("街道代码应为 9 位数字,给的是 {found:?}\na street code has 9 digits, found {found:?}")]

@@ -103,6 +103,26 @@ async fn who_is_moved_keeps_what_was_written_before() {
     ben.until(&grid(0), doc, |view| view.text("note") == "晚了").await;
 }
 
+/// What an admin's device has brought to the relay counts for whoever comes next, however soon that is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_posts_counts_for_the_next_who_comes() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let admin =
+        Worker::join(&dir.path().join("admin"), &relay.invite("周敏", Role::CentreAdmin, &Scope::Centre))
+            .await;
+    let ana = Worker::join(&dir.path().join("ana"), &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    admin.sync().await;
+    for round in 0..6 {
+        let (from, to) = (round % 2, (round + 1) % 2);
+        admin.run(&["roster", "assign", "--worker", "安娜", "--role", "网格员", "--unit", GRIDS[to]]);
+        admin.run(&["roster", "leave", "--worker", "安娜", "--unit", GRIDS[from]]);
+        admin.sync().await;
+        ana.sync().await;
+        assert_eq!(ana.replica.scopes(), [Scope::Street, grid(to)], "round {round}");
+    }
+}
+
 /// Two admins edit the roster without knowing of each other: the more restrictive side counts.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_admins_the_more_restrictive_counts() {

@@ -22,6 +22,7 @@ use wangge_model::wire::acknowledged;
 use super::NetError;
 use super::listen::{Gate, NeighbourGate};
 use super::photos::Terms;
+use super::sync::ROSTER_CHANGED;
 use crate::replica::{Came, Durable, IntakeError, Replica, ReplicaError, SealedIntakeError};
 
 /// While this much waits to be sent, nothing more is loaded.
@@ -419,8 +420,7 @@ impl Exchange {
         let Some((shown, scopes)) = &mut self.admitted else { return Ok(()) };
         let now = gate.admit(&self.purpose.peer, shown.as_ref()).map_err(NetError::Rules)?;
         if !now.is_superset(scopes) {
-            let again = "the roster has changed: connect again / 名册有变动,请重新连接";
-            return Err(NetError::Rules(again.to_owned()));
+            return Err(NetError::Rules(ROSTER_CHANGED.to_owned()));
         }
         if now != *scopes {
             *scopes = now;

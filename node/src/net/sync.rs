@@ -20,6 +20,9 @@ use crate::replica::{Replica, ReplicaError};
 pub const NO_POST: &str =
     "the posts of this device's workers have ended / 这台设备的人员已没有岗位,请联系社管中心";
 
+/// What a peer is told whose posts have changed while it was connected: when it comes again it meets the new ones.
+pub(super) const ROSTER_CHANGED: &str = "the roster has changed: connect again / 名册有变动,请重新连接";
+
 /// How long a sync may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -142,6 +145,10 @@ async fn try_twice(
         // address that changed before the handshake was confirmed.
         Err(NetError::Broken { reason }) => {
             tracing::info!(reason, "the link broke: trying once more");
+            attempt(dialler, replica, options, started).await
+        }
+        Err(NetError::Session(SessionError::Refused { reason })) if reason == ROSTER_CHANGED => {
+            tracing::info!("the roster has changed meanwhile: connecting again");
             attempt(dialler, replica, options, started).await
         }
         other => other,

@@ -452,6 +452,17 @@ impl Replica {
         Ok(())
     }
 
+    /// Whether anything durable of a scope waits for the relay's decision.
+    pub fn awaits_decision(&self, scope: &Scope) -> bool {
+        let centre = self.profile().centre();
+        let state = lock(&self.state);
+        let Some(scoped) = state.scopes.get(scope) else { return false };
+        let ended = |log| scoped.applied.0.get(log).is_some_and(|applied| applied.ended.is_some());
+        let decided = |log| scoped.decided.get(log).copied().unwrap_or(0);
+        let mut others = scoped.tips.iter().filter(|(_, tip)| tip.identity.replica != centre);
+        others.any(|(log, tip)| tip.len > decided(log) && !ended(log))
+    }
+
     /// What has taken effect and is not decided: the relay writes these verdicts into its log.
     pub fn undecided(&self) -> Vec<(Scope, Vec<Verdict>)> {
         let now = self.now_ms();
