@@ -450,6 +450,13 @@ impl RosterView {
         scopes
     }
 
+    /// The scopes that the replica has held until a time: those of all posts that had begun by then.
+    pub fn has_held(&self, replica: &ReplicaId, at_ms: u64) -> BTreeSet<Scope> {
+        let mut begun = self.posts_of(replica);
+        begun.retain(|(_, post)| post.term.from_ms <= at_ms && post.term.from_ms < post.term.until_ms);
+        begun.into_iter().flat_map(|(_, post)| self.scopes_of(post.role, &post.unit)).collect()
+    }
+
     /// The post that stands for the replica at a time: the one it was enrolled for while that holds, else
     /// the first of those that do.
     pub fn main_post(&self, replica: &ReplicaId, at_ms: u64) -> Option<(DocId, Post)> {

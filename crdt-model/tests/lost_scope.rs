@@ -60,7 +60,7 @@ fn meeting(at_relay: Clock, held: Clock) -> (Vec<u8>, BTreeSet<LogId>, bool) {
                     said.extend_from_slice(&bytes);
                     device.handle(Input::Received(&bytes)).expect("sound");
                 }
-                Output::Admit(_) => {
+                Output::Admit { .. } => {
                     let (theirs, lost) = (BTreeSet::from([Scope::Street]), BTreeSet::from([grid.clone()]));
                     relay.handle(Input::Admitted { theirs, lost, due: true }).expect("sound");
                 }

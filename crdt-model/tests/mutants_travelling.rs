@@ -209,7 +209,7 @@ fn no_mutant_of_a_frame_upsets_a_session() {
         while let Some(output) = session.poll_output() {
             outputs += 1;
             let answer = match output {
-                Output::Admit(_) => Some(Input::Admitted {
+                Output::Admit { .. } => Some(Input::Admitted {
                     theirs: BTreeSet::from([Scope::Street]),
                     lost: BTreeSet::from([grid()]),
                     due: true,

@@ -16,13 +16,19 @@ use crate::roster::{Due, Roster};
 const REVOKED: &str = "the centre has revoked this device / 此设备已被社管中心注销";
 
 impl Gate for Roster {
-    fn admit(&self, peer: &ReplicaId, _: Option<&SignedEnrolment>) -> Result<BTreeSet<Scope>, String> {
+    fn meet(&self, peer: &ReplicaId, named: &BTreeSet<Scope>) {
         // Whoever comes meets the roster as it was last changed, not as it was when the relay last wrote verdicts.
         if self.replica().awaits_decision(&Scope::Street)
             && let Err(error) = decide_now(self.replica())
         {
             tracing::error!(%error, "what arrived cannot be decided");
         }
+        if let Err(error) = Self::meet(self, peer, named) {
+            tracing::error!(%peer, %error, "what a replica was handed cannot be read");
+        }
+    }
+
+    fn admit(&self, peer: &ReplicaId, _: Option<&SignedEnrolment>) -> Result<BTreeSet<Scope>, String> {
         match self.due(peer) {
             Ok(Due::Scopes(scopes)) => Ok(scopes),
             Ok(Due::Unknown) => {

@@ -202,6 +202,11 @@ fn enrolled_key(replica: &ReplicaId) -> Vec<u8> {
     [keys::relay_only("enrolled\0"), replica.0.to_vec()].concat()
 }
 
+/// A replica that has opened a further epoch: it was put back, perhaps to before its last enrolment.
+pub(crate) fn put_back_key(replica: &ReplicaId) -> Vec<u8> {
+    [keys::relay_only("put-back\0"), replica.0.to_vec()].concat()
+}
+
 fn entry(container: &str, key: &str, value: Scalar) -> Op {
     let target = Target::Entry { container: container.to_owned(), key: key.to_owned() };
     Op { target, value: Some(value) }
@@ -461,7 +466,14 @@ impl Roster {
     /// If the store fails.
     pub fn changed(&self, replica: &ReplicaId) -> Result<Option<Grant>, RelayError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(handed) = self.enrolled(replica)? else { return Ok(None) };
+        let Some(mut handed) = self.enrolled(replica)? else { return Ok(None) };
+        if self.replica.store().get(&put_back_key(replica))?.is_some() {
+            handed.changed = true;
+            let mut batch = Batch::new();
+            batch.put(enrolled_key(replica), encode(&handed));
+            batch.delete(put_back_key(replica));
+            self.replica.store().commit(batch)?;
+        }
         let Some(mut due) = self.due_enrolment(replica, Some(&handed))? else { return Ok(None) };
         if due.enrolment == handed.enrolment && due.worker_name == handed.worker_name {
             return if handed.changed { Ok(Some(self.grant(&handed)?)) } else { Ok(None) };
@@ -470,6 +482,30 @@ impl Roster {
         due.before = handed.held();
         self.write(enrolled_key(replica), &due)?;
         Ok(Some(self.grant(&due)?))
+    }
+
+    /// Notes what a replica speaks of: one that was put back to an earlier state has lost the enrolment that it
+    /// was handed last, and still has what it held before. It is handed that enrolment again, and what it has of
+    /// units where its workers once had a post is taken, as when they left.
+    ///
+    /// # Errors
+    /// If the store or the roster cannot be read or written.
+    pub fn meet(&self, replica: &ReplicaId, named: &BTreeSet<Scope>) -> Result<(), RelayError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut handed) = self.enrolled(replica)? else { return Ok(()) };
+        let held = handed.held();
+        let mut earlier: BTreeSet<Scope> = named.difference(&held).cloned().collect();
+        if earlier.is_empty() {
+            return Ok(());
+        }
+        let once = self.replica.roster()?.has_held(replica, self.replica.now_ms());
+        earlier.retain(|scope| once.contains(scope));
+        if earlier.is_empty() {
+            return Ok(());
+        }
+        handed.changed = true;
+        handed.before.extend(earlier);
+        self.write(enrolled_key(replica), &handed)
     }
 
     /// How many bytes more a replica may bring into quarantine, if it is revoked.

@@ -9,6 +9,9 @@ use wangge_model::roster::{EPOCHS_MAX, Standing};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
 use wangge_node::replica::{Edit, Replica, ReplicaError};
+use wangge_store::Batch;
+
+use crate::roster::put_back_key;
 
 /// Brings the roster up to date with what has arrived. Cheap when nothing is due.
 pub(crate) fn keep_up(replica: &Replica) -> Result<(), ReplicaError> {
@@ -39,10 +42,13 @@ pub(crate) fn keep_up(replica: &Replica) -> Result<(), ReplicaError> {
         let target = Target::Entry { container: container.to_owned(), key };
         Op { target, value: Some(value) }
     };
-    for (replica, epochs) in opened {
+    for (author, epochs) in opened.into_iter().filter(|(_, epochs)| !epochs.is_empty()) {
+        let mut batch = Batch::new();
+        batch.put(put_back_key(&author), Vec::new());
+        replica.store().commit(batch)?;
         let ops =
             epochs.into_iter().map(|epoch| entry("epochs", format!("{epoch:016x}"), Scalar::Bool(true)));
-        edits.entry(replica).or_default().extend(ops);
+        edits.entry(author).or_default().extend(ops);
     }
     for (replica, cuts) in cuts {
         let cut = |(log, upto): (LogId, u64)| {

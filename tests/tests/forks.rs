@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use wangge_model::identity::{Epoch, Role};
+use wangge_model::identity::{Epoch, Role, Scope};
 use wangge_node::command::{Command, Unwatched, execute};
-use wangge_tests::street::{Relay, Worker, grid, until_equal};
+use wangge_tests::street::{GRIDS, Relay, Worker, grid, until_equal};
 
 const NUMBER: &str = "990101199001010019";
 
@@ -32,6 +32,67 @@ fn status(worker: &Worker) -> (String, Value) {
 fn epoch_of(dir: &Path) -> Epoch {
     // Beside a copy lies no mark.
     Worker::open(dir).replica.profile().epoch()
+}
+
+/// Its posts have changed since: it is handed them again, and what it held of the unit that it left goes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_put_back_to_before_its_worker_moved_learns_where_he_is() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let at = dir.path().join("ana");
+    let ana = Worker::join(&at, &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    let doc = ana.person(&grid(0), NUMBER, &[("name", "张三")]);
+    ana.sync().await;
+    drop(ana);
+    drop(Worker::open(&at));
+    let backup = dir.path().join("backup");
+    copy(&at, &backup);
+    let ana = Worker::open(&at);
+    relay.roster(&["assign", "--worker", "安娜", "--role", "网格员", "--unit", GRIDS[1]]);
+    relay.roster(&["leave", "--worker", "安娜", "--unit", GRIDS[0]]);
+    ana.sync().await;
+    assert_eq!(ana.replica.scopes(), [Scope::Street, grid(1)]);
+    ana.sync().await;
+
+    let restored = Worker::open(&backup);
+    assert_eq!(restored.replica.scopes(), [Scope::Street, grid(0)]);
+    restored.set(&grid(0), doc, &[("note", "放回之后写的")]);
+    assert!(restored.sync().await.transactions_sent > 0, "what was unsent is handed over");
+    assert_eq!(restored.replica.scopes(), [Scope::Street, grid(1)]);
+    assert!(restored.view(&grid(0), doc).is_none());
+    restored.person(&grid(1), NUMBER, &[("name", "李四")]);
+    restored.sync().await;
+    until_equal(&relay, &[&restored]).await;
+}
+
+/// The same where a post was added: what it has written since tells the centre that it was put back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_put_back_to_before_a_further_post_is_handed_it_again() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let at = dir.path().join("ana");
+    let ana = Worker::join(&at, &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    let doc = ana.person(&grid(0), NUMBER, &[("name", "张三")]);
+    ana.sync().await;
+    drop(ana);
+    drop(Worker::open(&at));
+    let backup = dir.path().join("backup");
+    copy(&at, &backup);
+    let ana = Worker::open(&at);
+    ana.set(&grid(0), doc, &[("phone", "13800000001")]);
+    relay.roster(&["assign", "--worker", "安娜", "--role", "网格员", "--unit", GRIDS[1]]);
+    ana.sync().await;
+    assert_eq!(ana.replica.scopes(), [Scope::Street, grid(0), grid(1)]);
+    ana.sync().await;
+
+    let restored = Worker::open(&backup);
+    restored.sync().await;
+    restored.set(&grid(0), doc, &[("note", "放回之后写的")]);
+    restored.sync().await;
+    restored.decided(&grid(0)).await;
+    restored.sync().await;
+    assert_eq!(restored.replica.scopes(), [Scope::Street, grid(0), grid(1)]);
+    until_equal(&relay, &[&restored]).await;
 }
 
 /// Without the mark beside the directory, peers tell: what the phone had sent comes back to it.

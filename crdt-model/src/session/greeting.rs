@@ -24,7 +24,8 @@ impl Session {
             return self.greet(*hello);
         }
         self.phase = Phase::Admitting;
-        self.out.push_back(Output::Admit(hello.enrolment.clone()));
+        let named = hello.summary.scopes().cloned().collect();
+        self.out.push_back(Output::Admit { shown: hello.enrolment.clone(), named });
         self.hello = Some(hello);
         Ok(())
     }
@@ -50,12 +51,7 @@ impl Session {
         self.phase = Phase::Open;
         if let Some(hello) = self.hello.take() {
             // A lost scope that the peer does not speak of is gone there.
-            let listed: BTreeSet<&Scope> = match &hello.summary {
-                Summary::Clocks(clocks) | Summary::Differences(clocks) => {
-                    clocks.iter().map(|entry| &entry.scope).collect()
-                }
-                Summary::Digests(digests) => digests.iter().map(|(scope, _)| scope).collect(),
-            };
+            let listed: BTreeSet<&Scope> = hello.summary.scopes().collect();
             self.scopes.retain(|scope, session| session.taken.is_none() || listed.contains(scope));
             if let Some(clocks) = hello.summary.clocks() {
                 for entry in clocks {

@@ -153,7 +153,12 @@ pub enum Output {
     /// Send these bytes.
     Send(Vec<u8>),
     /// Which scopes does the peer hold? Answer with [`Input::Admitted`] or end the session.
-    Admit(Option<SignedEnrolment>),
+    Admit {
+        /// The enrolment that it shows, if it does.
+        shown: Option<SignedEnrolment>,
+        /// The scopes that it speaks of.
+        named: BTreeSet<Scope>,
+    },
     /// Load runs of a log from a position.
     Load {
         /// The scope.

@@ -140,6 +140,15 @@ pub enum Summary {
 }
 
 impl Summary {
+    /// The scopes that it speaks of.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        let (clocks, digests) = match self {
+            Self::Clocks(clocks) | Self::Differences(clocks) => (clocks.as_slice(), [].as_slice()),
+            Self::Digests(digests) => ([].as_slice(), digests.as_slice()),
+        };
+        clocks.iter().map(|entry| &entry.scope).chain(digests.iter().map(|(scope, _)| scope))
+    }
+
     /// The clocks, in full or as differences.
     pub fn clocks(&self) -> Option<&[ScopeClock]> {
         match self {

@@ -613,13 +613,14 @@ impl Exchange {
                 }
                 self.backlog.bytes.extend_from_slice(&bytes);
             }
-            Output::Admit(shown) => {
+            Output::Admit { shown, named } => {
                 let refused = |reason| NetError::Rules(reason);
                 let gate = self.purpose.gate.clone().unwrap_or_else(|| {
                     // This side dialled a neighbour.
                     Arc::new(NeighbourGate { replica: Arc::clone(&self.replica) })
                 });
                 let peer = self.purpose.peer;
+                gate.meet(&peer, &named);
                 let mut theirs = gate.admit(&peer, shown.as_ref()).map_err(refused)?;
                 let mut lost = gate.lost(&peer);
                 lost.retain(|scope| !theirs.contains(scope));

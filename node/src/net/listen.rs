@@ -23,6 +23,9 @@ use crate::replica::Replica;
 
 /// Who may take part, and who may join.
 pub trait Gate: Send + Sync + 'static {
+    /// `peer` has said hello and speaks of these scopes. The other questions come after that.
+    fn meet(&self, _peer: &ReplicaId, _named: &BTreeSet<Scope>) {}
+
     /// The scopes of `peer`, or why it may not take part.
     ///
     /// # Errors
