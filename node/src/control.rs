@@ -128,7 +128,6 @@ impl<Handle> Desk<Handle> {
         Request: DeserializeOwned,
         Handle: Fn(Request, Lines) + Send + Sync + 'static,
     {
-        // Counted as waiting before it looks: either it sees that the desk is closed, or is woken.
         while !self.is_closed.load(SeqCst) {
             let accepted = self.listener.accept();
             let others = self.waiting.fetch_sub(1, SeqCst) - 1;
@@ -137,12 +136,12 @@ impl<Handle> Desk<Handle> {
                 self.staff::<Request>();
             }
             match accepted {
-                Ok((stream, _)) if !is_closed => {
+                _ if is_closed => return,
+                Ok((stream, _)) => {
                     if let Err(error) = answer(stream, &self.handle) {
                         tracing::debug!(%error, "a control connection ended");
                     }
                 }
-                Ok(_) => {}
                 Err(error) => {
                     tracing::debug!(%error, "a control connection was not taken");
                     // Too many files are open, most likely.
@@ -160,16 +159,16 @@ impl<Handle> Desk<Handle> {
 /// Closes the desk, however its serving ends.
 struct Closing<'a> {
     path: PathBuf,
-    waiting: &'a AtomicUsize,
+    listener: &'a UnixListener,
     is_closed: &'a AtomicBool,
 }
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
         self.is_closed.store(true, SeqCst);
-        for _ in 0..self.waiting.load(SeqCst) {
-            // It wakes one that waits. If it cannot be reached, nobody waits.
-            let _ = UnixStream::connect(&self.path);
+        // Whoever waits wakes up. Connecting would not do: the directory may be gone.
+        if let Err(error) = rustix::net::shutdown(self.listener, rustix::net::Shutdown::Both) {
+            tracing::warn!(%error, "the control socket does not close");
         }
         let _ = std::fs::remove_file(&self.path);
     }
@@ -184,7 +183,7 @@ pub async fn serve<Request: DeserializeOwned + Send + 'static>(
     let Control { path, _dir, listener } = control;
     let (waiting, threads, is_closed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let desk = Arc::new(Desk { listener, handle, waiting, threads, is_closed });
-    let _closing = Closing { path, waiting: &desk.waiting, is_closed: &desk.is_closed };
+    let _closing = Closing { path, listener: &desk.listener, is_closed: &desk.is_closed };
     for _ in 0..WAITING {
         desk.staff::<Request>();
     }
@@ -235,4 +234,37 @@ pub fn ask<Request: Serialize>(
         }
     }
     Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the daemon ended before it answered"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_desk_closes_though_its_directory_is_gone() {
+        let dir = tempfile::tempdir().expect("dir");
+        let runtime = tokio::runtime::Runtime::new().expect("runtime");
+        let control = Control::bind(dir.path()).expect("binds");
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = runtime.spawn(serve(
+            control,
+            async {
+                let _ = stopped.await;
+            },
+            |(), lines| lines.send(&Line::Progress("asked".to_owned(), 1, 1)),
+        ));
+        let mut asked = 0;
+        // It ends with the connection, which carries no last line.
+        assert!(ask(dir.path(), &(), |_, _, _| asked += 1).is_err());
+        assert_eq!(asked, 1);
+        dir.close().expect("removed");
+        stop.send(()).expect("serves");
+        runtime.block_on(serving).expect("ends");
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            drop(runtime);
+            let _ = done.send(());
+        });
+        ended.recv_timeout(std::time::Duration::from_secs(60)).expect("a thread still waits for requests");
+    }
 }
