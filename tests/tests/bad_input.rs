@@ -211,7 +211,7 @@ fn a_relay_that_does_not_answer() {
         .run("wangge", ["person", "add", "--dir", text(&at), "id_number=990101199001010019", "name=张三"]);
     town.relay.kill();
     let message = town.programs.fails("wangge", ["sync", "--dir", text(&at), "--timeout", "3"]);
-    says(&message, &["保"]);
+    says(&message, &["连不上", "保"]);
     let shown = town.programs.json("wangge", ["person", "show", "--dir", text(&at), "990101199001010019"]);
     assert_eq!((&shown["fields"]["name"]["value"], &shown["delivery"]), (&"张三".into(), &"here".into()));
 }

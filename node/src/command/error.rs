@@ -24,7 +24,7 @@ pub mod exit {
     pub const FAILED: i32 = 1;
     /// The command line cannot be understood.
     pub const USAGE: i32 = 2;
-    /// The session ended before both sides had everything.
+    /// Nobody answered, or the session ended before both sides had everything.
     pub const NOT_IN_SYNC: i32 = 3;
 }
 
@@ -262,7 +262,8 @@ impl From<NetError> for CommandError {
             NetError::Control(_) => ("control-socket", None),
             _ => ("network", Some(Message::Network)),
         };
-        let exit = if code == "timed-out" { exit::NOT_IN_SYNC } else { exit::FAILED };
+        let exit =
+            if ["timed-out", "unreachable"].contains(&code) { exit::NOT_IN_SYNC } else { exit::FAILED };
         let message = match zh {
             None => error.to_string(),
             Some(zh) => zh.ahead_of(&error),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -115,9 +116,10 @@ pub async fn sync_with(
 ) -> Result<SyncReport, NetError> {
     let started = Instant::now();
     let timeout = options.timeout.unwrap_or(TIMEOUT);
+    let answered = AtomicBool::new(false);
     let attempts = async {
         let before = replica.scopes();
-        let report = try_twice(dialler, replica, &options, started).await?;
+        let report = try_twice(dialler, replica, &options, started, &answered).await?;
         if replica.scopes() == before || options.only.is_some() {
             return Ok(report);
         }
@@ -125,13 +127,23 @@ pub async fn sync_with(
             return Err(NetError::Rules(NO_POST.to_owned()));
         }
         // The centre has changed what this replica holds: what is new is fetched now.
-        let after = try_twice(dialler, replica, &options, started).await?;
+        let after = try_twice(dialler, replica, &options, started, &answered).await?;
         Ok(report.followed_by(after))
     };
     match tokio::time::timeout(timeout, attempts).await {
         Ok(report) => report,
-        Err(_) => Err(NetError::TimedOut { seconds: timeout.as_secs() }),
+        Err(_) if answered.load(Ordering::Relaxed) => Err(NetError::TimedOut { seconds: timeout.as_secs() }),
+        Err(_) => Err(NetError::Unreachable {
+            address: address(replica, &options),
+            reason: format!("no answer within {} s", timeout.as_secs()),
+        }),
     }
+}
+
+/// Where to dial.
+fn address(replica: &Replica, options: &SyncOptions<'_>) -> String {
+    let asked = options.peer.as_ref().or(options.relay.as_ref());
+    asked.cloned().unwrap_or_else(|| replica.profile().address().to_owned())
 }
 
 async fn try_twice(
@@ -139,17 +151,18 @@ async fn try_twice(
     replica: &Arc<Replica>,
     options: &SyncOptions<'_>,
     started: Instant,
+    answered: &AtomicBool,
 ) -> Result<SyncReport, NetError> {
-    match attempt(dialler, replica, options, started).await {
+    match attempt(dialler, replica, options, started, answered).await {
         // What has arrived is kept, so a second attempt is cheap. It mends what the first cannot: an
         // address that changed before the handshake was confirmed.
         Err(NetError::Broken { reason }) => {
             tracing::info!(reason, "the link broke: trying once more");
-            attempt(dialler, replica, options, started).await
+            attempt(dialler, replica, options, started, answered).await
         }
         Err(NetError::Session(SessionError::Refused { reason })) if reason == ROSTER_CHANGED => {
             tracing::info!("the roster has changed meanwhile: connecting again");
-            attempt(dialler, replica, options, started).await
+            attempt(dialler, replica, options, started, answered).await
         }
         other => other,
     }
@@ -160,13 +173,14 @@ async fn attempt(
     replica: &Arc<Replica>,
     options: &SyncOptions<'_>,
     started: Instant,
+    answered: &AtomicBool,
 ) -> Result<SyncReport, NetError> {
     // What was saved before must be in the documents before it is compared.
     blocking(|| replica.apply())?;
     let profile = replica.profile();
-    let known = || profile.address().to_owned();
-    let address = options.peer.clone().or_else(|| options.relay.clone()).unwrap_or_else(known);
+    let address = address(replica, options);
     let dialled = dialler.dial(&address).await?;
+    answered.store(true, Ordering::Relaxed);
     let connection = dialled.connection;
     let broken = |reason: String| NetError::Broken { reason };
     let (send, recv) = connection.open_bi().await.map_err(|e| broken(e.to_string()))?;
