@@ -132,3 +132,44 @@ async fn the_relay_carries_a_teams_work_between_its_order_and_the_case() {
     assert_equal(&relay, &[&clerk, &fire, &worker, &leader]);
     relay.stop().await;
 }
+
+/// 一人多岗: the head of the grid belongs to the team as well. He sees the case as the one and works on it as the
+/// other, by the id that everybody uses.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_of_the_team_and_of_the_grid_works_on_the_teams_order() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let team = Scope::Team("fire".to_owned());
+    relay.ask(&serde_json::json!({ "AddUnit": [team, "消防中队", ""] }));
+    let join = |name: &'static str, role: Role, unit: Scope| {
+        let line = relay.invite(name, role, &unit);
+        let at = dir.path().join(name);
+        async move { Worker::join(&at, &line).await }
+    };
+    let clerk = join("王五", Role::CentreClerk, Scope::Centre).await;
+    let leader = join("赵网格长", Role::GridLeader, grid(0)).await;
+    relay.roster(&["assign", "--worker", "赵网格长", "--role", "team-member", "--unit", "team:fire"]);
+    let report = ["case", "report", "--category", "安全生产", "--text", "仓库堵塞通道"];
+    leader.sync().await;
+    let id = run(&leader, &report)["id"].as_str().expect("an id").to_owned();
+    run(&leader, &["case", "register", &id]);
+    leader.sync().await;
+    until(&clerk, &id, "registered").await;
+    run(&clerk, &["case", "dispatch", &id, "--to", "team:fire"]);
+    clerk.sync().await;
+    // The order comes once the relay has carried it over.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while let Err(error) = leader.try_run(&["case", "accept", &id]) {
+        assert!(tokio::time::Instant::now() < deadline, "{error}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        leader.sync().await;
+    }
+    leader.sync().await;
+    until(&clerk, &id, "in-progress").await;
+    run(&leader, &["case", "feedback", &id, "--text", "已清理"]);
+    leader.sync().await;
+    let handled = until(&clerk, &id, "handled").await;
+    let last = handled["events"].as_array().and_then(|events| events.last()).expect("events");
+    assert_eq!((&last["worker"], &last["role"]), (&"赵网格长".into(), &"team-member".into()));
+    relay.stop().await;
+}

@@ -7,7 +7,7 @@ use super::fold::{CaseView, next_step};
 use super::rules::Rulebook;
 use super::table::{Who, posts, row_of};
 use super::{Actor, Site, State};
-use crate::identity::Role;
+use crate::identity::{Role, Scope};
 
 /// Why a command is not done, and who could.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,12 +43,12 @@ pub fn check(
     let mut closest: Option<Why> = None;
     for post in held {
         let reaches = site.reached_from(post.role, &post.unit)
-            || (told.via.is_some() && matches!(post.unit, crate::identity::Scope::Centre));
+            || (told.via.is_some() && matches!(post.unit, Scope::Centre));
         let outcome = match kind {
             _ if !reaches => Err(Why::Who),
             EventKind::Note if posts(kind).contains(&post.role) => Ok(()),
             EventKind::Note => Err(Why::Who),
-            _ => next_step(view, kind, told, post, book).map(|_| ()),
+            _ => next_step(view, kind, told, post, book).and_then(|_| in_sight(site, kind, told)),
         };
         match outcome {
             Ok(()) => {
@@ -66,6 +66,20 @@ pub fn check(
         }
     }
     Err(refusal(view, kind, closest.unwrap_or(Why::Who)))
+}
+
+/// Whether all whom a dispatch names hold the scope in which the case lies. Teams get orders of their own.
+fn in_sight(site: &Site, kind: EventKind, told: &Told) -> Result<(), Why> {
+    let sees = |scope: &Scope| match scope {
+        Scope::Grid(_) => site.reached_from(Role::GridLeader, scope),
+        Scope::Area(_) => site.reached_from(Role::AreaClerk, scope),
+        _ => true,
+    };
+    let blind = told.to.iter().find(|target| !sees(&target.scope));
+    match blind.filter(|_| kind == EventKind::Dispatch) {
+        Some(target) => Err(Why::OutOfSight { scope: target.scope.clone() }),
+        None => Ok(()),
+    }
 }
 
 fn refusal(view: &CaseView, kind: EventKind, why: Why) -> Refusal {

@@ -84,6 +84,11 @@ pub enum Why {
         /// The unit.
         scope: Scope,
     },
+    /// Nobody of that unit sees the case where it lies.
+    OutOfSight {
+        /// The unit.
+        scope: Scope,
+    },
     /// Nobody is named.
     NoTarget,
     /// It was given there already.
@@ -254,7 +259,8 @@ impl Course {
             EventKind::Dispatch => unknown(self.round),
             EventKind::Accept | EventKind::Return | EventKind::Feedback => {
                 let assists = self.assignment_of(step.actor).is_some_and(|place| !self.assignees[place].lead);
-                assists && unknown(self.handled)
+                // What a team did was written where the carrier's knowledge says nothing of the team's.
+                assists && (unknown(self.handled) || step.told.via.is_some())
             }
             _ => false,
         }

@@ -13,6 +13,11 @@ const SHIPPED: &str = include_str!("../../data/case-rules.json");
 /// The name of the shipped rules in a report.
 pub const SHIPPED_NAME: &str = "1";
 
+/// The line whose reports go past the grid if the rules do not say otherwise.
+const DISCIPLINE: &str = "discipline";
+/// What its name holds, where the centre gave it another code.
+const DISCIPLINE_ZH: &str = "纪检";
+
 /// Most entries of one list.
 const ENTRIES_MAX: usize = 200;
 
@@ -41,9 +46,19 @@ pub struct Category {
     /// Its minor classes (轻微类), which may be closed on the spot; none if nothing of it is minor.
     #[serde(default)]
     pub minor: Vec<String>,
-    /// Reports of it go past the grid: the centre alone takes them in and keeps them (组织纪检).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub bypasses_grid: bool,
+    /// Whether reports of it go past the grid: the centre alone takes them in and keeps them (组织纪检). Where
+    /// that is not said, as in rules of older programs, [`Category::bypasses_grid`] tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bypasses_grid: Option<bool>,
+}
+
+impl Category {
+    /// Whether reports of it go past the grid. Where the rules do not say, those of discipline do.
+    pub fn bypasses_grid(&self) -> bool {
+        let names = || self.aliases.iter().chain([&self.name]);
+        self.bypasses_grid
+            .unwrap_or_else(|| self.code == DISCIPLINE || names().any(|name| name.contains(DISCIPLINE_ZH)))
+    }
 }
 
 /// The time allowed for cases of a line and a level.
@@ -265,7 +280,7 @@ impl Rules {
 
     /// Whether reports of that line go past the grid.
     pub fn bypasses_grid(&self, category: &str) -> bool {
-        self.categories.iter().any(|line| line.code == category && line.bypasses_grid)
+        self.categories.iter().any(|line| line.code == category && line.bypasses_grid())
     }
 
     /// Whether cases of that line and level can be minor.
@@ -386,6 +401,30 @@ mod tests {
         assert_eq!(rules.winner("check-pass", "check-fail"), Some("check-fail"));
         assert_eq!(rules.winner("check-fail", "check-pass"), Some("check-fail"));
         assert_eq!(rules.winner("urge", "check-pass"), None);
+    }
+
+    /// Rules that an older program wrote say of no line whether it goes past the grid.
+    #[test]
+    fn discipline_goes_past_the_grid_unless_the_rules_say_otherwise() {
+        let shipped: serde_json::Value = serde_json::from_str(SHIPPED).expect("reads");
+        let read = |change: &dyn Fn(&mut serde_json::Value)| {
+            let mut json = shipped.clone();
+            change(&mut json["categories"][0]);
+            serde_json::from_value::<Rules>(json).expect("reads")
+        };
+        let silent = read(&|line| {
+            line.as_object_mut().expect("a line").remove("bypasses_grid");
+        });
+        assert!(silent.bypasses_grid("discipline") && !silent.bypasses_grid("civic"));
+        let renamed = read(&|line| {
+            line.as_object_mut().expect("a line").remove("bypasses_grid");
+            line["code"] = "jijian".into();
+        });
+        assert!(renamed.bypasses_grid("jijian"));
+        let told = read(&|line| line["bypasses_grid"] = false.into());
+        assert!(!told.bypasses_grid("discipline"));
+        let again = serde_json::to_value(&told).expect("writes");
+        assert_eq!(again["categories"][0]["bypasses_grid"], false);
     }
 
     #[test]

@@ -41,7 +41,10 @@ pub fn steps(view: &CaseView) -> [Step; 7] {
     let is = |kind: EventKind| move |event: &CaseEvent| event.kind == Some(kind);
     [
         step("collect", "信息收集", &is(EventKind::Report)),
-        step("establish", "案卷建立", &is(EventKind::Register)),
+        // What is reopened stands as registered, also where it was handled on the spot before.
+        step("establish", "案卷建立", &|event| {
+            matches!(event.kind, Some(EventKind::Register | EventKind::Reopen))
+        }),
         step("dispatch", "任务派遣", &is(EventKind::Dispatch)),
         step("handle", "任务处理", &|event| {
             matches!(event.kind, Some(EventKind::Accept | EventKind::CloseOnSpot))

@@ -1,7 +1,7 @@
 //! Orders for teams: what goes over, what comes back, however often and by whomever.
 
 use wangge_model::case::{
-    Crossing, CrossingTarget, EventKind, Order, OrderState, State, Told, Void, crossings, fold,
+    Crossing, CrossingTarget, Effect, EventKind, Order, OrderState, State, Told, Void, crossings, fold,
 };
 use wangge_model::document::{Document, Origin};
 use wangge_model::identity::{DocId, LogId, Role, Scope};
@@ -211,6 +211,42 @@ fn several_teams_have_an_order_each_and_the_lead_ends_the_handling() {
     );
     office.settle();
     assert_eq!(office.desk.view().state, State::Handled);
+}
+
+/// A team that assists says what it did after the lead is done, in another scope, of which it knows nothing:
+/// that is kept beside, however late it is carried over, until the case lies in the archive.
+#[test]
+fn an_assisting_teams_work_counts_after_the_lead_is_done() {
+    for checked in [false, true] {
+        let mut office = Office::new();
+        office.dispatch(&["police", "fire"]);
+        office.settle();
+        let place = |office: &Office, name: &str| {
+            office.orders.iter().position(|(scope, _)| *scope == team(name)).expect("an order")
+        };
+        let (fire, police) = (place(&office, "fire"), place(&office, "police"));
+        let at = |hour: u64| MONDAY_MS + hour * HOUR_MS;
+        for order in [fire, police] {
+            office.team_writes(order, &said(EventKind::Accept, ""), Role::TeamLead, at(26));
+        }
+        office.team_writes(police, &said(EventKind::Feedback, "已执法"), Role::TeamLead, at(27));
+        office.settle();
+        assert_eq!(office.desk.view().state, State::Handled);
+        // Offline while the case was checked.
+        office.team_writes(fire, &said(EventKind::Feedback, "已清理"), Role::TeamMember, at(27));
+        if checked {
+            let clerk = actor(Role::CentreClerk, 1);
+            office.desk.does(&clerk, EventKind::Check, at(28));
+        }
+        office.settle();
+        let view = office.desk.view();
+        assert_eq!(view.state, if checked { State::Closed } else { State::Handled });
+        let work: Vec<_> =
+            view.events.iter().filter(|event| event.kind == Some(EventKind::Feedback)).collect();
+        assert_eq!(work.len(), 2);
+        assert!(work.iter().all(|event| event.void.is_none()), "{work:?}");
+        assert_eq!(work[1].effect, Some(Effect::Beside));
+    }
 }
 
 /// A team gives its order back; the case can be dispatched again, with an order of its own.

@@ -174,6 +174,33 @@ fn a_dispatch_goes_no_further_than_its_author() {
     }
 }
 
+/// Whoever is given a case has to see it: it is given to no grid and no area but those where it lies.
+#[test]
+fn a_case_is_given_to_nobody_who_does_not_see_it() {
+    for (role, escalations) in [(Role::GridLeader, 0), (Role::AreaHead, 1), (Role::CentreClerk, 2)] {
+        let desk = case_in(State::Registered, escalations);
+        let who = actor(role, 3);
+        for (scope, seen) in [
+            (Scope::Grid(GRID.to_owned()), true),
+            (Scope::Grid("330881121201".to_owned()), false),
+            // A sub-grid holds its own records, not those around it.
+            (Scope::Grid(format!("{GRID}-1")), false),
+            (Scope::Area("330881122".to_owned()), false),
+        ] {
+            let mut event = told(EventKind::Dispatch, &who);
+            event.to = vec![to(scope.clone())];
+            match desk.try_check(&who, &event) {
+                Ok(_) => assert!(seen, "{role} to {scope}"),
+                // What is out of his reach anyway is said as such.
+                Err(refusal) if role == Role::GridLeader && matches!(scope, Scope::Area(_)) => {
+                    assert!(matches!(refusal.why, Why::Target { .. }), "{:?}", refusal.why);
+                }
+                Err(refusal) => assert_eq!(refusal.why, Why::OutOfSight { scope }, "{role}"),
+            }
+        }
+    }
+}
+
 /// Several teams: the centre calls the second one in, a street leader says who leads.
 #[test]
 fn several_teams_are_led_by_whom_a_street_leader_names() {

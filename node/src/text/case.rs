@@ -23,6 +23,8 @@ pub enum CaseText<'a> {
     ScoreUnreadable { typed: &'a str },
     OutcomeMissing,
     IntoUnknown { typed: &'a str },
+    IntoItself { number: &'a str },
+    IntoCircle { number: &'a str, into: &'a str },
     NotMinorLine { category: &'a str, lines: &'a str },
     NotMinorLevel { level: u8 },
     PublicNeedsChannel,

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wangge_model::case::{
-    Actor, CaseView, Effect, EventKind, OrderState, Refusal, Target as To, Told, Why, check,
+    Actor, CaseView, Effect, EventKind, OrderState, Refusal, Target as To, Told, Why, check, posts,
 };
 use wangge_model::document::DocumentView;
 use wangge_model::identity::{DocId, Role, Scope};
@@ -63,7 +63,7 @@ pub(super) fn target(replica: &Replica, key: &str) -> Result<Target, CommandErro
 pub(super) fn act(replica: &Replica, typed: &Typed<'_>) -> Result<Answer, CommandError> {
     let _turn = turn();
     let office = Office::load(replica)?;
-    let Target { scope, view } = target(replica, &typed.act.key)?;
+    let Target { scope, view } = in_own_post(&office, typed.kind, target(replica, &typed.act.key)?)?;
     let at_ms = happened_at(replica, typed.act.at.as_deref())?;
     let mut told = tell(&office, typed, &view, at_ms)?;
     let pictures = Pictures::read(&typed.act.photo)?;
@@ -73,6 +73,46 @@ pub(super) fn act(replica: &Replica, typed: &Typed<'_>) -> Result<Answer, Comman
         return order::act(&office, &scope, &view, told, &pictures, at_ms);
     }
     write(&office, &scope, &view, &told, &pictures, at_ms)
+}
+
+/// The order instead of its case, for whoever sees the case in one post and works on it in another, in a team
+/// that has it (一人多岗, art. 6).
+fn in_own_post(office: &Office<'_>, kind: EventKind, found: Target) -> Result<Target, CommandError> {
+    use EventKind::{Accept, Extend, Feedback, Resume, Return, Suspend};
+    if found.view.kind != Kind::CASE
+        || !matches!(kind, Accept | Return | Feedback | Extend | Suspend | Resume)
+    {
+        return Ok(found);
+    }
+    let own = office.posts()?;
+    let (in_teams, others): (Vec<&Actor>, Vec<&Actor>) =
+        own.iter().partition(|post| matches!(post.unit, Scope::Team(_)));
+    if in_teams.is_empty() {
+        return Ok(found);
+    }
+    // What he was given himself, or decides about, he means first.
+    let case = office.case(&found.scope, &found.view)?;
+    let decides = !matches!(kind, Accept | Return | Feedback)
+        && others.iter().any(|post| posts(EventKind::Register).contains(&post.role));
+    let given = |post: &&&Actor| {
+        let his = |worker: Option<DocId>| worker.is_none_or(|worker| worker == post.worker);
+        case.assignees.iter().any(|assignee| assignee.scope == post.unit && his(assignee.worker))
+    };
+    if decides || others.iter().any(|post| given(&post)) {
+        return Ok(found);
+    }
+    let teams: Vec<Scope> = in_teams.iter().map(|post| post.unit.clone()).collect();
+    let mut open = Vec::new();
+    for order in key::candidates(office.replica, Kind::ORDER, &found.view.id.to_string(), &teams)? {
+        let state = cross::order_of(office.replica, &order.scope, order.view.clone())?.state;
+        if !matches!(state, OrderState::Returned | OrderState::Closed) {
+            open.push(order);
+        }
+    }
+    match (open.pop(), open.is_empty()) {
+        (Some(order), true) => Ok(order),
+        _ => Ok(found),
+    }
 }
 
 pub(super) fn note(replica: &Replica, args: &NoteArgs) -> Result<Answer, CommandError> {
@@ -227,8 +267,12 @@ fn tell(
         let unknown = || failed("into", "into", CaseText::IntoUnknown { typed: &key });
         let other = key::resolve(office.replica, &[Kind::CASE], into, None)
             .map_err(|error| if error.code == "not-found" { unknown() } else { error.on("into") })?;
+        if other.view.id == view.id {
+            return Err(failed("into", "into", CaseText::IntoItself { number: &show::number_of(view) }));
+        }
         if leads_back(office, &other, &view.id)? {
-            return Err(unknown());
+            let (number, into) = (show::number_of(view), show::number_of(&other.view));
+            return Err(failed("into", "into", CaseText::IntoCircle { number: &number, into: &into }));
         }
         told.into = Some(other.view.id);
     }
@@ -311,7 +355,9 @@ pub(super) fn refused(
     let reporter = case.reporter.map(|worker| office.street.worker_name(&worker)).unwrap_or_default();
     let own = office.own_posts(posts);
     let named = match &refusal.why {
-        Why::Target { scope } | Why::AlreadyThere { scope } => office.street.unit_name(scope),
+        Why::Target { scope } | Why::OutOfSight { scope } | Why::AlreadyThere { scope } => {
+            office.street.unit_name(scope)
+        }
         Why::AlreadyAccepted { by } => office.street.worker_name(by),
         Why::Teams => {
             let teams = told.to.iter().filter(|to| matches!(to.scope, Scope::Team(_)));
@@ -325,7 +371,7 @@ pub(super) fn refused(
         Why::Who => ("case-role", "role"),
         Why::Handler => ("case-handler", "role"),
         Why::Teams => ("case-teams", "to"),
-        Why::Target { .. } => ("case-target", "to"),
+        Why::Target { .. } | Why::OutOfSight { .. } => ("case-target", "to"),
         Why::NotMinor => ("not-minor", "minor"),
         Why::BypassesGrid if refusal.kind == EventKind::Report => ("past-the-grid", "category"),
         Why::BypassesGrid => ("past-the-grid", "to"),

@@ -46,7 +46,7 @@ pub(super) fn report(replica: &Replica, args: &ReportArgs) -> Result<Answer, Com
     let office = Office::load(replica)?;
     let posts = office.posts()?;
     let rules = office.book.latest();
-    let at_centre = rules.category(&text::compact(&args.category)).filter(|line| line.bypasses_grid);
+    let at_centre = rules.category(&text::compact(&args.category)).filter(|line| line.bypasses_grid());
     if let Some(line) = at_centre
         && !posts.iter().any(|post| Tier::of(post.role) == Some(Tier::Centre))
     {

@@ -25,7 +25,7 @@ use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::work::copy::record_of;
 use wangge_model::work::draft::{self, Actor, Said};
-use wangge_model::work::{Home, RecordSpec, To, Verb, WorkError, of_word};
+use wangge_model::work::{Home, Input, RecordSpec, Rule, To, Verb, WorkError, of_word};
 
 use super::key::Target;
 use super::photo::{AddPhotosArgs, Pictures};
@@ -165,33 +165,33 @@ fn draft(
 ) -> Result<Draft, CommandError> {
     let actor = street.actor()?;
     draft::check_role(spec, spec.opens, actor.role)?;
-    let (said, about) = resolve::inputs(replica, street, spec.inputs, command)?;
-    past_the_grid(replica, street, spec, &actor, &said)?;
+    let (mut said, about) = resolve::inputs(replica, street, spec.inputs, command)?;
+    line_of_business(replica, street, spec, &actor, &mut said)?;
     let ops = draft::open(spec, &actor, &said, &street.entries())?;
     let scope = home(street, spec, &actor, command, &said, &about)?;
     Ok(Draft { scope, doc: DocId(replica.random()?), ops })
 }
 
-/// What the rules of cases send past the grid is not put down there as an opinion or a request either.
-fn past_the_grid(
+/// A line of business by the name that the rules of cases give it. What they send past the grid is not put down
+/// there as an opinion or a request either.
+fn line_of_business(
     replica: &Replica,
     street: &Street,
     spec: &RecordSpec,
     actor: &Actor,
-    said: &Said,
+    said: &mut Said,
 ) -> Result<(), CommandError> {
-    let Some(typed) = said.get("category").filter(|_| [Kind::OPINION, Kind::HELP].contains(&spec.kind))
-    else {
-        return Ok(());
-    };
+    let is_line = |input: &Input| input.name == "category" && input.rule == Rule::Text;
+    let Some(typed) = said.get("category").filter(|_| spec.inputs.iter().any(is_line)) else { return Ok(()) };
     let book = cases::rulebook(replica)?;
-    match book.latest().category(&text::compact(typed)) {
-        Some(line) if line.bypasses_grid && !actor.role.is_centre() => {
-            let own = format!("{} {}", street.unit_name(&actor.unit), role_zh(actor.role));
-            Err(super::case::past_the_grid(&line.name, &own))
-        }
-        _ => Ok(()),
+    let Some(line) = book.latest().category(&text::compact(typed)) else { return Ok(()) };
+    let kept_from_grid = [Kind::OPINION, Kind::HELP].contains(&spec.kind) && !actor.role.is_centre();
+    if line.bypasses_grid() && kept_from_grid {
+        let own = format!("{} {}", street.unit_name(&actor.unit), role_zh(actor.role));
+        return Err(super::case::past_the_grid(&line.name, &own));
     }
+    said.insert("category".to_owned(), line.name.clone());
+    Ok(())
 }
 
 fn make(

@@ -34,7 +34,13 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         CaseText::ScoreUnreadable { typed } => format!("--score: {typed:?} is no number from 0 to 100"),
         CaseText::OutcomeMissing => "say how the check went: --pass or --fail".to_owned(),
         CaseText::IntoUnknown { typed } => {
-            format!("--into: {typed:?} is no other case, or was itself merged into this one")
+            format!("--into: there is no case {typed:?} here; check the number or the id")
+        }
+        CaseText::IntoItself { number } => format!("--into: that is case {number} itself"),
+        CaseText::IntoCircle { number, into } => {
+            format!(
+                "--into: case {into} was merged into {number} before; both are one already, go on with {number}"
+            )
         }
         CaseText::NotMinorLine { .. } => "--minor: that line has no minor class".to_owned(),
         CaseText::NotMinorLevel { level } => format!("--minor: cases of level {level} are not minor"),
@@ -133,6 +139,11 @@ fn refuse(refused: &Refused<'_>) -> String {
         Why::Handler => format!("you handled case {number} and cannot check it; {who}"),
         Why::Teams => "only centre-clerk and centre-admin dispatch to teams".to_owned(),
         Why::Target { .. } => format!("not to {}: out of your reach, or not on this case", refused.named),
+        Why::OutOfSight { .. } => format!(
+            "not to {}: case {number} lies elsewhere and is not seen there; ask a neighbour for help with wangge assist \
+             add, or let the centre dispatch a team",
+            refused.named
+        ),
         Why::NoTarget => "say to whom with --to: a unit or a worker".to_owned(),
         Why::AlreadyThere { .. } => format!("{} has case {number} already", refused.named),
         Why::NotMinor => format!("case {number} is of no minor class: it cannot be closed on the spot"),

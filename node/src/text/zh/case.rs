@@ -28,7 +28,13 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         CaseText::ScoreUnreadable { typed } => format!("评分“{typed}”(--score)无法识别,请填 0 到 100 的整数"),
         CaseText::OutcomeMissing => "核查结果没有写明,请填 --pass(通过)或 --fail(返工)".to_owned(),
         CaseText::IntoUnknown { typed } => {
-            format!("并入的事件“{typed}”(--into)不能用:没有这个事件,或就是本事件,或已并入本事件")
+            format!("本机没有要并入的事件“{typed}”(--into),请核对编号或标识")
+        }
+        CaseText::IntoItself { number } => format!("--into 写的就是事件 {number} 自己,不能并入自己"),
+        CaseText::IntoCircle { number, into } => {
+            format!(
+                "事件 {into} 已并入事件 {number},不能反过来再把 {number} 并入 {into};两件已是一件,在 {number} 上办理即可"
+            )
         }
         CaseText::NotMinorLine { category, lines } => {
             format!("“{category}”没有轻微类(--minor)。有轻微类的业务线:{lines}")
@@ -88,7 +94,7 @@ pub(super) fn say(text: &CaseText<'_>) -> String {
         }
         CaseText::RulesLine(line) => {
             let minor = if line.minor.is_empty() { "无".to_owned() } else { line.minor.join("、") };
-            let past = if line.bypasses_grid { "  不经网格,直达中心" } else { "" };
+            let past = if line.bypasses_grid() { "  不经网格,直达中心" } else { "" };
             format!("{}  {}  轻微类:{minor}{past}", line.code, line.name)
         }
         CaseText::RulesDeadline { line, row } => {
@@ -168,6 +174,10 @@ fn refuse(refused: &Refused<'_>) -> String {
         Why::Handler => format!("事件 {number} 由您办理,不能由您核查;{who}"),
         Why::Teams => format!("派给团队({})只能由社管中心工作人员、社管中心管理员统一流转", refused.named),
         Why::Target { .. } => format!("不能派给 {}:不在您的管理范围,或没有承办该事件", refused.named),
+        Why::OutOfSight { .. } => format!(
+            "不能派给 {0}:事件 {number} 不在 {0} 的范围,那里看不到它。请邻近单位协助的,用 wangge assist add;由团队办理的,由社管中心派给团队",
+            refused.named
+        ),
         Why::NoTarget => "派给谁没有写明,请用 --to 指明单位或人员".to_owned(),
         Why::AlreadyThere { .. } => format!("事件 {number} 已派给 {},不必再派", refused.named),
         Why::NotMinor => format!("事件 {number} 不属于轻微类,不能当场办结,请按程序立案派遣"),
