@@ -623,6 +623,28 @@ fn a_report_about_discipline_goes_past_the_grid() {
     assert_eq!(does(&office.centre, "check", &["--pass"])["state"], "closed");
 }
 
+/// The centre's window holds the centre's scope for its own records: it is not shown the cases that lie there.
+#[test]
+fn the_centres_window_is_not_shown_what_went_past_the_grid() {
+    let clerk = Station::of_centre("王五");
+    let window = Station::empty("孙窗口", Role::WindowClerk, &Scope::Centre, &everything());
+    Station::acquaint(&[&clerk, &window]);
+    let made = clerk.run(&["case", "report", "--category", "纪检", "--text", "村干部收钱办事"]);
+    let id = made["id"].as_str().expect("an id");
+    clerk.carry_to(&window);
+    assert_eq!(clerk.run(&["case", "list"])[0]["id"], made["id"]);
+    for words in [&["case", "show", id][..], &["case", "note", id, "--text", "x"], &["photo", "list", id]] {
+        window.refused(words, "not-found");
+    }
+    assert_eq!(window.run(&["case", "list"]), json!([]));
+    let analysed = window.text(&["analyse"]);
+    assert!(!analysed.contains("纪检"), "{analysed}");
+    // Its own work is there.
+    let asked = window.run(&["help-request", "add", "--text", "代办社保卡", "--behalf"]);
+    assert_eq!(asked["scope"], "centre");
+    assert_eq!(window.run(&["help-request", "list"])[0]["id"], asked["id"]);
+}
+
 /// Two of a team, and two of a grid, take the same thing on: the second is told who has it, and nobody that he
 /// did wrong.
 #[test]
@@ -679,7 +701,9 @@ fn a_merged_case_says_into_which() {
     let text = office.worker.text(&["case", "show", &one]);
     assert_eq!(text.matches(number).count(), 2, "{text}");
     let said = office.centre.refused(&words(&case("merge", &other, &["--into", &one])), "into");
-    assert!(said.contains("已并入本事件"), "{said}");
+    assert!(said.contains(number) && said.contains("不能反过来"), "{said}");
+    let said = office.centre.refused(&words(&case("merge", &other, &["--into", &other])), "into");
+    assert!(said.contains("自己"), "{said}");
 }
 
 /// While the time stands still nothing is handed in: it goes on first.

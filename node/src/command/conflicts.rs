@@ -103,6 +103,9 @@ fn list(replica: &Replica, args: &ListConflictsArgs) -> Result<Answer, CommandEr
     let mut lines = Vec::new();
     for scope in &scopes {
         for kind in KINDS {
+            if kind == Kind::CASE && key::shown_cases(replica, std::slice::from_ref(scope)).is_empty() {
+                continue;
+            }
             let mut views = Vec::new();
             replica.each(scope, kind, |view| {
                 if only.as_ref().is_some_and(|only| only.view.id != view.id) {

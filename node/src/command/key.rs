@@ -96,6 +96,13 @@ pub(super) fn candidates(
     key: &str,
     scopes: &[Scope],
 ) -> Result<Vec<Target>, ReplicaError> {
+    let shown;
+    let scopes = if kind == Kind::CASE {
+        shown = shown_cases(replica, scopes);
+        &shown
+    } else {
+        scopes
+    };
     let number = match kind {
         Kind::PERSON => IdNumber::parse(key).ok().map(String::from),
         Kind::PLACE | Kind::ENTERPRISE => CreditCode::parse(key).ok().map(String::from),
@@ -135,6 +142,12 @@ pub(super) fn candidates(
         found.extend(with_id.into_iter().map(|(scope, view)| Target { scope, view }));
     }
     Ok(found)
+}
+
+/// Those of `scopes` in which whoever acts is shown cases.
+pub(super) fn shown_cases(replica: &Replica, scopes: &[Scope]) -> Vec<Scope> {
+    let hidden = scopes.contains(&Scope::Centre) && !replica.is_shown_centre_cases();
+    scopes.iter().filter(|scope| !hidden || **scope != Scope::Centre).cloned().collect()
 }
 
 /// Persons with a passport or the like of that number.

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use wangge_model::case::Tier;
 use wangge_model::identity::{DocId, Role, Scope};
 
 use super::vault::WorkerSecret;
@@ -97,6 +98,21 @@ impl Replica {
         let mut posts = roster.posts_of(&profile.replica()).into_iter();
         let (_, post) = posts.find(|(worker, post)| *worker == turn.worker && post.term.holds_at(now_ms))?;
         Some(Acting { worker: turn.worker, name, role: post.role, unit: post.unit })
+    }
+
+    /// Whether whoever acts is shown the cases that lie with the centre, past grids and areas (组织纪检): those
+    /// who decide there. A window's clerk holds the centre's scope for his own records.
+    pub fn is_shown_centre_cases(&self) -> bool {
+        let decides = |role: Role| Tier::of(role) == Some(Tier::Centre);
+        let Some(acting) = self.acting() else { return true };
+        if decides(acting.role) {
+            return true;
+        }
+        let now_ms = self.now_ms();
+        let posts =
+            self.roster().map(|roster| roster.posts_of(&self.profile().replica())).unwrap_or_default();
+        let mut own = posts.iter().filter(|(who, post)| *who == acting.worker && post.term.holds_at(now_ms));
+        own.any(|(_, post)| decides(post.role))
     }
 
     /// The scopes that whoever acts may see: on a shared device those that his own posts reach.

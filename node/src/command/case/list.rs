@@ -14,7 +14,7 @@ use super::{cross, order, show};
 use crate::command::shown::{self, Sight};
 use crate::command::units::Units;
 use crate::command::workers::Workers;
-use crate::command::{Answer, CommandError, instant};
+use crate::command::{Answer, CommandError, instant, key};
 use crate::replica::{Replica, ReplicaError};
 use crate::text::{CaseText, Message, scrub};
 
@@ -41,7 +41,8 @@ fn of_kind(
     scopes: &[Scope],
 ) -> Result<Vec<(Scope, DocumentView)>, ReplicaError> {
     let mut found = Vec::new();
-    for scope in scopes {
+    let shown = if kind == Kind::CASE { key::shown_cases(replica, scopes) } else { scopes.to_vec() };
+    for scope in &shown {
         replica.each(scope, kind, |view| {
             found.push((scope.clone(), view));
             true

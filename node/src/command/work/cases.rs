@@ -8,6 +8,7 @@ use wangge_model::schema::Kind;
 
 use crate::command::CommandError;
 use crate::command::case::{Observed, book};
+use crate::command::key::shown_cases;
 use crate::replica::Replica;
 
 /// A case with what its events come to.
@@ -41,7 +42,7 @@ pub(crate) fn all(replica: &Replica, scopes: &[Scope]) -> Result<Vec<CaseSeen>, 
     let book = rulebook(replica)?;
     let observed = Observed::new(replica);
     let mut found = Vec::new();
-    for scope in scopes {
+    for scope in &shown_cases(replica, scopes) {
         let mut views = Vec::new();
         replica.each(scope, Kind::CASE, |view| {
             views.push(view);
