@@ -9,6 +9,66 @@ fn id(added: &Value) -> &str {
     added["id"].as_str().expect("an id")
 }
 
+/// Records are found by the numbers that offices give them and by the people whom they name or link.
+#[test]
+fn houses_households_and_tenancies_are_found_by_number_and_by_people() {
+    let ana = Station::of_grid("张三", 1);
+    let tenant = ana.run(&["person", "add", &format!("id_number={}", IDS[0]), "name=欧阳修远"]);
+    let house = ana.run(&["house", "add", "house_number=CZ-7", "address=富强路 14 号", "owner_name=刘二"]);
+    let household = ana.run(&["household", "add", "household_number=H001", &format!("head={}", IDS[0])]);
+    let tenancy =
+        ana.run(&["tenancy", "add", "house=CZ-7", &format!("person={}", IDS[0]), "from=2025-01-01"]);
+    let dwelling = ana.run(&["dwelling", "add", "address=富强路 12 号"]);
+    let residency = ana.run(&[
+        "residency",
+        "add",
+        &format!("person={}", IDS[0]),
+        &format!("dwelling={}", id(&dwelling)),
+        "from=2025-01-01",
+    ]);
+    for (kind, words, found) in [
+        ("house", &["CZ-7", "cz-7", "刘二", "liuer", "le"][..], &house),
+        ("household", &["H001", "欧阳", "oyxy"], &household),
+        ("tenancy", &["CZ-7", "刘二", "欧阳修远", "富强路14"], &tenancy),
+        ("residency", &["ouyang", "富强路12"], &residency),
+        ("person", &["oyxy"], &tenant),
+    ] {
+        for word in words {
+            let hits = ana.run(&[kind, "find", word]);
+            assert_eq!(hits[0]["id"], found["id"], "{kind} {word}: {hits}");
+        }
+        assert_eq!(ana.run(&[kind, "find", "不存在"]), serde_json::json!([]));
+    }
+}
+
+/// Nobody is born tomorrow, and a time that cannot be is said before anything else.
+#[test]
+fn days_that_cannot_be_yet_are_refused_and_the_time_is_read_first() {
+    let ana = Station::of_grid("张三", 1);
+    let before = ana.transactions();
+    for words in
+        [&["--no-id", "name=张三", "birth_date=2093-02-20"][..], &["990101209302200015", "name=张三"]]
+    {
+        let message = ana.refused(&[&["person", "add"][..], words].concat(), "date-ahead");
+        assert!(message.contains("2093-02-20"), "{message}");
+    }
+    assert_eq!(ana.transactions(), before);
+    ana.run(&["person", "add", "--no-id", "name=张三"]);
+    // There is somebody like him, and the time is wrong as well.
+    ana.refused(&["person", "add", "--no-id", "name=张三", "--at", "2125-01-01"], "time-ahead");
+}
+
+/// What people call a code besides its label is understood.
+#[test]
+fn codes_are_understood_by_the_names_that_people_use() {
+    let ana = Station::of_grid("张三", 1);
+    let person = ana.run(&["person", "add", "--no-id", "name=张三", "婚姻=离异"]);
+    let shown = ana.run(&["person", "show", id(&person)]);
+    assert_eq!(shown["fields"]["marriage"]["text"], "离婚");
+    let asked = ana.run(&["assist", "add", "--matter", "协助", "--text", "交界处垃圾", "--to", "友爱村"]);
+    assert_eq!(asked["fields"]["matter"]["value"], "assist");
+}
+
 /// A village writes down a house, who owns it, who lives there and who rents it.
 #[test]
 fn a_household_its_dwelling_and_its_tenants_are_shown_by_their_names() {

@@ -32,6 +32,8 @@ pub struct Table {
     pub codes: BTreeMap<String, String>,
     /// Codes that are not given any more, so that records which carry them can still be read.
     pub retired: BTreeMap<String, String>,
+    /// What people call a code besides its label -> the code. Understood, never shown.
+    pub also: BTreeMap<String, String>,
 }
 
 /// Begins the keys of retired codes. No code does: see [`read_table`].
@@ -52,7 +54,14 @@ impl Table {
                 .keys()
                 .find(|code| digits && code.trim_start_matches('0') == typed.trim_start_matches('0'))
         };
-        by_code.or_else(by_label).or_else(padded).map(String::as_str)
+        let read = by_code.or_else(by_label).or_else(padded).map(String::as_str);
+        read.or_else(|| self.meant(&typed))
+    }
+
+    /// The code that people call by another name than its label.
+    pub fn meant(&self, typed: &str) -> Option<&str> {
+        let code = self.also.get(&text::compact(typed))?;
+        self.codes.contains_key(code).then_some(code.as_str())
     }
 
     /// What is allowed, as a message lists it: of a long table what comes near to what was typed, if anything
@@ -87,6 +96,8 @@ struct ShippedTable {
     label: String,
     source: String,
     codes: BTreeMap<String, String>,
+    #[serde(default)]
+    also: BTreeMap<String, String>,
 }
 
 impl Codes {
@@ -95,11 +106,9 @@ impl Codes {
         let Ok(shipped) = serde_json::from_str::<Shipped>(SHIPPED) else { return Self::default() };
         let version = shipped.version;
         let table = |(name, table): (String, ShippedTable)| {
-            let ShippedTable { label, source, codes } = table;
-            (
-                name.clone(),
-                Table { name, label, source, version: version.clone(), codes, retired: BTreeMap::new() },
-            )
+            let ShippedTable { label, source, codes, also } = table;
+            let version = version.clone();
+            (name.clone(), Table { name, label, source, version, codes, retired: BTreeMap::new(), also })
         };
         Self(shipped.tables.into_iter().map(table).collect())
     }
@@ -119,7 +128,9 @@ impl Codes {
             return;
         }
         let [label, source, version] = ["label", "source", "version"].map(|field| view.text(field));
-        self.0.insert(name.clone(), Table { name, label, source, version, codes, retired });
+        // Other names stay those that ship, as far as their codes do.
+        let also = self.0.remove(&name).map(|table| table.also).unwrap_or_default();
+        self.0.insert(name.clone(), Table { name, label, source, version, codes, retired, also });
     }
 
     /// The table of that name.

@@ -16,13 +16,15 @@ const ITEM: char = '\t';
 const RECORD: char = '\n';
 
 /// Fields of names, also by their readings.
-const NAMES: [&str; 5] = ["name", "former_name", "foreign_name", "manager", "legal_person"];
+const NAMES: [&str; 7] =
+    ["name", "former_name", "foreign_name", "manager", "legal_person", "safety_officer", "owner_name"];
 /// Fields of numbers, found by their end.
 const NUMBERS: [&str; 4] = ["id_number", "credit_code", "document_number", "number"];
 /// Fields of phones, found by any part.
 const PHONES: [&str; 1] = ["phone"];
 /// Fields of addresses and the like, found by any part.
-const ADDRESSES: [&str; 4] = ["current_address", "registered_address", "address", "permit_number"];
+const ADDRESSES: [&str; 6] =
+    ["current_address", "registered_address", "address", "permit_number", "household_number", "house_number"];
 
 /// How well a record fits. Lower is better.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

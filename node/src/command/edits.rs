@@ -94,7 +94,9 @@ fn known(kind: Kind, typed: &str) -> Result<&'static str, CommandError> {
         let label = Label { en: what.name_en(), zh: what.label };
         let NotCollected { reason_zh, reason_en, .. } = what;
         let message = RegisterMessage::NotCollected { label, reason_zh, reason_en };
-        return Err(CommandError::failed("field-not-collected", &Message::Register(message)));
+        return Err(
+            CommandError::failed("field-not-collected", &Message::Register(message)).on(&scrub(typed))
+        );
     }
     let fields: Vec<String> = settable(kind).map(|(name, label)| format!("{name} ({label})")).collect();
     let names: Vec<&str> = settable(kind).map(|(name, _)| name).collect();
@@ -310,6 +312,15 @@ impl<'a> Reader<'a> {
         self.read(kind, field, typed, warnings).map_err(|error| error.on(name))
     }
 
+    /// Whether a day is no later than today.
+    fn is_past(&self, label: Label<'_>, day: &str) -> Result<(), CommandError> {
+        if day <= instant::day(self.replica.now_ms()).as_str() {
+            return Ok(());
+        }
+        let message = RegisterMessage::DateAhead { label, typed: day };
+        Err(CommandError::failed("date-ahead", &Message::Register(message)))
+    }
+
     fn read(
         &self,
         kind: Kind,
@@ -324,7 +335,18 @@ impl<'a> Reader<'a> {
         let failed =
             |code, message: RegisterMessage<'_>| Err(CommandError::failed(code, &Message::Register(message)));
         Ok(match spec.form {
-            Form::Text => check(kind, field, typed, warnings).map_err(|error| error.of_field(label.zh))?,
+            Form::Text => {
+                let value = check(kind, field, typed, warnings).map_err(|error| error.of_field(label.zh))?;
+                let birth = match field {
+                    "birth_date" => value.as_str(),
+                    "id_number" => value.as_str().and_then(|number| number.get(6..14)),
+                    _ => None,
+                };
+                if let Some(Ok(birth)) = birth.map(Date::parse) {
+                    self.is_past(label, &birth.to_string())?;
+                }
+                value
+            }
             Form::Date => Date::parse(typed)
                 .map_err(|error| CommandError::from(CheckError::from(error)).of_field(label.zh))?
                 .to_string()
@@ -392,9 +414,7 @@ impl<'a> Reader<'a> {
                 let day = Date::parse(day)
                     .map_err(|error| CommandError::from(CheckError::from(error)).of_field(label.zh))?
                     .to_string();
-                if day > instant::day(self.replica.now_ms()) {
-                    return failed("date-ahead", RegisterMessage::DateAhead { label, typed: &day });
-                }
+                self.is_past(label, &day)?;
                 let text = text::free_text(text);
                 if text.is_empty() {
                     return unreadable();

@@ -95,11 +95,52 @@ pub(super) fn find(replica: &Replica, kind: Kind, args: &FindArgs) -> Result<Ans
     let mut found: Vec<(Scope, DocumentView)> =
         found.into_iter().map(|(_, scope, view)| (scope, view)).collect();
     if found.is_empty() {
+        found = by_links(replica, kind, &scopes, &query)?;
+        total = found.len();
+    }
+    if found.is_empty() {
         // The beginning of an id, as lists show it.
         found = key::with_id(replica, kind, &args.text, &scopes)?;
         total = found.len();
     }
     listed(replica, &units, &found, total, args.limit.unwrap_or(LIST_LINES))
+}
+
+/// Records that say nothing of themselves, as a tenancy does, by what is found of the people and houses that
+/// they link.
+fn by_links(
+    replica: &Replica,
+    kind: Kind,
+    scopes: &[Scope],
+    query: &Query,
+) -> Result<Vec<(Scope, DocumentView)>, ReplicaError> {
+    let mut found = Vec::new();
+    let fields = kind.spec().map(|spec| spec.fields).unwrap_or_default();
+    let mut linked: BTreeMap<&'static str, BTreeSet<DocId>> = BTreeMap::new();
+    if matches!(kind, Kind::RESIDENCY | Kind::TENANCY | Kind::HOUSEHOLD) {
+        for field in fields {
+            let Form::Link(kinds) = field.form else { continue };
+            for kind in kinds {
+                let hits = replica.search(&replica.open_scopes(), *kind, query)?;
+                linked.entry(field.name).or_default().extend(hits.into_iter().map(|(_, _, doc)| doc));
+            }
+        }
+    }
+    if linked.values().all(BTreeSet::is_empty) {
+        return Ok(found);
+    }
+    for scope in scopes {
+        replica.each(scope, kind, |view| {
+            let leads = |(field, docs): (&&str, &BTreeSet<DocId>)| {
+                doc_of(&view, field).is_some_and(|doc| docs.contains(&doc))
+            };
+            if !view.is_closed() && linked.iter().any(leads) {
+                found.push((scope.clone(), view));
+            }
+            true
+        })?;
+    }
+    Ok(found)
 }
 
 /// The unit that was named, or all that is held.

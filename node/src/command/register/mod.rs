@@ -14,7 +14,7 @@ use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::{GENERATION, Kind, MOVED_TO};
 
-use super::edits::{Edits, Reader};
+use super::edits::{Edits, Reader, needed};
 use super::key::{self, Target};
 use super::shown::{self, headline};
 use super::units::Units;
@@ -265,6 +265,7 @@ fn natural_key(kind: Kind) -> &'static str {
 }
 
 fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandError> {
+    let at_ms = args.when.ms(replica)?;
     let mut edits = Edits::parse(&Reader::new(replica), kind, &args.fields)?;
     let units = Units::load(replica)?;
     let typed_unit = edits.take("unit").flatten().map(|unit| unit.to_text());
@@ -289,11 +290,15 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
     if let Some(view) = known {
         if !args.merge {
             let line = format!("  {}", headline(&units, &scope, &view));
-            return Err(CommandError::failed("already-registered", &Message::AlreadyRegistered).with(&[line]));
+            let error = CommandError::failed("already-registered", &Message::AlreadyRegistered);
+            // Without a number of its own a record is known by what it links.
+            let key = Some(natural_key(kind)).filter(|key| !key.is_empty());
+            let key = key.or_else(|| needed(kind).first()?.first().copied());
+            return Err(error.on(key.unwrap_or("key")).with(&[line]));
         }
         check_here(&view)?;
         edits.check_together(kind, Some(&view))?;
-        return save(replica, &Target { scope, view }, edits, args.when.ms(replica)?);
+        return save(replica, &Target { scope, view }, edits, at_ms);
     }
     edits.check_together(kind, None)?;
     let name = edits.text("name").unwrap_or_default();
@@ -316,8 +321,7 @@ fn add(replica: &Replica, kind: Kind, args: &AddArgs) -> Result<Answer, CommandE
         let at = headline(&units, other, view);
         warnings.push(Message::AlsoRegistered { at: &at }.both());
     }
-    let committed =
-        replica.commit(&scope, vec![Edit { doc, kind, ops: edits.into_ops() }], args.when.ms(replica)?)?;
+    let committed = replica.commit(&scope, vec![Edit { doc, kind, ops: edits.into_ops() }], at_ms)?;
     let also: Vec<Value> =
         also_in.iter().map(|(scope, view)| json!({ "scope": scope, "id": view.id.to_string() })).collect();
     saved(replica, kind, &scope, &doc, committed.is_some(), true, &warnings, &also)

@@ -110,13 +110,13 @@ pub(super) fn inputs(
                     Err(_) => street.worker(first)?.to_string(),
                 },
                 Rule::Time => instant::rfc3339(time(replica, first)?),
-                Rule::Text
-                | Rule::Code(_)
-                | Rule::Phone
-                | Rule::Day
-                | Rule::Count
-                | Rule::Percent
-                | Rule::Number => first.clone(),
+                Rule::Code(table) => {
+                    let meant = street.codes().table(table).and_then(|table| table.meant(first));
+                    meant.unwrap_or(first).to_owned()
+                }
+                Rule::Text | Rule::Phone | Rule::Day | Rule::Count | Rule::Percent | Rule::Number => {
+                    first.clone()
+                }
             };
             Ok((value, None))
         };
