@@ -227,6 +227,18 @@ fn with_json_an_error_is_an_object_with_a_stable_code() {
     let reported =
         json(&wangge(ana.path(), &["case", "report", "--category", "创建", "--text", "路灯不亮", "--json"]));
     let case = reported["id"].as_str().expect("an id");
+    let add = || {
+        let hazard =
+            json(&wangge(ana.path(), &["hazard", "add", "--kind", "02", "--text", "堵塞", "--json"]));
+        hazard["id"].as_str().expect("an id").to_owned()
+    };
+    let (hazard, closed) = (add(), add());
+    let (hazard, closed) = (hazard.as_str(), closed.as_str());
+    for words in
+        [&["hazard", "rectify", closed, "--text", "清了"][..], &["hazard", "reinspect", closed, "--pass"]]
+    {
+        json(&wangge(ana.path(), &[words, &["--json"]].concat()));
+    }
     for (words, exit, code, field) in [
         (&["person", "show", IDS[3]][..], 1, "not-found", Some("key")),
         (
@@ -249,6 +261,23 @@ fn with_json_an_error_is_an_object_with_a_stable_code() {
         (&["case", "archive", case], 1, "case-state", Some("state")),
         (&["case", "register", case], 1, "case-role", Some("role")),
         (&["task", "add", "--title", "查", "--text", "查", "--to", "张三"], 1, "role", Some("role")),
+        (
+            &["residency", "add", "person=0123456", "dwelling=0123456", "from=2025-01-01"],
+            1,
+            "not-found",
+            Some("person"),
+        ),
+        (&["hazard", "reinspect", hazard], 1, "outcome-missing", Some("result")),
+        (&["hazard", "rectify", closed, "--text", "又清"], 1, "state", Some("state")),
+        (&["inspect", "submit", "--checklist", "workplace"], 1, "answer-missing", Some("licence")),
+        (
+            &["inspect", "submit", "--checklist", "workplace", "--answer", "licence=大概"],
+            1,
+            "answer-unreadable",
+            Some("licence"),
+        ),
+        (&["place", "add", "name=店", "longitude=28.7", "latitude=118.5"], 1, "", Some("longitude")),
+        (&["person", "add", "--no-id", "张三"], 2, "no-equals-sign", Some("fields")),
         (&["persn"], 2, "bad-usage", None),
     ] {
         for with in [[&["--json"][..], words].concat(), [words, &["--json"][..]].concat()] {

@@ -51,6 +51,10 @@ fn an_inspection_is_complete_and_what_fails_becomes_hazards() {
     }
     ana.refused(&[&submit[..], &answers(&WHOLE), &["--answer", "moon=是"]].concat(), "item-unknown");
     ana.refused(&[&submit[..], &answers(&WHOLE), &["--answer", "gas=大概"]].concat(), "answer-unreadable");
+    // Said twice alike is nothing to ask about; said in two ways is.
+    let message =
+        ana.refused(&[&submit[..], &answers(&WHOLE), &["--answer", "gas=是"]].concat(), "answer-twice");
+    assert!(message.contains("gas") && message.contains("不适用"), "{message}");
     ana.refused(&["inspect", "submit", "--checklist", "月球"], "checklist-unknown");
     ana.refused(&["inspect", "submit"], "checklist-missing");
     assert_eq!(ana.transactions(), before);

@@ -24,8 +24,12 @@ pub const DATUMS: [&str; 2] = ["WGS-84", "CGCS2000"];
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the messages say what each is")]
 pub enum BoundaryError {
-    #[error("文件不是 GeoJSON:{reason}\nthe file is not GeoJSON: {reason}")]
+    #[error("文件不是 GeoJSON,读不懂,请从地图软件重新导出为 GeoJSON\nthe file is not GeoJSON: {reason}")]
     NotGeoJson { reason: String },
+    #[error(
+        "第 {ring} 个环自己交叉:第 {first} 条边和第 {second} 条边相交,请按顺序重新描边\nring {ring} crosses itself: its edges {first} and {second} meet"
+    )]
+    Crossed { ring: usize, first: usize, second: usize },
     #[error(
         "GeoJSON 里没有面(Polygon 或 MultiPolygon),找到的是 {found}\nthe file has no Polygon or MultiPolygon; it has {found}"
     )]
@@ -104,6 +108,11 @@ impl Boundary {
             return Err(BoundaryError::NoPolygon { found });
         }
         boundary.check()?;
+        for (at, ring) in boundary.rings.iter().enumerate() {
+            if let Some((first, second)) = crossing(ring) {
+                return Err(BoundaryError::Crossed { ring: at + 1, first: first + 1, second: second + 1 });
+            }
+        }
         Ok((boundary, stated))
     }
 
@@ -215,6 +224,31 @@ impl Boundary {
     }
 }
 
+/// Two edges of a closed ring that cross each other, by their places. Edges are compared where they share a
+/// stretch of longitude.
+fn crossing(ring: &[(f64, f64)]) -> Option<(usize, usize)> {
+    let edge = |at: usize| Some((*ring.get(at)?, *ring.get(at + 1)?));
+    let mut edges: Vec<usize> = (0..ring.len().saturating_sub(1)).collect();
+    let west = |at: &usize| edge(*at).map_or(0.0, |(a, b)| a.0.min(b.0));
+    edges.sort_by(|a, b| west(a).total_cmp(&west(b)));
+    for (place, first) in edges.iter().enumerate() {
+        let (a, b) = edge(*first)?;
+        let east = a.0.max(b.0);
+        for second in edges.iter().skip(place + 1).take_while(|other| west(other) <= east) {
+            let (c, d) = edge(*second)?;
+            let turn = |p: (f64, f64), q: (f64, f64), r: (f64, f64)| {
+                (q.0 - p.0) * (r.1 - p.1) - (q.1 - p.1) * (r.0 - p.0)
+            };
+            // Edges that touch, as neighbours do, do not cross.
+            let apart = |x: f64, y: f64| (x > 0.0 && y < 0.0) || (x < 0.0 && y > 0.0);
+            if apart(turn(a, b, c), turn(a, b, d)) && apart(turn(c, d, a), turn(c, d, b)) {
+                return Some((*first.min(second), *first.max(second)));
+            }
+        }
+    }
+    None
+}
+
 fn decimal(degrees: f64) -> String {
     let text = format!("{degrees:.7}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -268,6 +302,11 @@ mod tests {
             ),
             (
                 r#"{"type":"Polygon","coordinates":[[[28.7,118.5],[28.7,118.6],[28.8,118.6],[28.7,118.5]]]}"#,
+                "boundary-unsound",
+            ),
+            // A bow tie: what is inside would be anybody's guess.
+            (
+                r#"{"type":"Polygon","coordinates":[[[118.5,28.7],[118.6,28.8],[118.6,28.7],[118.5,28.8],[118.5,28.7]]]}"#,
                 "boundary-unsound",
             ),
         ] {

@@ -133,10 +133,12 @@ pub enum ChecklistError {
         next: u32,
     },
     /// Items without an answer.
-    #[error("{} items have no answer: {}", missing.len(), missing.join("; "))]
+    #[error("{} items have no answer: {}", codes.len(), codes.join(", "))]
     Missing {
         /// Number, text and code of each.
         missing: Vec<String>,
+        /// The codes alone.
+        codes: Vec<String>,
     },
     /// An item that the checklist does not have.
     #[error("the checklist has no item {code:?}; it has {known}")]
@@ -145,6 +147,16 @@ pub enum ChecklistError {
         code: String,
         /// Its items.
         known: String,
+    },
+    /// Two answers to one item.
+    #[error("item {code:?} is answered twice, by {first:?} and by {second:?}")]
+    Twice {
+        /// The item.
+        code: String,
+        /// What was answered.
+        first: String,
+        /// And what else.
+        second: String,
     },
     /// An answer that is none of the possible ones.
     #[error("{answer:?} is no answer to item {code:?}")]
@@ -158,6 +170,17 @@ pub enum ChecklistError {
         /// What is possible.
         possible: String,
     },
+}
+
+impl ChecklistError {
+    /// The item that the answers are wrong about.
+    pub fn item(&self) -> Option<&str> {
+        match self {
+            Self::Missing { codes, .. } => codes.first().map(String::as_str),
+            Self::Answer { code, .. } | Self::Twice { code, .. } => Some(code),
+            _ => None,
+        }
+    }
 }
 
 impl From<ChecklistError> for CheckError {
@@ -177,12 +200,15 @@ impl From<ChecklistError> for CheckError {
                 "version-not-newer",
                 format!("版本 {found} 已经用过,新版本应为 {next};不写 version 则自动编号。"),
             ),
-            ChecklistError::Missing { missing } => (
+            ChecklistError::Missing { missing, .. } => (
                 "answer-missing",
                 format!("还有 {} 项没有填写,没有提交:{}。", missing.len(), missing.join(";")),
             ),
             ChecklistError::Unknown { code, known } => {
                 ("item-unknown", format!("检查表没有“{code}”这一项,可用:{known}。"))
+            }
+            ChecklistError::Twice { code, first, second } => {
+                ("answer-twice", format!("“{code}”写了两个答案“{first}”和“{second}”,没有提交,请只留一个。"))
             }
             ChecklistError::Answer { text, answer, possible, .. } => {
                 ("answer-unreadable", format!("“{text}”的答案“{answer}”无法识别,可填:{possible}。"))
@@ -298,11 +324,12 @@ impl Checklist {
             }
         }
         let mut answered = Answered { answers: BTreeMap::new(), failing: Vec::new() };
-        let mut missing = Vec::new();
+        let (mut missing, mut codes) = (Vec::new(), Vec::new());
         for (number, item) in (1..).zip(&self.items) {
             let typed = given.get(&item.code).map(|typed| text::free_text(typed)).unwrap_or_default();
             if typed.is_empty() {
                 if !item.optional {
+                    codes.push(item.code.clone());
                     missing.push(format!("第 {number} 项“{}”({})", item.text, item.code));
                 }
                 continue;
@@ -313,11 +340,19 @@ impl Checklist {
             }
             answered.answers.insert(item.code.clone(), answer);
         }
-        if missing.is_empty() { Ok(answered) } else { Err(ChecklistError::Missing { missing }) }
+        if missing.is_empty() { Ok(answered) } else { Err(ChecklistError::Missing { missing, codes }) }
     }
 }
 
 impl Item {
+    /// Whether two answers mean the same. Nothing can be said of one that cannot be read.
+    pub fn is_same(&self, first: &str, second: &str) -> bool {
+        match (self.read(&text::free_text(first)), self.read(&text::free_text(second))) {
+            (Ok(first), Ok(second)) => first == second,
+            _ => false,
+        }
+    }
+
     /// An answer in its normal form.
     fn read(&self, typed: &str) -> Result<String, ChecklistError> {
         let wrong = |possible: String| ChecklistError::Answer {

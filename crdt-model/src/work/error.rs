@@ -178,7 +178,11 @@ impl WorkError {
             | Self::Percent { field, .. }
             | Self::TooLong { field, .. }
             | Self::Value { field, .. } => Some(field.en),
-            _ => None,
+            Self::Role { .. } | Self::Whose { .. } => Some("role"),
+            Self::State { .. } => Some("state"),
+            Self::Outcome { .. } => Some("result"),
+            Self::NoTrack => Some("track"),
+            Self::TooMuch { .. } => None,
         }
     }
 

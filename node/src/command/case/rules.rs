@@ -66,7 +66,7 @@ fn set(office: &Office<'_>, args: &SetRulesArgs) -> Result<Answer, CommandError>
     };
     let ill_formed = |error: FormError| {
         let refusal = refused(RulesReason::Form(&error));
-        error.field().map_or(refusal.clone(), |field| refusal.on(field))
+        refusal.on(error.field().unwrap_or("file"))
     };
     let unsound = |error: RulesError| refused(RulesReason::Rules(&error)).on(error.field());
     let text = file::read_text(path, FILE_LEN_BYTES_MAX)?;

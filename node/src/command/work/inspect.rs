@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use wangge_model::checks::CheckError;
 use wangge_model::identity::DocId;
 use wangge_model::schema::Kind;
-use wangge_model::work::checklist::Checklist;
+use wangge_model::work::checklist::{Checklist, ChecklistError};
 use wangge_model::work::draft::{self, Said, event_op, field_op};
 use wangge_model::work::{RecordSpec, of_kind};
 
@@ -48,7 +48,8 @@ pub(super) fn submit(
             given.entry(code.clone()).or_default();
         }
     }
-    let answered = checklist.answered(&given).map_err(CheckError::from)?;
+    let answered = checklist.answered(&given).map_err(about_item)?;
+    agree(command.all("answer"), &checklist)?;
 
     let pictures = Pictures::read(command.all(super::line::PHOTO))?;
     let Draft { scope, doc, mut ops } = super::draft(replica, street, spec, command)?;
@@ -112,6 +113,32 @@ pub(super) fn submit(
     let mut answer = super::answer(replica, street, spec, &scope, &doc, spec.opens)?;
     results(&mut answer.json, &checklist);
     Ok(answer)
+}
+
+/// Whether answers to one item say the same. Each was read before.
+fn agree(typed: &[String], checklist: &Checklist) -> Result<(), CommandError> {
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for typed in typed {
+        let mut one = BTreeMap::new();
+        pairs(std::slice::from_ref(typed), &mut one)?;
+        for (code, second) in one {
+            let Some(first) = all.insert(code.clone(), second.clone()) else { continue };
+            if checklist.item(&code).is_some_and(|item| !item.is_same(&first, &second)) {
+                return Err(about_item(ChecklistError::Twice { code, first, second }));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with the answers, naming the item.
+fn about_item(error: ChecklistError) -> CommandError {
+    let item = error.item().map(str::to_owned);
+    let error = CommandError::from(CheckError::from(error));
+    match item {
+        Some(item) => error.on(&item),
+        None => error,
+    }
 }
 
 /// `ITEM=answer` …

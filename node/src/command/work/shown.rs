@@ -147,7 +147,12 @@ pub(crate) fn json(
 }
 
 /// An event for people.
-fn told_text(spec: &RecordSpec, street: &Street, told: &Told) -> String {
+fn told_text(
+    replica: &Replica,
+    spec: &RecordSpec,
+    street: &Street,
+    told: &Told,
+) -> Result<String, CommandError> {
     let mut line = format!("{} {}", instant::short(told.wall_ms), street.worker_name(&told.worker));
     if let Some(role) = told.role {
         line.push_str(&format!("({})", role_zh(role)));
@@ -162,6 +167,7 @@ fn told_text(spec: &RecordSpec, street: &Street, told: &Told) -> String {
         let text = match name.as_str() {
             "result" => outcome_label(spec, &told.kind, value),
             "worker" => street.assignee_name(value.as_str().unwrap_or_default()),
+            "person" | "place" | "case" | "hazard" => referred(replica, value.as_str().unwrap_or_default())?,
             name => said_text(spec, street, &told.kind, name, value),
         };
         line.push_str(&format!("  {label}:{text}"));
@@ -169,7 +175,7 @@ fn told_text(spec: &RecordSpec, street: &Street, told: &Told) -> String {
     if let Some(void) = told.void {
         line.push_str(&format!("  [{}]", void_text(void)));
     }
-    line
+    Ok(line)
 }
 
 fn outcome_label(spec: &RecordSpec, kind: &str, value: &Value) -> String {
@@ -214,7 +220,9 @@ pub(crate) fn text(replica: &Replica, street: &Street, seen: &Seen) -> Result<St
     if seen.overdue(replica.now_ms()) {
         lines.push(format!("  {}", Message::Work(WorkText::Overdue).zh()));
     }
-    lines.extend(record.told.iter().map(|told| format!("  - {}", told_text(spec, street, told))));
+    for told in &record.told {
+        lines.push(format!("  - {}", told_text(replica, spec, street, told)?));
+    }
     Ok(lines.join("\n"))
 }
 
