@@ -117,10 +117,10 @@ enum Command {
     /// 名册:人员、岗位、设备 / The roster: workers, posts, devices
     Roster {
         /// 数据目录 / Data directory
-        #[arg(long, global = true)]
+        #[arg(long, global = true, help_heading = "通用选项 / Global options")]
         dir: Option<PathBuf>,
         /// 输出 JSON / As JSON
-        #[arg(long, global = true)]
+        #[arg(long, global = true, help_heading = "通用选项 / Global options")]
         json: bool,
         /// What to do.
         #[command(subcommand)]

@@ -61,6 +61,9 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::DirMissing => "give the data directory with --dir or in WANGGE_DIR".to_owned(),
         Message::UsageMissing { arguments } => format!("{arguments} is missing; see --help"),
         Message::UsageUnknown { argument, .. } => format!("there is no {argument:?}; see --help"),
+        Message::UsageConflict { argument, other } if argument == other => {
+            format!("{argument} can be given once; write several in one, with commas")
+        }
         Message::UsageConflict { argument, other } => format!("{argument} excludes {other}; see --help"),
         Message::UsageValue { argument, typed } => format!("{argument}: {typed:?} will not do; see --help"),
         Message::BadUsage => "the command line cannot be understood; see wangge --help".to_owned(),

@@ -149,6 +149,9 @@ pub(super) fn say(message: &Message<'_>) -> String {
             let meant = if meant.is_empty() { String::new() } else { format!("是否想用“{meant}”?") };
             format!("没有“{argument}”这个命令或选项,没有保存。{meant}用法可加 --help 查看")
         }
+        Message::UsageConflict { argument, other } if argument == other => {
+            format!("{argument} 只能填写一次,没有保存;有几项的,写在一起,用顿号隔开")
+        }
         Message::UsageConflict { argument, other } => {
             format!("{argument} 和 {other} 不能同时填写,没有保存。用法可加 --help 查看")
         }
