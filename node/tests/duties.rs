@@ -199,7 +199,9 @@ fn a_request_goes_from_grid_to_grid_through_the_area_and_a_refusal_has_a_reason(
     let ben = Station::of_grid("李四", 2);
     Station::acquaint(&[&ana, &ben, &head]);
     let add = ["assist", "add", "--matter", "协办", "--text", "交界处垃圾", "--assignee", "友爱村"];
-    let key = id(&ana.run(&add));
+    let said = ana.text(&add);
+    assert!(said.contains("assist route"), "{said}");
+    let key = id(&ana.run(&["assist", "list"])[0]);
     ana.refused(&["assist", "accept", &key], "whose");
     meet(&ana, &head);
     head.run(&["assist", "route", &key]);

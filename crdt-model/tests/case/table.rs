@@ -1,6 +1,6 @@
 //! Every event in every state by every post, on every level.
 
-use wangge_model::case::{Actor, EventKind, State, TABLE, Target, Why, posts, row_of};
+use wangge_model::case::{Actor, EventKind, State, TABLE, Target, Why, posts, row_of, steps};
 use wangge_model::identity::{Role, Scope};
 use wangge_model::schema::Kind;
 
@@ -199,6 +199,20 @@ fn a_case_is_given_to_nobody_who_does_not_see_it() {
             }
         }
     }
+}
+
+/// What was handled on the spot was never registered; once it is reopened it is, and its seven steps say so.
+#[test]
+fn a_reopened_case_is_an_established_one() {
+    let mut desk = case_in(State::Reported, 0);
+    let worker = actor(Role::GridWorker, 1);
+    let clerk = actor(Role::CentreClerk, 1);
+    desk.does(&worker, EventKind::CloseOnSpot, LATER_MS + 2);
+    desk.does(&clerk, EventKind::Check, LATER_MS + 3);
+    let established = |desk: &Desk| steps(&desk.view())[1].done_ms;
+    assert_eq!(established(&desk), None);
+    desk.does(&clerk, EventKind::Reopen, LATER_MS + 4);
+    assert_eq!(established(&desk), Some(LATER_MS + 4));
 }
 
 /// Several teams: the centre calls the second one in, a street leader says who leads.

@@ -16,6 +16,7 @@ pub enum WorkText<'a> {
     NotHeld { unit: &'a str },
     AssigneeBeyond { who: &'a str, units: &'a str },
     StreetIsTheCentres,
+    AssistWaits,
 
     NotYours { who: &'a [Role], role: Role },
     TeamsThroughTheCentre,

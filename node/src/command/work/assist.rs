@@ -31,14 +31,18 @@ pub(super) fn add(
     // Who holds both carries it over at once.
     let asked = replica.get(&scope, spec.kind, &doc)?;
     let asked = asked.and_then(|view| view.text("assignee").parse::<Scope>().ok());
-    if let Some(asked) = asked
-        && asked != scope
-        && check_role(spec, "route", street.actor()?.role).is_ok()
-        && writable(street, &street.actor()?, &asked).is_ok()
-    {
+    let Some(asked) = asked.filter(|asked| *asked != scope) else {
+        return super::answer(replica, street, spec, &scope, &doc, spec.opens);
+    };
+    let actor = street.actor()?;
+    if check_role(spec, "route", actor.role).is_ok() && writable(street, &actor, &asked).is_ok() {
         carry_over(replica, street, spec, &scope, &asked, &doc, None)?;
+        return super::answer(replica, street, spec, &scope, &doc, spec.opens);
     }
-    super::answer(replica, street, spec, &scope, &doc, spec.opens)
+    let mut answer = super::answer(replica, street, spec, &scope, &doc, spec.opens)?;
+    let waits = Message::Work(WorkText::AssistWaits).line();
+    answer.text.push_str(&format!("\n{waits}"));
+    Ok(answer)
 }
 
 /// Makes the copy in the unit that is asked.

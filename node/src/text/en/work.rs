@@ -13,6 +13,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::AssigneeBeyond { who, units } => {
             format!("{who} ({units}) is in no unit held here; nothing was saved")
         }
+        WorkText::AssistWaits => {
+            "not seen there yet: the area or the centre passes it on (wangge assist route), to teams the centre".to_owned()
+        }
         WorkText::StreetIsTheCentres => {
             "only the centre (centre-clerk, centre-admin, street-leader) writes in the street's scope; nothing was saved".to_owned()
         }

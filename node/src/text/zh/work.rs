@@ -18,6 +18,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::AssigneeBeyond { who, units } => {
             format!("{who}({units})不在您负责的单位,不能交给他承办,没有保存")
         }
+        WorkText::AssistWaits => {
+            "对方单位还看不到,待片区或社管中心流转 (wangge assist route);派给团队的由社管中心流转".to_owned()
+        }
         WorkText::StreetIsTheCentres => {
             "街道范围的内容只能由社管中心(社管中心工作人员、社管中心管理员、街道领导)填写,没有保存".to_owned()
         }
