@@ -288,3 +288,30 @@ async fn all_records_of_a_resident_who_was_merged_and_moved_are_erased() {
     assert_eq!(run(&admin, &["erase", "mentions", ERASED]).expect("looks"), serde_json::json!([]));
     relay.stop().await;
 }
+
+/// Who hears of an erasure before the unit is his has nothing to report then; once it is, he says that he has nothing
+/// of the resident, and nobody waits for his word for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_given_a_unit_after_an_erasure_there_reports_it_too() {
+    let dir = TempDir::new().expect("a directory");
+    let at = |name: &str| dir.path().join(name);
+    let relay = Relay::start(&at("relay")).await;
+    let ana = Worker::join(&at("ana"), &relay.invite("ana", Role::GridWorker, &grid(0))).await;
+    let cai = Worker::join(&at("cai"), &relay.invite("cai", Role::GridWorker, &grid(1))).await;
+    let admin = Worker::join(&at("admin"), &relay.invite("admin", Role::CentreAdmin, &Scope::Centre)).await;
+    ana.sync().await;
+    let erased = ana.person(&grid(0), ERASED, &[("name", "慕容云海"), ("phone", "13812345670")]);
+    ana.sync().await;
+    admin.sync().await;
+    run(&admin, &["erase", ERASED, "--reason", "本人申请"]).expect("ordered");
+    settle(&relay, &[&admin, &ana]).await;
+    while !cai.replica.is_erased(&erased) {
+        cai.sync().await;
+        cai.settle();
+    }
+    relay.roster(&["assign", "--worker", "cai", "--role", "grid-worker", "--unit", &grid(0).to_string()]);
+    while !cai.replica.scopes().contains(&grid(0)) {
+        cai.sync().await;
+    }
+    settle(&relay, &[&admin, &ana, &cai]).await;
+}

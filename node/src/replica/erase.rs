@@ -271,34 +271,30 @@ impl Replica {
 
     /// Says in the document's scope that it is gone from here.
     fn report_erasure(&self, order: &ErasureOrder) -> Result<(), ReplicaError> {
-        if let Some(secret) = self.secret(&order.scope) {
-            let document = order.document.to_string();
-            let id = secret.natural_id(Kind::ERASURE_REPORT, &document, 0);
-            let done =
-                Target::Entry { container: "done".to_owned(), key: self.profile().replica().to_string() };
-            let ops = vec![
-                Op { target: Target::Field("document".to_owned()), value: Some(document.into()) },
-                Op {
-                    target: done,
-                    value: Some(Scalar::Int(i64::try_from(self.now_ms()).unwrap_or(i64::MAX))),
-                },
-            ];
-            let edit = Edit { doc: id, kind: Kind::ERASURE_REPORT, ops };
-            let reported = if self.is_centre() {
-                self.commit_in_no_name(&order.scope, vec![edit])
-            } else {
-                self.commit(&order.scope, vec![edit], None)
-            };
-            match reported {
-                Ok(_) => {}
-                // It is gone all the same; whoever asks sees this replica among those that have not said so.
-                // On a shared device it waits for somebody's turn.
-                Err(ReplicaError::NoTurn | ReplicaError::Revoked { .. }) => return Ok(()),
-                Err(error @ ReplicaError::MayNot { .. }) => {
-                    tracing::warn!(scope = %order.scope, %error, "an erasure cannot be reported");
-                }
-                Err(error) => return Err(error),
+        // Where it is not held nobody waits for a word of it. Given that unit some day, this replica says so then.
+        let Some(secret) = self.secret(&order.scope) else { return Ok(()) };
+        let document = order.document.to_string();
+        let id = secret.natural_id(Kind::ERASURE_REPORT, &document, 0);
+        let done = Target::Entry { container: "done".to_owned(), key: self.profile().replica().to_string() };
+        let ops = vec![
+            Op { target: Target::Field("document".to_owned()), value: Some(document.into()) },
+            Op { target: done, value: Some(Scalar::Int(i64::try_from(self.now_ms()).unwrap_or(i64::MAX))) },
+        ];
+        let edit = Edit { doc: id, kind: Kind::ERASURE_REPORT, ops };
+        let reported = if self.is_centre() {
+            self.commit_in_no_name(&order.scope, vec![edit])
+        } else {
+            self.commit(&order.scope, vec![edit], None)
+        };
+        match reported {
+            Ok(_) => {}
+            // It is gone all the same; whoever asks sees this replica among those that have not said so.
+            // On a shared device it waits for somebody's turn.
+            Err(ReplicaError::NoTurn | ReplicaError::Revoked { .. }) => return Ok(()),
+            Err(error @ ReplicaError::MayNot { .. }) => {
+                tracing::warn!(scope = %order.scope, %error, "an erasure cannot be reported");
             }
+            Err(error) => return Err(error),
         }
         self.note_stage(std::slice::from_ref(order), Stage::Reported)
     }

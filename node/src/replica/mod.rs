@@ -597,6 +597,8 @@ impl Replica {
     fn keep_profile(&self, profile: Profile) -> Result<(), ReplicaError> {
         self.note_recovery(&profile)?;
         *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile.prepared();
+        // What was erased of a unit before it was given is to be reported there.
+        self.orders_due.store(true, Ordering::Release);
         self.load_scopes()
     }
 
