@@ -10,7 +10,7 @@ use wangge_model::sealed::{
     self, CELL_LEN_BYTES, EMPTY, Message, NEIGHBOUR_CELLS, RUN_CELLS_MAX, Report, SealKey, SealedError,
     SealedKept, SealedRun, Series,
 };
-use wangge_store::Batch;
+use wangge_store::{Batch, StoreError};
 
 use super::audit::{AuditBreak, AuditReport};
 use super::doctor::Outcome;
@@ -382,7 +382,11 @@ impl Replica {
             };
             let other = kept.upto > end.len || kept.upto < end.done;
             if at_centre && (other || head.is_some_and(|head| head.tag() != kept.head)) {
-                self.begin_series_anew(&series, &end, kept, &mut batch)?;
+                tracing::warn!(
+                    upto = kept.upto,
+                    "the centre holds other sealed cells of this replica: a new series begins"
+                );
+                self.begin_series_anew(&series, &end, &mut batch)?;
             } else if at_centre && kept.upto > end.done {
                 // The last one stays: the chain goes on from its value.
                 for seq in end.done.max(1)..kept.upto {
@@ -401,30 +405,52 @@ impl Replica {
         Ok(())
     }
 
-    /// The centre holds other cells under this series: this store was rolled back, or cloned. What it has
-    /// not delivered goes into a new series.
+    /// Leaves a cell of this replica's own that does not open out of what goes to the centre: what follows it is
+    /// chained to it, so all that is not delivered goes into a new series.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(super) fn leave_out_cell(&self, key: &[u8]) -> Result<Outcome, ReplicaError> {
+        let _turn = lock(&self.sealing);
+        let mut batch = Batch::new();
+        let own = self.own_series(&mut batch)?;
+        let seq = key.get(41..49).and_then(|at| at.try_into().ok()).map_or(0, u64::from_be_bytes);
+        if self.is_centre() || *key != keys::cell(&own, seq) {
+            return Ok(Outcome::Lost);
+        }
+        let Some(end) = self.sealed_end(&own)? else { return Ok(Outcome::Lost) };
+        self.begin_series_anew(&own, &end, &mut batch)?;
+        self.store.commit(batch)?;
+        tracing::warn!(seq, "a sealed cell does not open: a new series begins without it");
+        let is_delivered = seq <= end.done.max(end.given);
+        Ok(if is_delivered { Outcome::Repaired } else { Outcome::Lost })
+    }
+
+    /// The centre holds other cells under this series: this store was rolled back, or cloned. Or one of them does
+    /// not open. What it has not delivered and opens goes into a new series.
     fn begin_series_anew(
         &self,
         series: &Series,
         end: &SealedEnd,
-        kept: &SealedKept,
         batch: &mut Batch,
     ) -> Result<(), ReplicaError> {
-        tracing::warn!(
-            upto = kept.upto,
-            "the centre holds other sealed cells of this replica: a new series begins"
-        );
         let number = u64::from_le_bytes(self.random()?);
         let anew = Series { replica: series.replica, number };
         let (mut head, mut len) = (EMPTY, 0);
         for seq in end.done + 1..=end.len {
-            let Some(held) = self.held_cell(series, seq)? else { continue };
+            let held = match self.held_cell(series, seq) {
+                Err(ReplicaError::Store(StoreError::Damaged { .. }) | ReplicaError::Damaged { .. }) => {
+                    continue;
+                }
+                held => held?,
+            };
+            let Some(held) = held else { continue };
             len += 1;
             head = sealed::next_head(&head, &sealed::cell_hash(&held.cell));
             batch.put(keys::cell(&anew, len), encode(&Held { head, cell: held.cell }));
         }
-        for entry in self.store.scan(&keys::cells(series)) {
-            batch.delete(entry?.0);
+        for key in self.store.scan_keys(&keys::cells(series)) {
+            batch.delete(key?);
         }
         batch.delete(keys::sealed_end(series));
         batch.put(keys::SEALING, encode(&number));
