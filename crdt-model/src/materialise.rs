@@ -52,6 +52,11 @@ pub trait Documents {
     fn knows(&self, kind: Kind, base: u8) -> bool {
         is_known(kind, base)
     }
+    /// Whether a document, or what it holds, is damaged here and on its way back: whatever changes it waits, as nobody
+    /// can say here whether it fits.
+    fn lacks(&self, _doc: &DocId) -> bool {
+        false
+    }
     /// When the relay observed a position, milliseconds since 1970 (UTC), 0 if that is not known.
     fn observed_ms(&self, log: &LogId, seq: u64) -> u64;
 }
@@ -198,6 +203,9 @@ impl Applied {
         let transaction = &record.transaction;
         if transaction.changes.iter().any(|change| !docs.knows(change.kind, change.base)) {
             return Ok((Effect::NeedsUpdate, None));
+        }
+        if transaction.changes.iter().any(|change| docs.lacks(&change.doc)) {
+            return Ok((Effect::Waits, None));
         }
         let seq = transaction.seq;
         let effect = if state.ended.is_some() {

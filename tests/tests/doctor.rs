@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use wangge_model::identity::Role;
+use wangge_model::schema::Kind;
+use wangge_model::sealed::Report;
 use wangge_node::net::{SyncOptions, sync};
 use wangge_node::replica::{Checkup, Outcome, Replica, Trouble};
 use wangge_store::{Batch, Options, Store};
@@ -285,6 +287,76 @@ async fn unsent_work_whose_transaction_is_damaged_is_written_once_more() {
         drop(ben);
         drop(Worker::open(&street.ben));
     }
+}
+
+/// What a worker wrote beside another's value and nobody else has, its transaction damaged: written once more it
+/// stands beside the other's as before, overwrites nothing, and says when it was written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_stays_one_when_a_side_of_it_is_written_once_more() {
+    let dir = tempfile::tempdir().expect("dir");
+    let street = street(dir.path()).await;
+    let (ana, ben) = (Worker::open(&street.ana), Worker::open(&street.ben));
+    let doc = ana.replica.natural_id(&grid(0), Kind::PERSON, &number(0)).expect("named").0;
+    ben.set(&grid(0), doc, &[("phone", "13800000002"), ("note", "本写的")]);
+    ben.sync().await;
+    ana.set(&grid(0), doc, &[("phone", "13800000003")]);
+    let damaged = ana.replica.clocks()[&grid(0)].0.len_of(&ana.log(&grid(0)));
+    let second = ana.person(&grid(0), &number(330), &[("name", "赵六")]);
+    let wall_ms = |worker: &Worker| {
+        let view = worker.view(&grid(0), doc).expect("there");
+        let claims = view.fields["phone"].claims().map(|claim| (claim.value.to_text(), claim.wall_ms));
+        claims.collect::<BTreeMap<_, _>>()["13800000003"]
+    };
+    let (log, then_ms) = (ana.log(&grid(0)), wall_ms(&ana));
+    drop(ana);
+    drop(Worker::open(&street.ana));
+    let ends = [&log.0[..], &damaged.to_be_bytes()].concat();
+    let key =
+        keys(&street.ana).into_iter().find(|key| key[0] == b'L' && key.ends_with(&ends)).expect("stored");
+    damage(&street.ana, &key, 77);
+    let ana = Worker::open(&street.ana);
+    // It gives nothing from the damage on, and hears what Ben wrote.
+    let options = SyncOptions { timeout: Some(std::time::Duration::from_secs(3)), ..SyncOptions::default() };
+    let _unequal = sync(&ana.replica, options).await;
+    assert_eq!(ana.view(&grid(0), doc).expect("there").texts("phone").len(), 2, "Ben's value has come");
+    ana.replica.mend().expect("mends");
+    until_equal(&street.relay, &[&ana, &ben]).await;
+    for worker in [&ana, &ben] {
+        let view = worker.view(&grid(0), doc).expect("there");
+        let mut phones = view.texts("phone");
+        phones.sort();
+        assert_eq!(phones, ["13800000002", "13800000003"]);
+        assert_eq!(view.texts("note"), ["本写的"]);
+        assert_eq!(wall_ms(worker), then_ms);
+        assert_eq!(worker.view(&grid(0), second).expect("arrived").text("name"), "赵六");
+    }
+}
+
+/// A sealed cell that does not open and that nobody else has is named, and what was sealed after it goes to the
+/// centre all the same, as does everything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_cell_that_does_not_open_holds_nothing_up() {
+    let dir = tempfile::tempdir().expect("dir");
+    let street = street(dir.path()).await;
+    let ana = Worker::open(&street.ana);
+    for text in ["第一件", "第二件"] {
+        let (about, text) = ("作风".to_owned(), text.to_owned());
+        let report = Report { worker: None, at_ms: ana.replica.now_ms(), about, whom: None, text };
+        ana.replica.report_sealed(report).expect("sealed");
+    }
+    let doc = ana.person(&grid(0), &number(340), &[("name", "钱七")]);
+    let cells = tags(&street.ana, ana).remove(&b'Z').expect("cells");
+    damage(&street.ana, &cells[cells.len() - 2], 40);
+    let ana = Worker::open(&street.ana);
+    let found: Checkup = ana.replica.mend().expect("mends");
+    assert!(found.findings.iter().any(|found| found.outcome == Outcome::Lost), "{found:?}");
+    until_equal(&street.relay, &[&ana]).await;
+    assert!(ana.replica.examine().expect("examines").is_healthy());
+    let listed = street.relay.ask(&serde_json::json!("Reports"));
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    let shown = street.relay.ask(&serde_json::json!({ "Report": listed[0]["number"] }));
+    assert_eq!(shown["text"], "第二件");
+    assert!(ana.view(&grid(0), doc).is_some());
 }
 
 /// A transaction of its own that it had sent is damaged, and so is the end of its log: it writes on before it meets

@@ -4,6 +4,7 @@
 //! its kind. [`Document`] holds one open Automerge document together with where each of its changes
 //! came from; [`Document::apply`] is the only way in, for local changes as for foreign ones.
 
+mod again;
 mod change;
 mod index;
 mod packed;

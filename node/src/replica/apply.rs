@@ -85,6 +85,10 @@ impl Documents for StoredDocuments<'_> {
         self.replica.program.knows(kind, base)
     }
 
+    fn lacks(&self, doc: &DocId) -> bool {
+        self.bench.lacking.contains(doc)
+    }
+
     fn observed_ms(&self, _: &LogId, _: u64) -> u64 {
         if self.bench.is_centre { self.bench.now_ms } else { 0 }
     }

@@ -1,9 +1,10 @@
 //! Local transactions: what one action of the worker changed, durable before it counts as saved.
 
 use std::collections::BTreeSet;
+use std::sync::MutexGuard;
 
 use wangge_model::clock::{Clock, Extent, head_tag};
-use wangge_model::document::{Document, Op};
+use wangge_model::document::{Change, Document, Op};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{EMPTY_HEAD, LogIdentity, LogRecord, Tip, next_head, sign_head};
@@ -57,12 +58,40 @@ impl Replica {
         edits: Vec<Edit>,
         wall_ms: Option<u64>,
     ) -> Result<Option<Committed>, ReplicaError> {
-        let author = match self.turn() {
-            Some(turn) => Author::InTurn(turn),
-            None if self.store.is_shared() => return Err(ReplicaError::NoTurn),
-            None => Author::Device(self.profile().enrolment().map_or(NOBODY, |enrolment| enrolment.worker)),
-        };
-        self.commit_as(scope, &author, edits, Vec::new(), wall_ms)
+        self.commit_as(scope, &self.author_now()?, edits, Vec::new(), wall_ms)
+    }
+
+    /// Who acts now.
+    fn author_now(&self) -> Result<Author, ReplicaError> {
+        match self.turn() {
+            Some(turn) => Ok(Author::InTurn(turn)),
+            None if self.store.is_shared() => Err(ReplicaError::NoTurn),
+            None => {
+                let enrolment = self.profile().enrolment();
+                Ok(Author::Device(enrolment.map_or(NOBODY, |enrolment| enrolment.worker)))
+            }
+        }
+    }
+
+    /// Commits changes that say themselves what they build on.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]: nothing is written then.
+    pub(super) fn commit_changes(
+        &self,
+        scope: &Scope,
+        changes: Vec<Change>,
+        wall_ms: u64,
+    ) -> Result<Option<Committed>, ReplicaError> {
+        let acting = self.author_now()?;
+        self.recover()?;
+        let turn = lock(&self.documents);
+        self.apply_all(&turn)?;
+        let mut documents = Vec::new();
+        for change in &changes {
+            documents.push(self.open_document(scope, change.kind, change.doc)?);
+        }
+        self.commit_drafted(&turn, scope, &acting, (changes, documents), Vec::new(), Some(wall_ms))
     }
 
     /// Commits edits of the centre's own machinery, in nobody's name.
@@ -93,29 +122,51 @@ impl Replica {
         verdicts: Vec<Verdict>,
         wall_ms: Option<u64>,
     ) -> Result<Option<Committed>, ReplicaError> {
-        let worker = acting.worker();
         self.recover()?;
         let turn = lock(&self.documents);
         self.apply_all(&turn)?;
         let mut changes = Vec::new();
         let mut documents: Vec<Document> = Vec::new();
         for edit in edits {
-            if self.is_erased(&edit.doc) {
-                return Err(ReplicaError::Erased { document: edit.doc });
-            }
-            let document = match self.load_document(scope, edit.kind, &edit.doc)? {
-                Some(document) => document,
-                None => Document::new(edit.doc, edit.kind).map_err(|e| ReplicaError::Form(e.to_string()))?,
-            };
+            let document = self.open_document(scope, edit.kind, edit.doc)?;
             let ops = document.effective(edit.ops);
             if !ops.is_empty() {
                 changes.push(document.draft(ops));
                 documents.push(document);
             }
         }
+        self.commit_drafted(&turn, scope, acting, (changes, documents), verdicts, wall_ms)
+    }
+
+    /// A document to be written to; nothing but its genesis if it is not there.
+    fn open_document(&self, scope: &Scope, kind: Kind, doc: DocId) -> Result<Document, ReplicaError> {
+        if self.is_erased(&doc) {
+            return Err(ReplicaError::Erased { document: doc });
+        }
+        if self.lacking(scope).contains(&doc) {
+            let what = format!("document {doc}");
+            return Err(ReplicaError::Damaged { what, dir: self.dir.clone() });
+        }
+        match self.load_document(scope, kind, &doc)? {
+            Some(document) => Ok(document),
+            None => Document::new(doc, kind).map_err(|e| ReplicaError::Form(e.to_string())),
+        }
+    }
+
+    /// Commits changes and the documents that they change, as one transaction.
+    fn commit_drafted(
+        &self,
+        _turn: &MutexGuard<'_, ()>,
+        scope: &Scope,
+        acting: &Author,
+        (changes, documents): (Vec<Change>, Vec<Document>),
+        verdicts: Vec<Verdict>,
+        wall_ms: Option<u64>,
+    ) -> Result<Option<Committed>, ReplicaError> {
         if changes.is_empty() && verdicts.is_empty() {
             return Ok(None);
         }
+        let worker = acting.worker();
         let profile = self.profile();
         let log = self.own_log(scope);
         let author;

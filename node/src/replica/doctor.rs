@@ -363,7 +363,13 @@ impl Replica {
                 Err(error) => note(checkup, Trouble::View, cursor.doc, error.to_string()),
             }
         }
-        for (kind, doc) in expected.keys().filter(|name| !there.contains(name)) {
+        let lacking = self.lacking(scope);
+        for doc in &lacking {
+            note(checkup, Trouble::Document, *doc, "it is to be made anew".to_owned());
+        }
+        let missing =
+            expected.keys().filter(|(kind, doc)| !there.contains(&(*kind, *doc)) && !lacking.contains(doc));
+        for (kind, doc) in missing {
             if !self.is_erased(doc) && kind.spec().is_some() {
                 note(checkup, Trouble::Document, *doc, "it is missing".to_owned());
             }

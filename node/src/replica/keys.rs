@@ -296,7 +296,17 @@ pub(crate) fn reissued(scope: &Scope) -> Vec<u8> {
 
 /// All records of a scope, by their beginnings.
 pub(crate) fn all_of(scope: &Scope) -> Vec<Vec<u8>> {
-    b"TLlASKXEVOBbDWYyNJFfhj".iter().map(|tag| scoped(*tag, scope)).collect()
+    b"TLlASKXEVOBbDdWYyNJFfhj".iter().map(|tag| scoped(*tag, scope)).collect()
+}
+
+/// Documents that were taken away because they did not open, until what made them is back.
+pub(crate) fn all_lacking(scope: &Scope) -> Vec<u8> {
+    scoped(b'd', scope)
+}
+
+/// One of them.
+pub(crate) fn lacking(scope: &Scope, doc: &DocId) -> Vec<u8> {
+    [&all_lacking(scope)[..], &doc.0].concat()
 }
 
 /// What a peer has of a scope.

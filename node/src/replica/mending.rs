@@ -8,6 +8,7 @@ use wangge_model::document::{Document, VIEW_FORMAT};
 use wangge_model::identity::{DocId, Hash, LogId, Scope};
 use wangge_model::log::{EMPTY_HEAD, Tip, next_head};
 use wangge_model::materialise::Applied;
+use wangge_model::verdict::VoidReason;
 use wangge_model::wire::decode_page;
 use wangge_store::Batch;
 
@@ -48,7 +49,9 @@ impl Replica {
         if checkup.is_healthy() {
             return Ok(checkup);
         }
-        self.store.drop_broken_keys()?;
+        self.store.mend_broken_keys()?;
+        // Under a key that does not open, what a peer sent could not be written.
+        self.recover()?;
         let mut by_scope: BTreeMap<Option<Scope>, Vec<&mut Finding>> = BTreeMap::new();
         for finding in &mut checkup.findings {
             by_scope.entry(finding.scope.clone()).or_default().push(finding);
@@ -323,6 +326,9 @@ impl Replica {
         let mut batch = Batch::new();
         let apart = self.apart().remove(scope).unwrap_or_default();
         self.drop_documents(scope, |doc, opens| !opens || apart.contains(doc), &mut batch)?;
+        for doc in self.lacking(scope) {
+            batch.delete(keys::lacking(scope, &doc));
+        }
         self.drop_kept_pages(scope, &mut batch)?;
         batch.put(keys::applied(scope), encode(&Applied::default()));
         batch.put(keys::completeness(scope), encode(&Arrival::Nothing));
@@ -338,19 +344,21 @@ impl Replica {
         Ok(Outcome::Asked)
     }
 
-    /// Removes the documents of which `drop` says so, by id and whether they open.
+    /// Removes the documents of which `drop` says so, by id and whether they open. Returns which.
     fn drop_documents(
         &self,
         scope: &Scope,
         drop: impl Fn(&DocId, bool) -> bool,
         batch: &mut Batch,
-    ) -> Result<(), ReplicaError> {
+    ) -> Result<BTreeSet<DocId>, ReplicaError> {
+        let mut gone = BTreeSet::new();
         for key in self.store.scan_keys(&keys::documents(scope)) {
             let key = key?;
             let Some(cursor) = keys::cursor_of(&key) else { continue };
             let bytes = self.store.get(&key).ok().flatten();
             let opens = bytes.is_some_and(|bytes| Document::decode(cursor.doc, &bytes).is_ok());
             if drop(&cursor.doc, opens) {
+                gone.insert(cursor.doc);
                 batch.delete(key);
                 // Sealed under the same key.
                 for spec in wangge_model::schema::kinds() {
@@ -358,7 +366,7 @@ impl Replica {
                 }
             }
         }
-        Ok(())
+        Ok(gone)
     }
 
     pub(super) fn make_anew(
@@ -377,9 +385,17 @@ impl Replica {
         if !logs_hold {
             // The transactions come first: once they are back, the next examination makes the documents. What does
             // not open must not stand in the way meanwhile, of the roster least of all.
+            // Whatever changes it waits: without what it held nobody can judge that.
             let mut batch = Batch::new();
-            self.drop_documents(scope, |doc, opens| damaged.contains(doc) && !opens, &mut batch)?;
+            let gone =
+                self.drop_documents(scope, |doc, opens| damaged.contains(doc) && !opens, &mut batch)?;
+            for doc in &gone {
+                batch.put(keys::lacking(scope, doc), Vec::new());
+            }
             self.store.commit(batch)?;
+            if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+                scoped.lacking.extend(gone);
+            }
             return Ok(Outcome::Asked);
         }
         let in_pages = tips.values().any(|tip| tip.floor > 0);
@@ -398,9 +414,19 @@ impl Replica {
             put_all(self.writes_of(scope, &document), &mut batch);
         }
         batch.put(keys::applied(scope), encode(&applied));
+        // What did not fit documents that were damaged or not there is tried once more, with all the rest.
+        let unfit = self.unfit(scope, &tips);
+        for (log, seq) in &unfit {
+            batch.delete(keys::void(scope, log, *seq));
+        }
+        for doc in self.lacking(scope) {
+            batch.delete(keys::lacking(scope, &doc));
+        }
         self.store.commit(batch)?;
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.applied = applied;
+            scoped.voids.retain(|at, _| !unfit.contains(at));
+            scoped.lacking.clear();
         }
         self.recent.clear();
         match self.apply_all(&turn) {
@@ -414,6 +440,17 @@ impl Replica {
                 Ok(Outcome::Found)
             }
         }
+    }
+
+    /// Positions above the floors that did not fit the documents here. No verdict says that of any: it is this
+    /// replica's finding alone.
+    pub(super) fn unfit(&self, scope: &Scope, tips: &BTreeMap<LogId, Tip>) -> BTreeSet<(LogId, u64)> {
+        let state = lock(&self.state);
+        let voids = state.scopes.get(scope).into_iter().flat_map(|scoped| &scoped.voids);
+        let unfit = voids.filter(|((log, seq), reason)| {
+            **reason == VoidReason::Unfit && *seq > tips.get(log).map_or(0, |tip| tip.floor)
+        });
+        unfit.map(|(at, _)| *at).collect()
     }
 
     /// What the kept pages have of some documents. Whether all pages could be read.
@@ -550,7 +587,7 @@ impl Replica {
                 self.orders_due.store(true, std::sync::atomic::Ordering::SeqCst);
             }
             // That it is there says all.
-            (Some(b'E'), Some(_)) => batch.put(key, Vec::new()),
+            (Some(b'E' | b'd'), Some(_)) => batch.put(key, Vec::new()),
             (Some(b'b'), Some(_)) => batch.put(key, [1]),
             // A peer delivers it, or nobody.
             (Some(b'l'), Some(_)) => {
@@ -573,6 +610,7 @@ impl Replica {
                 replayed.insert(scope);
             }
             (Some(b'z'), _) => return self.end_series_anew(key, batch),
+            (Some(b'Z'), _) => return self.leave_out_cell(key),
             _ => return Ok(Outcome::Lost),
         }
         Ok(Outcome::Repaired)

@@ -1,22 +1,33 @@
 //! Work that nobody else has and whose transaction is damaged: nothing after it in its log can ever be sent, as
 //! the chain does not hold. But the documents still say what it did. So the log ends before the damage, the
-//! documents are made of what is left, and what they then lack is written once more, in a new epoch.
+//! documents are made of what is left, and what they then lack is written once more, in a new epoch: transaction by
+//! transaction, each on what it had built on, so that what others wrote beside it still stands beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use wangge_model::clock::Clock;
-use wangge_model::document::{Document, DocumentView, OPS_MAX, Op, Register, Target, stored_origins};
-use wangge_model::identity::{DocId, Scope};
-use wangge_model::schema::Kind;
+use wangge_model::document::{Change, Document, Origin, stored_origins, stored_page};
+use wangge_model::identity::{DocId, LogId, Scope};
+use wangge_model::transaction::actor;
+use wangge_model::wire::PageDocument;
 use wangge_store::Batch;
 
 use super::apply::put_all;
 use super::doctor::Outcome;
 use super::salvage::beginning;
-use super::{Edit, Replica, ReplicaError, encode, keys, lock};
+use super::{Replica, ReplicaError, encode, keys, lock};
 
-/// Documents as they were shown.
-type Shown = Vec<(Kind, DocId, Vec<u8>)>;
+/// What is to be written once more.
+#[derive(Serialize, Deserialize)]
+struct Due {
+    /// The log that ended, and its last position that stays.
+    log: LogId,
+    end: u64,
+    /// Documents as they were stored.
+    documents: Vec<(DocId, Vec<u8>)>,
+}
 
 impl Replica {
     /// Ends this replica's own log before position `seq`, which is damaged and was never sent, and writes once
@@ -25,24 +36,24 @@ impl Replica {
     /// # Errors
     /// If the store fails. What is to be written once more is on the disk before anything is taken away.
     pub(super) fn reissue(&self, scope: &Scope, seq: u64) -> Result<Outcome, ReplicaError> {
+        let is_all_said;
         {
             let turn = lock(&self.documents);
             self.store.commit(Batch::new())?;
             let log = self.own_log(scope);
-            let Some((tips, secret)) = lock(&self.state)
-                .scopes
-                .get(scope)
-                .map(|scoped| (scoped.tips.clone(), scoped.secret.clone()))
-            else {
-                return Ok(Outcome::Lost);
-            };
+            let found = lock(&self.state).scopes.get(scope).map(|scoped| {
+                let voids: BTreeSet<(LogId, u64)> = scoped.voids.keys().copied().collect();
+                (scoped.tips.clone(), scoped.secret.clone(), voids)
+            });
+            let Some((tips, secret, voids)) = found else { return Ok(Outcome::Lost) };
             let Some(tip) = tips.get(&log) else { return Ok(Outcome::Lost) };
             let Some(end) = self.signed_until(scope, &log, seq.saturating_sub(1), tip)? else {
                 return Ok(Outcome::Lost);
             };
             let Some(applied) = beginning(&self.store, scope, tips.iter()) else { return Ok(Outcome::Lost) };
-            let mut shown: Shown = Vec::new();
+            let mut due = Due { log, end: end.len, documents: Vec::new() };
             let mut batch = Batch::new();
+            let mut said: BTreeSet<(DocId, u64)> = BTreeSet::new();
             for key in self.store.scan_keys(&keys::documents(scope)) {
                 let key = key?;
                 let Some(cursor) = keys::cursor_of(&key) else { continue };
@@ -52,12 +63,14 @@ impl Replica {
                     continue;
                 }
                 let Ok(document) = Document::decode(cursor.doc, &bytes) else { return Ok(Outcome::Lost) };
-                shown.push((document.kind(), cursor.doc, document.view().pack()));
+                let his = origins.iter().filter(|origin| origin.log == log);
+                said.extend(his.map(|origin| (cursor.doc, origin.seq)));
+                due.documents.push((cursor.doc, bytes));
                 batch.delete(key);
                 batch.delete(keys::view(scope, document.kind(), &cursor.doc));
             }
             if tips.values().any(|tip| tip.floor > 0) {
-                let wanted = shown.iter().map(|(_, doc, _)| *doc).collect();
+                let wanted = due.documents.iter().map(|(doc, _)| *doc).collect();
                 let mut found = Vec::new();
                 if !self.kept_documents(scope, &secret, &wanted, &mut found) {
                     return Ok(Outcome::Lost);
@@ -66,6 +79,13 @@ impl Replica {
                     put_all(self.writes_of(scope, &document), &mut batch);
                 }
             }
+            is_all_said = (end.len + 1..=tip.len).filter(|seq| !voids.contains(&(log, *seq))).all(|seq| {
+                let is_said = |doc: &DocId| self.is_erased(doc) || said.contains(&(*doc, seq));
+                match self.store.documents_of(&keys::record(scope, &log, seq)) {
+                    Some(documents) => documents.iter().all(is_said),
+                    None => said.iter().any(|(_, at)| *at == seq),
+                }
+            });
             for seq in end.len + 1..=tip.len {
                 batch.delete(keys::record(scope, &log, seq));
             }
@@ -76,7 +96,11 @@ impl Replica {
             batch.put(keys::applied(scope), encode(&applied));
             // What the transactions that go had reported as seen is to be reported again.
             batch.put(keys::reported(scope), encode(&Clock::default()));
-            batch.put(keys::reissued(scope), encode(&shown));
+            batch.put(keys::reissued(scope), encode(&due));
+            let unfit = self.unfit(scope, &tips);
+            for (log, seq) in unfit {
+                batch.delete(keys::void(scope, &log, seq));
+            }
             self.store.commit(batch)?;
             tracing::warn!(%scope, %log, from = tip.len, to = end.len, "a damaged log ends here: what followed is written once more");
             self.load_anew(&mut lock(&self.state).scopes, scope)?;
@@ -86,7 +110,8 @@ impl Replica {
         self.open_epoch()?;
         self.say_greet_again();
         self.finish_reissues()?;
-        Ok(Outcome::Repaired)
+        // Documents that are damaged as well, or gone, said nothing of it.
+        Ok(if is_all_said { Outcome::Repaired } else { Outcome::Lost })
     }
 
     /// Writes what is due to be written once more. A crash in between repeats it without effect.
@@ -97,14 +122,10 @@ impl Replica {
         for scope in self.scopes() {
             let place = keys::reissued(&scope);
             let Some(bytes) = self.store.get(&place).ok().flatten() else { continue };
-            let shown: Shown = postcard::from_bytes(&bytes).unwrap_or_default();
+            let due: Option<Due> = postcard::from_bytes(&bytes).ok();
             self.apply()?;
-            for (kind, doc, packed) in shown {
-                let Ok(then) = DocumentView::unpack(doc, &packed) else { continue };
-                let ops = difference(&then, self.get(&scope, kind, &doc)?.as_ref());
-                for ops in ops.chunks(OPS_MAX) {
-                    self.commit(&scope, vec![Edit { doc, kind, ops: ops.to_vec() }], None)?;
-                }
+            if let Some(due) = &due {
+                self.write_once_more(&scope, due)?;
             }
             let mut batch = Batch::new();
             batch.delete(place);
@@ -112,47 +133,65 @@ impl Replica {
         }
         Ok(())
     }
-}
 
-/// What leads from a document as it is to what it showed.
-fn difference(then: &DocumentView, now: Option<&DocumentView>) -> Vec<Op> {
-    let mut ops = Vec::new();
-    let none = BTreeMap::new();
-    let field = |name: &str| Target::Field(name.to_owned());
-    registers(&then.fields, now.map_or(&none, |now| &now.fields), field, &mut ops);
-    for (container, entries) in &then.sets {
-        let entry = |key: &str| Target::Entry { container: (*container).to_owned(), key: key.to_owned() };
-        let now = now.and_then(|now| now.sets.get(container)).unwrap_or(&none);
-        registers(entries, now, entry, &mut ops);
-    }
-    for (container, events) in &then.histories {
-        let now = now.and_then(|now| now.histories.get(container)).map_or(&[][..], Vec::as_slice);
-        for event in events {
-            let is_there = |other: &&wangge_model::document::EventView| {
-                other.value == event.value && other.wall_ms == event.wall_ms && other.worker == event.worker
-            };
-            if now.iter().find(is_there).is_none() {
-                let target = Target::Event { container: (*container).to_owned() };
-                ops.push(Op { target, value: Some(event.value.clone()) });
+    fn write_once_more(&self, scope: &Scope, due: &Due) -> Result<(), ReplicaError> {
+        let mut was: BTreeMap<DocId, (PageDocument, BTreeSet<u32>)> = BTreeMap::new();
+        let mut transactions: BTreeMap<u64, (u64, Vec<(DocId, u32)>)> = BTreeMap::new();
+        for (doc, bytes) in &due.documents {
+            let Ok(page) = stored_page(*doc, bytes) else { continue };
+            let mut gone = BTreeSet::new();
+            for (at, change) in (0..).zip(&page.changes) {
+                let Origin { log, seq, wall_ms, .. } = change.origin;
+                if log == due.log && seq > due.end && !change.void {
+                    transactions.entry(seq).or_insert((wall_ms, Vec::new())).1.push((*doc, at));
+                    gone.insert(at);
+                }
+            }
+            was.insert(*doc, (page, gone));
+        }
+        for (wall_ms, places) in transactions.into_values() {
+            let mut changes = Vec::new();
+            for (doc, at) in places.into_iter().filter(|(doc, _)| !self.is_erased(doc)) {
+                let Some((page, gone)) = was.get(&doc) else { continue };
+                changes.extend(self.once_more(scope, &due.log, page, gone, at)?);
+            }
+            match self.commit_changes(scope, changes.clone(), wall_ms) {
+                // It says more of what its author had seen than it did.
+                Err(ReplicaError::TooLarge { .. }) => {
+                    for change in changes {
+                        self.commit_changes(scope, vec![change], wall_ms)?;
+                    }
+                }
+                done => drop(done?),
             }
         }
+        Ok(())
     }
-    ops
-}
 
-fn registers(
-    then: &BTreeMap<String, Register>,
-    now: &BTreeMap<String, Register>,
-    target: impl Fn(&str) -> Target,
-    ops: &mut Vec<Op>,
-) {
-    for (key, register) in then {
-        let value = &register.shown.value;
-        if now.get(key).is_none_or(|now| now.shown.value != *value) {
-            ops.push(Op { target: target(key), value: Some(value.clone()) });
-        }
-    }
-    for key in now.keys().filter(|key| !then.contains_key(*key)) {
-        ops.push(Op { target: target(key), value: None });
+    /// The change that says once more what change `at` of `page` said; `None` if that is said already.
+    fn once_more(
+        &self,
+        scope: &Scope,
+        ended: &LogId,
+        page: &PageDocument,
+        gone: &BTreeSet<u32>,
+        at: u32,
+    ) -> Result<Option<Change>, ReplicaError> {
+        let profile = self.profile();
+        let mut mine: BTreeSet<LogId> = profile
+            .earlier
+            .iter()
+            .chain([&profile.epoch()])
+            .map(|epoch| LogId::derive(scope, &profile.replica(), *epoch))
+            .collect();
+        mine.remove(ended);
+        let document = match self.load_document(scope, page.kind, &page.id)? {
+            Some(document) => document,
+            None => {
+                Document::new(page.id, page.kind).map_err(|error| ReplicaError::Form(error.to_string()))?
+            }
+        };
+        let my_actor = actor(&self.own_log(scope), self.actor_nonce);
+        Ok(document.once_more(page, gone, at, &my_actor, |origin| mine.contains(&origin.log)))
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, Cursor};
 use wangge_model::clock::{Clock, Extent, head_tag};
-use wangge_model::identity::{Hash, LogId, Scope};
+use wangge_model::identity::{DocId, Hash, LogId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{LogRecord, Tip};
 use wangge_model::materialise::Applied;
@@ -51,6 +51,8 @@ pub(super) struct ScopeState {
     pub(super) backed: BTreeMap<LogId, u64>,
     /// Logs of which transactions were put aside until a peer delivers what precedes them.
     pub(super) aside: BTreeSet<LogId>,
+    /// Documents that did not open and are made anew once the transactions that made them are back.
+    pub(super) lacking: BTreeSet<DocId>,
     /// Keys of records that did not open.
     pub(super) unread: Vec<Vec<u8>>,
 }
@@ -126,6 +128,11 @@ impl ScopeState {
         for key in store.scan_keys(&prefix) {
             aside.extend(position(&key?[prefix.len()..]).map(|(log, _)| log));
         }
+        let mut lacking = BTreeSet::new();
+        let prefix = keys::all_lacking(scope);
+        for key in store.scan_keys(&prefix) {
+            lacking.extend(DocId::from_slice(&key?[prefix.len()..]));
+        }
         let backed = reader.read(&keys::backed(scope))?;
         let mut decided = BTreeMap::new();
         let prefix = keys::decisions(scope);
@@ -149,6 +156,7 @@ impl ScopeState {
             decided,
             backed: backed.unwrap_or_default(),
             aside,
+            lacking,
             unread: reader.unread,
         })
     }
@@ -171,11 +179,16 @@ pub(super) fn mend(store: &Vault, scope: &Scope, tips: &BTreeMap<LogId, Tip>) ->
         let base = tip.identity.branch.as_ref().map_or(0, |branch| branch.base).max(tip.floor);
         let (mut whole, mut last) = (base, None);
         let prefix = keys::records(scope, log);
-        for entry in store.scan(&prefix) {
-            let (key, value) = entry?;
+        for key in store.scan_keys(&prefix) {
+            let key = key?;
             let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
             if seq == whole + 1 {
                 whole = seq;
+                let value = match store.get(&key) {
+                    // It was written: what befell it since, an examination finds.
+                    Err(StoreError::Damaged { .. }) => continue,
+                    value => value?.unwrap_or_default(),
+                };
                 if let Some(record) = decode_record(&value)
                     && record.signature.is_some()
                 {

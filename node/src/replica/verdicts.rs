@@ -2,12 +2,12 @@
 //! and those that wait in its quarantine.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wangge_model::clock::head_tag;
 use wangge_model::document::Document;
-use wangge_model::identity::{LogId, ReplicaId, Scope};
+use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{LogIdentity, LogRecord, Run, Tip};
 use wangge_model::materialise::{Applied, Open, branch_of, enter};
@@ -47,6 +47,8 @@ pub(super) struct Bench {
     /// included.
     decided: BTreeMap<LogId, u64>,
     foreseen: Voids,
+    /// Documents that are on their way back.
+    pub(super) lacking: BTreeSet<DocId>,
     /// Bytes in quarantine, per revoked replica.
     quarantined: RefCell<BTreeMap<ReplicaId, u64>>,
 }
@@ -172,6 +174,7 @@ impl Replica {
             now_ms: self.now_ms(),
             decided: decided.clone(),
             foreseen: Voids::new(),
+            lacking: self.lacking(scope),
             quarantined: RefCell::default(),
         };
         if is_centre {
@@ -203,6 +206,11 @@ impl Replica {
         }
         tracing::trace!(%scope, "a round begins");
         Ok(bench)
+    }
+
+    /// Documents of a scope that did not open and are on their way back.
+    pub(super) fn lacking(&self, scope: &Scope) -> BTreeSet<DocId> {
+        lock(&self.state).scopes.get(scope).map(|scoped| scoped.lacking.clone()).unwrap_or_default()
     }
 
     /// Lets verdicts take effect: what they void leaves its documents, what they accept enters them.

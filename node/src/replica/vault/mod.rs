@@ -160,6 +160,12 @@ impl Vault {
         self.store.scan(prefix).map(|entry| entry.map(|(key, _)| key))
     }
 
+    /// The documents that a transaction changes, where its outline can be read though it may not open.
+    pub(super) fn documents_of(&self, key: &[u8]) -> Option<Vec<DocId>> {
+        let parts = Parts::split(&self.store.get(key).ok()??)?;
+        Some(parts.changes.into_iter().map(|(doc, _)| doc).collect())
+    }
+
     /// Applies `batch` and waits until it would survive a power loss.
     ///
     /// # Errors
@@ -465,15 +471,28 @@ impl Vault {
         Ok(broken)
     }
 
-    /// Makes room for new keys where [`Vault::broken_keys`] lie: what comes again is sealed under those.
+    /// Writes keys anew where [`Vault::broken_keys`] lie, as far as they are in memory: what they seal goes on to
+    /// open, and what this process seals with them will. Elsewhere it makes room: what comes again is sealed under
+    /// new ones.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) fn drop_broken_keys(&self) -> Result<(), StoreError> {
+    pub(super) fn mend_broken_keys(&self) -> Result<(), StoreError> {
         let _turn = lock(&self.turn);
+        let broken = self.broken_keys()?;
         let mut batch = Batch::new();
-        for place in self.broken_keys()? {
-            batch.delete(place);
+        {
+            let ring = self.ring();
+            let chance = |error: super::ReplicaError| self.damaged(&error.to_string());
+            let mut nonces = Nonces::draw(&*self.world).map_err(chance)?;
+            for place in broken {
+                let doc = place.get(1..).and_then(DocId::from_slice);
+                let known = doc.and_then(|doc| lock(&self.keys.documents).cached(&doc));
+                match known.and_then(|key| wrap(&ring, &place, &key, &mut nonces)) {
+                    Some(anew) => batch.put(place, anew),
+                    None => batch.delete(place),
+                }
+            }
         }
         self.store.commit(batch)
     }
@@ -628,3 +647,6 @@ pub fn is_shared(dir: &Path) -> Result<bool, VaultError> {
 pub fn key_file(dir: &Path) -> PathBuf {
     dir.join(KEY_FILE)
 }
+
+#[cfg(test)]
+mod tests;
