@@ -566,7 +566,11 @@ impl Town {
                 .push(saved.iter().map(|(draft, mark)| (draft.place.clone(), *mark)).collect());
         }
         for (draft, mark) in saved {
-            self.model.save(&draft, mark, by);
+            let saved = self.model.save(&draft, mark, by);
+            if let Some(damage) = self.devices[who].damage.as_mut().filter(|damage| !damage.is_over) {
+                // What is damaged may be the key that this was sealed with: it is cached until the next start.
+                damage.held.extend(saved);
+            }
             self.counts.saved += 1;
         }
     }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::Scope;
+use wangge_model::schema::kinds;
 use wangge_node::replica::{Delivery, Replica};
 
 use super::Wrong;
 use super::action::Who;
 use super::device::Post;
-use super::model::{Place, tag};
+use super::model::{Mark, Place, mark, tag};
 use super::town::Town;
 
 /// More transactions than any run writes into one scope.
@@ -151,6 +152,8 @@ impl Town {
             let is_out = |place: &Place, mark| {
                 self.model.is_void(place, mark)
                     || self.model.is_doubtful(place, mark)
+                    // Damage took one document of several: the others are saved all the same.
+                    || self.model.is_lost(place, mark)
                     || self.model.erased.contains_key(place)
             };
             if together.iter().any(|(place, mark)| is_out(place, mark)) {
@@ -224,7 +227,7 @@ impl Town {
             self.run();
             let bytes = self.counts.bytes - before;
             self.say(|_| format!("# round {round}: {bytes} bytes"));
-            if equal && round > 0 && self.is_at_rest() {
+            if equal && round > 0 && self.unrest().is_empty() {
                 return;
             }
         }
@@ -232,24 +235,41 @@ impl Town {
             let clocks: Vec<String> = (0..self.devices.len())
                 .map(|who| format!("{} {:?}", self.name(who), self.synced.get(&who)))
                 .collect();
-            self.fail(Wrong::Unsettled, format!("after {ROUNDS_MAX} rounds: {}", clocks.join(", ")));
+            let unrest = self.unrest().join("; ");
+            self.fail(
+                Wrong::Unsettled,
+                format!("after {ROUNDS_MAX} rounds: {}; {unrest}", clocks.join(", ")),
+            );
         }
     }
 
-    /// Whether nothing is undecided and every clock equals the relay's.
-    fn is_at_rest(&self) -> bool {
-        let Some(relay) = self.devices[0].replica() else { return false };
+    /// What is undecided, and which clocks differ from the relay's.
+    fn unrest(&self) -> Vec<String> {
+        let Some(relay) = self.devices[0].replica() else { return vec!["the relay is not there".to_owned()] };
         let clocks = relay.clocks();
-        relay.undecided().is_empty()
-            && (0..self.devices.len()).filter(|who| !self.is_revoked(*who) && !self.is_unknown(*who)).all(
-                |who| {
-                    let Some(replica) = self.devices[who].replica() else { return true };
-                    replica
-                        .clocks()
-                        .iter()
-                        .all(|(scope, (clock, _))| clocks.get(scope).map(|(c, _)| c) == Some(clock))
-                },
-            )
+        let mut unrest = Vec::new();
+        for (scope, verdicts) in relay.undecided() {
+            let logs = verdicts.iter().map(|verdict| format!("{:?} up to {}", verdict.log, verdict.upto));
+            unrest.push(format!("{scope} is undecided: {}", logs.collect::<Vec<_>>().join(", ")));
+        }
+        for who in 0..self.devices.len() {
+            if self.is_revoked(who) || self.is_unknown(who) {
+                continue;
+            }
+            let Some(replica) = self.devices[who].replica() else { continue };
+            for (scope, (clock, _)) in replica.clocks() {
+                let there = clocks.get(&scope).map(|(clock, _)| clock.clone()).unwrap_or_default();
+                let logs: BTreeSet<_> = clock.0.keys().chain(there.0.keys()).collect();
+                for log in logs.into_iter().filter(|log| clock.0.get(log) != there.0.get(log)) {
+                    let (here, there) = (clock.len_of(log), there.len_of(log));
+                    unrest.push(format!(
+                        "{} has {here} of {log:?} in {scope}, the relay {there}",
+                        self.name(who)
+                    ));
+                }
+            }
+        }
+        unrest
     }
 
     /// Everything that must hold at the end.
@@ -290,7 +310,9 @@ impl Town {
                     of_relay.insert(digest.scope.clone(), line);
                 } else if of_relay.get(&digest.scope) != Some(&line) {
                     let relays = of_relay.get(&digest.scope).cloned().unwrap_or_default();
-                    let what = format!("{} has {line}, the relay {relays}", self.name(who));
+                    let apart = self.devices[0].replica().map(|relay| apart(&replica, relay, &digest.scope));
+                    let apart = apart.unwrap_or_default();
+                    let what = format!("{} has {line}, the relay {relays}; {apart}", self.name(who));
                     self.fail(Wrong::Differ, what);
                 }
             }
@@ -311,9 +333,14 @@ impl Town {
                     && !self.is_out_of_reach(writing)
                 {
                     let told = if writing.promised { ", although a receipt says so" } else { "" };
+                    let by = self.devices.iter().find(|device| device.key == writing.by);
                     missing.push(format!(
-                        "{} {:?}={:?} ({:?}) is not at the relay{told}",
-                        place.2, writing.field, writing.value, writing.mark
+                        "{} {:?}={:?} ({:?} of {}) is not at the relay{told}",
+                        place.2,
+                        writing.field,
+                        writing.value,
+                        writing.mark,
+                        by.map_or("nobody", |device| &device.name)
                     ));
                 }
             }
@@ -375,6 +402,32 @@ impl Town {
             }
         }
     }
+}
+
+/// In which documents of a scope a device and the relay hold different changes.
+fn apart(here: &Replica, there: &Replica, scope: &Scope) -> String {
+    let mut apart = Vec::new();
+    for spec in kinds() {
+        let mut documents = BTreeSet::new();
+        for replica in [here, there] {
+            let _unread = replica.each(scope, spec.kind, |view| documents.insert(view.id) || true);
+        }
+        for doc in documents {
+            let changes = |replica: &Replica| -> BTreeSet<Mark> {
+                replica.origins(scope, spec.kind, &doc).unwrap_or_default().iter().map(mark).collect()
+            };
+            let (here, there) = (changes(here), changes(there));
+            let at = |changes: Vec<&Mark>| -> String {
+                changes.iter().map(|(log, seq, _)| format!(" {log:?} {seq}")).collect()
+            };
+            if here != there {
+                let more = at(here.difference(&there).collect());
+                let less = at(there.difference(&here).collect());
+                apart.push(format!("{} {doc} has besides{more} and lacks{less}", spec.name));
+            }
+        }
+    }
+    apart.join("; ")
 }
 
 /// The scope that a key of the store names: after its first byte, before a zero.

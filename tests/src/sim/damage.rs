@@ -6,7 +6,6 @@ use wangge_node::replica::{Finding, Outcome, Replica};
 
 use super::Wrong;
 use super::action::Who;
-use super::checks::text_of;
 use super::device::Damage;
 use super::model::{Mark, Place};
 use super::town::Town;
@@ -76,42 +75,37 @@ impl Town {
         }
     }
 
-    /// Work that nobody else had and whose transaction was damaged is written once more: from now on another
-    /// change carries it.
+    /// Work that nobody else had and whose transaction was damaged is written once more, transaction by transaction:
+    /// from now on other changes carry it.
     fn follow_reissued(&mut self, who: Who, replica: &Replica, before: &BTreeMap<Place, BTreeSet<Mark>>) {
         let key = self.devices[who].key;
+        let mut moved: BTreeMap<(Place, Mark), Mark> = BTreeMap::new();
         for (place, earlier) in before {
             let now = self.marks(replica, place);
             let known: BTreeSet<Mark> = self.model.of(place).map(|(_, writing)| writing.mark).collect();
-            let mut new = now.difference(earlier).filter(|mark| !known.contains(*mark));
-            let (Some(mark), None) = (new.next().copied(), new.next()) else { continue };
-            let Ok(Some(view)) = replica.get(&place.0, place.1, &place.2) else { continue };
-            let gone: Vec<usize> = self
-                .model
-                .of(place)
-                .filter(|(_, writing)| writing.by == key && !now.contains(&writing.mark))
-                .map(|(id, _)| id)
-                .collect();
-            for id in gone {
-                let writing = &self.model.writings[id];
-                let said = match &writing.field {
-                    Some(field) => match &writing.value {
-                        Some(value) => view.texts(field).contains(value),
-                        None => view.text(field).is_empty(),
-                    },
-                    None => view
-                        .histories
-                        .get("events")
-                        .into_iter()
-                        .flatten()
-                        .any(|event| text_of(&event.value) == writing.value),
-                };
-                let writing = &mut self.model.writings[id];
-                match said {
-                    true => writing.mark = mark,
-                    // Something replaced it before anybody else saw it.
-                    false => writing.lost = true,
-                }
+            let new = now.difference(earlier).filter(|mark| !known.contains(*mark));
+            let in_order = |marks: BTreeSet<Mark>| {
+                let mut marks: Vec<Mark> = marks.into_iter().collect();
+                marks.sort_by_key(|(_, seq, _)| *seq);
+                marks
+            };
+            let new = in_order(new.copied().collect());
+            let his = self.model.of(place).map(|(_, writing)| writing);
+            let his = his.filter(|writing| writing.by == key && earlier.contains(&writing.mark));
+            let gone = in_order(his.map(|writing| writing.mark).filter(|mark| !now.contains(mark)).collect());
+            // What waits for a peer is gone for now, and nothing says it once more.
+            if gone.len() == new.len() {
+                moved.extend(gone.into_iter().zip(new).map(|(mark, again)| ((place.clone(), mark), again)));
+            }
+        }
+        for writing in &mut self.model.writings {
+            if let Some(mark) = moved.get(&(writing.place.clone(), writing.mark)) {
+                writing.mark = *mark;
+            }
+        }
+        for (place, mark) in self.model.together.iter_mut().flatten() {
+            if let Some(again) = moved.get(&(place.clone(), *mark)) {
+                *mark = *again;
             }
         }
     }
@@ -132,13 +126,18 @@ impl Town {
                 }
             }
             if let (true, Some(relay)) = (is_named, self.devices[0].replica().cloned()) {
-                for id in held {
-                    let (place, mark) = (self.model.writings[id].place.clone(), self.model.writings[id].mark);
-                    if !self.marks(&relay, &place).contains(&mark) && !self.model.writings[id].lost {
-                        self.model.writings[id].lost = true;
-                        self.counts.lost += 1;
-                    }
-                }
+                self.lose_damaged(&relay, held);
+            }
+        }
+    }
+
+    /// Of what a damaged disk held, the damage may have taken what the relay does not have.
+    pub(super) fn lose_damaged(&mut self, relay: &Replica, held: BTreeSet<usize>) {
+        for id in held {
+            let (place, mark) = (self.model.writings[id].place.clone(), self.model.writings[id].mark);
+            if !self.marks(relay, &place).contains(&mark) && !self.model.writings[id].lost {
+                self.model.writings[id].lost = true;
+                self.counts.lost += 1;
             }
         }
     }

@@ -2,6 +2,7 @@
 //! seen wherever those writings have arrived. It knows no logs, no merging and no network.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use wangge_model::document::Origin;
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
@@ -83,8 +84,9 @@ impl Model {
         format!("{}文{}", tag(scope), self.next_text)
     }
 
-    /// Notes what was saved, carried by the change `mark`.
-    pub(super) fn save(&mut self, draft: &Draft, mark: Mark, by: Option<ReplicaId>) {
+    /// Notes what was saved, carried by the change `mark`. Returns the writings.
+    pub(super) fn save(&mut self, draft: &Draft, mark: Mark, by: Option<ReplicaId>) -> Range<usize> {
+        let first = self.writings.len();
         let void = by.is_some_and(|by| self.revoked.contains(&by));
         let doubtful = by.is_some_and(|by| self.left.contains(&(by, draft.place.0.clone())));
         for (field, value) in &draft.fields {
@@ -108,6 +110,7 @@ impl Model {
                 doubtful,
             });
         }
+        first..self.writings.len()
     }
 
     /// Writings of a document.
@@ -167,6 +170,11 @@ impl Model {
     /// Whether the centre is still to decide about what the change carried.
     pub(super) fn is_doubtful(&self, place: &Place, mark: &Mark) -> bool {
         self.of(place).any(|(_, writing)| writing.mark == *mark && writing.doubtful)
+    }
+
+    /// Whether every disk that had what the change carried is gone, or damaged there.
+    pub(super) fn is_lost(&self, place: &Place, mark: &Mark) -> bool {
+        self.of(place).any(|(_, writing)| writing.mark == *mark && writing.lost)
     }
 
     /// Whether some positions may be void.

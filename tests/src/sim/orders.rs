@@ -211,7 +211,9 @@ impl Town {
             self.fail(Wrong::Lost, what);
         }
         let (key, relay) = (self.devices[who].key, self.devices[0].replica().cloned());
+        let damage = self.devices[who].damage.take();
         if let Some(relay) = relay {
+            self.lose_damaged(&relay, damage.map(|damage| damage.held).unwrap_or_default());
             let clocks = relay.clocks();
             let missing = self.model.writings.iter().find(|writing| {
                 let held = clocks.get(&writing.place.0).map_or(0, |(clock, _)| clock.len_of(&writing.mark.0));
@@ -271,7 +273,8 @@ impl Town {
             let told = relay.erasure_reports(order).unwrap_or_default();
             for who in 0..self.devices.len() {
                 let Some(replica) = self.devices[who].replica().cloned() else { continue };
-                if self.is_revoked(who) || !replica.scopes().contains(&place.0) {
+                // Whom the relay, put back to a backup, does not know hears of nothing.
+                if self.is_revoked(who) || self.is_unknown(who) || !replica.scopes().contains(&place.0) {
                     continue;
                 }
                 let shown = replica.get(&place.0, place.1, &place.2);
@@ -290,7 +293,8 @@ impl Town {
     /// The changes of a document that count, as far as this replica knows.
     pub(super) fn counting(&self, replica: &Replica, place: &Place) -> BTreeSet<Mark> {
         let mut marks = self.marks(replica, place);
-        if self.model.has_voids() {
+        // A relay that was put back does not know who joined since, and counts nothing of theirs.
+        if self.model.has_voids() || self.relay_restored {
             marks.retain(|(log, seq, _)| replica.void_reason(&place.0, log, *seq).is_none());
         }
         marks

@@ -295,6 +295,11 @@ impl Town {
             return;
         }
         if let Err(error) = device.start() {
+            if device.is_damaged() && error.to_string().contains("the disk is full") {
+                // What is damaged is written anew at the start, for which there is no room yet.
+                self.at(60_000, Event::Start(who));
+                return;
+            }
             let what = format!("{} cannot be started: {error}", device.name);
             self.fail(Wrong::Start, what);
             return;
@@ -365,11 +370,13 @@ impl Town {
     // ---- connections
 
     pub(super) fn dial_later(&mut self, who: Who) {
-        // Whom a restored relay refuses would dial for ever: at the end of the plan a run comes to rest.
-        let over = self.relay_restored && self.is_plan_over;
+        // Whom a restored relay refuses, and whoever cannot read what he is to send, would dial for ever: at the end of
+        // the plan a run comes to rest.
+        let is_in_vain = self.relay_restored || self.devices[who].is_damaged();
+        let over = is_in_vain && self.is_plan_over;
         if !self.settling && !over && self.dialling.insert(who) {
-            // A restored relay refuses for hours: daemons wait longer from time to time.
-            let longest_ms = if self.relay_restored { 10 * 60_000 } else { 4_000 };
+            // That lasts for hours: daemons wait longer from time to time.
+            let longest_ms = if is_in_vain { 10 * 60_000 } else { 4_000 };
             let after_ms = self.dice.between(200, longest_ms);
             self.at(after_ms, Event::Dial(who));
         }
@@ -738,6 +745,14 @@ impl Town {
             }
             // Enrolled after the backup that was put back.
             NetError::Rules(reason) if self.relay_restored && reason.contains("does not know") => {
+                self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
+            }
+            // Another session of the same device has given up a unit that its worker left.
+            NetError::Replica(error @ ReplicaError::NotHeld { .. }) if self.is_moved(who) => {
+                self.say(|town| format!("{}: {doing}: {error}", town.name(who)));
+            }
+            // Who cannot read his roster admits nobody, and says why.
+            NetError::Rules(reason) if self.devices[who].is_damaged() && reason.contains("is damaged") => {
                 self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
             }
             NetError::Replica(error) => self.excuse(who, doing, error),
