@@ -332,6 +332,38 @@ async fn a_conflict_stays_one_when_a_side_of_it_is_written_once_more() {
     }
 }
 
+/// The key of a resident does not open, and with it nothing that was written about him: what somebody writes about him
+/// meanwhile waits until all that is back. It ends nobody's log, and what this phone writes counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_a_document_on_its_way_back_waits_for_it() {
+    let dir = tempfile::tempdir().expect("dir");
+    let street = street(dir.path()).await;
+    let ana = Worker::open(&street.ana);
+    let doc = ana.replica.natural_id(&grid(0), Kind::PERSON, &number(0)).expect("named").0;
+    damage(&street.ben, &[b"k".as_slice(), &doc.0].concat(), 77);
+    let ben = Worker::open(&street.ben);
+    let found = ben.replica.mend().expect("mends");
+    assert!(found.findings.iter().any(|found| found.outcome == Outcome::Asked), "{found:?}");
+    ana.set(&grid(0), doc, &[("note", "之后写的")]);
+    ana.sync().await;
+    ben.sync().await;
+    ben.person(&grid(0), &number(350), &[("name", "照常")]);
+    let log = ben.log(&grid(0));
+    for _ in 0..3 {
+        ben.sync().await;
+        if ben.replica.mend().expect("mends").is_healthy() {
+            break;
+        }
+    }
+    ben.decided(&grid(0)).await;
+    let held = ben.replica.clocks()[&grid(0)].0.len_of(&log);
+    assert!(held > 0 && (1..=held).all(|seq| ben.replica.void_reason(&grid(0), &log, seq).is_none()));
+    let checkup = ben.replica.examine().expect("examines");
+    assert!(checkup.is_healthy(), "{:?}", checkup.findings);
+    until_equal(&street.relay, &[&ana, &ben]).await;
+    assert_eq!(ben.view(&grid(0), doc).expect("back").text("note"), "之后写的");
+}
+
 /// A sealed cell that does not open and that nobody else has is named, and what was sealed after it goes to the
 /// centre all the same, as does everything else.
 #[tokio::test(flavor = "multi_thread")]

@@ -410,7 +410,10 @@ fn apart(here: &Replica, there: &Replica, scope: &Scope) -> String {
     for spec in kinds() {
         let mut documents = BTreeSet::new();
         for replica in [here, there] {
-            let _unread = replica.each(scope, spec.kind, |view| documents.insert(view.id) || true);
+            let _unread = replica.each(scope, spec.kind, |view| {
+                documents.insert(view.id);
+                true
+            });
         }
         for doc in documents {
             let changes = |replica: &Replica| -> BTreeSet<Mark> {
