@@ -10,7 +10,7 @@ use wangge_model::clock::Clock;
 use wangge_model::enrolment::Grant;
 use wangge_model::identity::{DocId, Scope};
 use wangge_model::wipe::{SignedOrder, SignedReceipt, WipeError};
-use wangge_store::Batch;
+use wangge_store::{Batch, StoreError};
 
 use super::salvage::Reader;
 use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
@@ -73,7 +73,12 @@ impl Replica {
             None => return Ok(()),
         };
         for scope in &lost {
-            if self.store.get(&keys::tip(scope, &self.own_log(scope)))?.is_some() {
+            let is_written = match self.store.get(&keys::tip(scope, &self.own_log(scope))) {
+                // It does not open, and is there.
+                Err(StoreError::Damaged { .. }) => true,
+                stored => stored?.is_some(),
+            };
+            if is_written {
                 // If it is given back some day, no position may be issued twice.
                 self.open_epoch()?;
             }

@@ -751,8 +751,11 @@ impl Town {
             NetError::Replica(error @ ReplicaError::NotHeld { .. }) if self.is_moved(who) => {
                 self.say(|town| format!("{}: {doing}: {error}", town.name(who)));
             }
-            // Who cannot read his roster admits nobody, and says why.
-            NetError::Rules(reason) if self.devices[who].is_damaged() && reason.contains("is damaged") => {
+            // Who cannot read his roster admits nobody, and says why; nor does he know of an order to erase.
+            NetError::Rules(reason)
+                if self.devices[who].is_damaged()
+                    && (reason.contains("is damaged") || reason.contains("is withheld")) =>
+            {
                 self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
             }
             NetError::Replica(error) => self.excuse(who, doing, error),
