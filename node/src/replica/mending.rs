@@ -178,8 +178,11 @@ impl Replica {
         let Some(scoped) = state.scopes.get_mut(scope) else { return Ok(Outcome::Repaired) };
         self.take_from_aside(scope, scoped, log, &mut batch, &mut news)?;
         let outcome = if scoped.aside.contains(log) { Outcome::Asked } else { Outcome::Repaired };
-        self.store.commit(batch)?;
+        // Queued while the lock is held: the order on the disk is the order in memory. Waited for without it: whoever
+        // waits may have to tell what a peer sent before, which takes the lock.
+        let later = self.store.commit_later(batch)?;
         drop(state);
+        later.wait()?;
         self.note_durable(scope, &news, &BTreeSet::new());
         Ok(outcome)
     }
