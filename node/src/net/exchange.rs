@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use wangge_model::clock::Clock;
+use wangge_model::clock::{Clock, Extent};
 use wangge_model::enrolment::SignedEnrolment;
 use wangge_model::fingerprint::{APART_MAX, Answer, Holds, Question};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
@@ -715,6 +715,25 @@ impl Exchange {
                         self.session.handle(Input::Ingested { scope, held })?;
                     }
                     Err(IntakeError::Replica(error)) => return Err(error.into()),
+                    Err(IntakeError::Withheld { .. })
+                        if self.purpose.peer == self.replica.profile().centre()
+                            && self.misfits + logs.len() as u32 <= MISFITS_MAX =>
+                    {
+                        // The centre has accepted an order and carried it out while this session began: what it
+                        // says of that comes behind. Until then what it leaves out is asked for once more.
+                        for log in logs.iter().copied() {
+                            self.misfits += 1;
+                            let held = self.replica.durable_end(&scope, &log);
+                            if held.is_none() {
+                                self.session.handle(Input::Gone(scope.clone(), log))?;
+                            }
+                            let held = held.unwrap_or(Extent { len: 0, head: [0; 4] });
+                            self.session.handle(Input::Misfit { scope: scope.clone(), log, held })?;
+                        }
+                        self.hear()?;
+                        let held = self.replica.durable_ends(&scope, &logs);
+                        self.session.handle(Input::Ingested { scope, held })?;
+                    }
                     Err(broken) if self.room_len_bytes.is_some() && !self.told => {
                         // Whatever its log looks like, it is to hear that it is revoked.
                         self.refused(&broken.to_string());
