@@ -41,22 +41,34 @@ pub(crate) async fn decide(roster: Arc<Roster>, stop: impl Future<Output = ()>) 
     }
 }
 
-/// Lets what arrived take effect, writes the verdicts that are due, and carries over between cases and the
-/// orders of teams.
+/// Lets what arrived take effect and writes the verdicts that are due, no more: orders of erasure are obeyed once
+/// all have had the time to come. Whether anything could be decided.
 ///
 /// # Errors
 /// If something cannot be read or written; what is due stays due.
-pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::ReplicaError> {
+pub fn judge_now(replica: &Replica) -> Result<bool, wangge_node::replica::ReplicaError> {
     replica.apply()?;
     if replica.awaits_street() {
         // Its roster may be an old one: nothing is decided by it.
-        return Ok(());
+        return Ok(false);
     }
     keep_up(replica)?;
     for (scope, verdicts) in replica.undecided() {
         for part in in_parts(verdicts) {
             replica.commit_verdicts(&scope, part)?;
         }
+    }
+    Ok(true)
+}
+
+/// Lets what arrived take effect, writes the verdicts that are due, and carries over between cases and the
+/// orders of teams.
+///
+/// # Errors
+/// If something cannot be read or written; what is due stays due.
+pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::ReplicaError> {
+    if !judge_now(replica)? {
+        return Ok(());
     }
     restore(replica)?;
     // Orders count once they are decided.

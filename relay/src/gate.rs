@@ -10,7 +10,7 @@ use wangge_model::wire::{Join, Joined};
 use wangge_node::net::{Gate, NO_POST, record_refusal};
 
 use crate::backup::resume;
-use crate::decide::decide_now;
+use crate::decide::judge_now;
 use crate::roster::{Due, Roster};
 
 const REVOKED: &str = "the centre has revoked this device / 此设备已被社管中心注销";
@@ -19,7 +19,7 @@ impl Gate for Roster {
     fn meet(&self, peer: &ReplicaId, named: &BTreeSet<Scope>) {
         // Whoever comes meets the roster as it was last changed, not as it was when the relay last wrote verdicts.
         if self.replica().awaits_decision(&Scope::Street)
-            && let Err(error) = decide_now(self.replica())
+            && let Err(error) = judge_now(self.replica())
         {
             tracing::error!(%error, "what arrived cannot be decided");
         }
