@@ -46,7 +46,7 @@ pub(crate) async fn decide(roster: Arc<Roster>, stop: impl Future<Output = ()>) 
 ///
 /// # Errors
 /// If something cannot be read or written; what is due stays due.
-pub fn judge_now(replica: &Replica) -> Result<bool, wangge_node::replica::ReplicaError> {
+pub(crate) fn judge_now(replica: &Replica) -> Result<bool, wangge_node::replica::ReplicaError> {
     replica.apply()?;
     if replica.awaits_street() {
         // Its roster may be an old one: nothing is decided by it.
