@@ -23,9 +23,10 @@ async fn a_first_sync_that_breaks_off_resumes_where_it_was() {
     let mut profile = ben.replica.profile();
     profile.set_address(&link.addr().to_string());
     ben.replica.set_profile(profile).expect("stored");
-    // Narrow enough that pages come one by one, with a queue so short that the cut is near.
+    // Narrow enough that pages come one by one, more slowly than they are stored, with a queue so short that the cut is
+    // near.
     let narrow =
-        LinkConfig { down_bits_per_s: Some(200_000), queue_bytes_max: 4_000, ..LinkConfig::default() };
+        LinkConfig { down_bits_per_s: Some(64_000), queue_bytes_max: 4_000, ..LinkConfig::default() };
     link.set(narrow);
     let held = |ben: &Worker| {
         let digests = ben.replica.digests().expect("digests");
