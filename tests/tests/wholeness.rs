@@ -99,7 +99,15 @@ async fn the_centre_mends_what_a_phone_finds_different_there() {
     let relay = Relay::serve(&at, addr).await;
     assert_eq!(compare(&ana).await, vec![people[3]]);
     until_equal(&relay, &[&ana]).await;
-    let said = relay.ask(&serde_json::json!({ "Audit": 0 })).to_string();
+    // It is told once all is mended.
+    let audit = || relay.ask(&serde_json::json!({ "Audit": 0 })).to_string();
+    for _ in 0..200 {
+        if audit().contains("damage was found") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let said = audit();
     assert!(said.contains("damage was found"), "{said}");
 }
 
