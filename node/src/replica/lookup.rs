@@ -252,13 +252,20 @@ impl Replica {
         }
         let mut delivery = Delivery::BackedUp;
         let held = HeldScope { store: &self.store, scope, tips: &receipts.tips };
+        // A document has many changes, of few logs: how far a log has come is found out once.
+        let mut logs = BTreeMap::new();
         for origin in stored_origins(*doc, &bytes)? {
             let log = holder(&held, &origin);
-            let reached = if origin.seq <= receipts.backed.get(&log).copied().unwrap_or(0) {
+            let (backed, arrived, at_peers) = *logs.entry(log).or_insert_with(|| {
+                let at_peers = peers.iter().map(|clock| reached(&held, clock, &log)).max().unwrap_or(0);
+                let backed = receipts.backed.get(&log).copied().unwrap_or(0);
+                (backed, receipts.arrived(&held, &log), at_peers)
+            });
+            let reached = if origin.seq <= backed {
                 Delivery::BackedUp
-            } else if self.is_centre() || origin.seq <= receipts.arrived(&held, &log) {
+            } else if self.is_centre() || origin.seq <= arrived {
                 Delivery::Centre
-            } else if peers.iter().any(|clock| origin.seq <= reached(&held, clock, &log)) {
+            } else if origin.seq <= at_peers {
                 if planted::is(Bug::NeighbourIsCentre) { Delivery::Centre } else { Delivery::Area }
             } else {
                 Delivery::Here
