@@ -88,6 +88,20 @@ pub struct CaseEvent {
     pub after: Option<State>,
 }
 
+/// How much later than it was written an event must reach the centre to count as one of a worker without network.
+pub const OFFLINE_MS_MIN: u64 = 60 * 60 * 1000;
+
+impl CaseEvent {
+    /// From when on somebody else could know of it, milliseconds since 1970 (UTC): when it happened, and as
+    /// much later as its author had no network for. That it was recorded long after it happened is nobody's delay
+    /// but his own.
+    pub fn known_ms(&self) -> u64 {
+        let written_ms = self.told.recorded_ms.unwrap_or(0).max(self.counted_ms);
+        let offline_ms = self.received_ms.saturating_sub(written_ms);
+        self.counted_ms + if offline_ms > OFFLINE_MS_MIN { offline_ms } else { 0 }
+    }
+}
+
 /// Something that the centre should look at.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Flag {

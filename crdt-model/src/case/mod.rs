@@ -20,7 +20,7 @@ mod table;
 pub use check::{Refusal, check};
 pub use course::{Ask, Assignee, Effect, Why};
 pub use event::{EventKind, Target, Told, Unreadable, Via};
-pub use fold::{CaseEvent, CaseView, EVENTS_MAX, Flag, SKEW_MS_MAX, Void, fold};
+pub use fold::{CaseEvent, CaseView, EVENTS_MAX, Flag, OFFLINE_MS_MIN, SKEW_MS_MAX, Void, fold};
 pub use number::official_number;
 pub use order::{Crossing, CrossingTarget, Order, OrderEvent, OrderState, crossings, order_id};
 pub use rules::{Category, Deadline, Extension, Merging, Rulebook, Rules, RulesError, SHIPPED_NAME};

@@ -99,7 +99,7 @@ pub struct Timer {
     pub round: usize,
     /// The event that started it, by its place in the history.
     pub start: usize,
-    /// When it started, milliseconds since 1970 (UTC).
+    /// When it started, milliseconds since 1970 (UTC): for the next person's step as [`crate::case::CaseEvent::known_ms`] says.
     pub start_ms: u64,
     /// The event that ended it.
     pub end: Option<usize>,
@@ -205,15 +205,17 @@ pub fn timers(view: &CaseView, book: &Rulebook) -> Vec<Timer> {
     let mut before = State::Reported;
     for (at, event) in view.counted() {
         let now_ms = event.counted_ms;
+        // The next person is not late before he could know. What the resident waits for runs from when it happened.
+        let known_ms = event.known_ms();
         let after = event.after.unwrap_or(before);
         match event.kind {
             Some(EventKind::Report) => {
-                runs.start(Accept, at, now_ms);
+                runs.start(Accept, at, known_ms);
                 runs.start(Total, at, now_ms);
             }
             Some(EventKind::Register) => {
                 runs.stop(Accept, at, now_ms);
-                runs.start(Dispatch, at, now_ms);
+                runs.start(Dispatch, at, known_ms);
             }
             Some(EventKind::Reject) => {
                 runs.stop(Accept, at, now_ms);
@@ -221,32 +223,32 @@ pub fn timers(view: &CaseView, book: &Rulebook) -> Vec<Timer> {
             }
             Some(EventKind::CloseOnSpot) => {
                 runs.stop(Accept, at, now_ms);
-                runs.start(Check, at, now_ms);
+                runs.start(Check, at, known_ms);
             }
             Some(EventKind::Dispatch) if event.effect.is_none() => {
                 runs.stop(Dispatch, at, now_ms);
-                runs.start(Handle, at, now_ms);
+                runs.start(Handle, at, known_ms);
             }
             Some(EventKind::Return) if after == State::Registered && before != State::Registered => {
                 runs.cancel(Handle, at, now_ms);
-                runs.start(Dispatch, at, now_ms);
+                runs.start(Dispatch, at, known_ms);
                 runs.resume(now_ms);
             }
             Some(EventKind::Feedback) if event.effect != Some(Effect::Beside) => {
                 runs.resume(now_ms);
                 runs.stop(Handle, at, now_ms);
-                runs.start(Check, at, now_ms);
+                runs.start(Check, at, known_ms);
             }
             Some(EventKind::Check) => {
                 runs.stop(Check, at, now_ms);
                 if event.told.pass == Some(true) {
                     runs.stop(Total, at, now_ms);
                 } else {
-                    runs.start(Handle, at, now_ms);
+                    runs.start(Handle, at, known_ms);
                 }
             }
             Some(EventKind::Reopen) => {
-                runs.start(Dispatch, at, now_ms);
+                runs.start(Dispatch, at, known_ms);
                 runs.start(Total, at, now_ms);
             }
             Some(EventKind::Merge) => {

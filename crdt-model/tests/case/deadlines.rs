@@ -214,6 +214,36 @@ fn a_worker_offline_for_three_days_who_handled_it_in_time_is_in_time() {
     assert_eq!((feedback.claimed_ms, feedback.received_ms), (at("2026-11-24 16:00"), at("2026-11-27 09:00")));
 }
 
+/// He reported back on Tuesday and had no network until Friday: the check is not late before anybody could know of
+/// it, while the resident has waited since Monday. Something recorded late is told at once.
+#[test]
+fn the_next_step_of_offline_work_counts_from_when_it_could_be_seen() {
+    let base = case(
+        4,
+        "civic",
+        &[
+            (EventKind::Report, "2026-11-23 09:00"),
+            (EventKind::Register, "2026-11-23 09:30"),
+            (EventKind::Dispatch, "2026-11-23 10:00"),
+            (EventKind::Accept, "2026-11-23 11:00"),
+        ],
+    );
+    let worker = actor(Role::GridWorker, 1);
+    let total = timer(&base, TimerName::Total).due_ms;
+    for (recorded, starts) in [(None, "2026-11-27 09:00"), (Some("2026-11-27 08:50"), "2026-11-24 16:00")] {
+        let mut offline = base.copy(2);
+        let mut relay = base.copy(3);
+        let mut feedback = told(EventKind::Feedback, &worker);
+        feedback.recorded_ms = recorded.map(at);
+        let (change, mut origin) = offline.act(&worker, &feedback, at("2026-11-24 16:00"));
+        origin.observed_ms = at("2026-11-27 09:00");
+        relay.take(&(change, origin));
+        assert_eq!(timer(&relay, TimerName::Handle).end_ms, Some(at("2026-11-24 16:00")));
+        assert_eq!(timer(&relay, TimerName::Check).start_ms, at(starts), "{recorded:?}");
+        assert_eq!(timer(&relay, TimerName::Total).due_ms, total);
+    }
+}
+
 /// Done too late on Friday, and said to have been done on Monday, before the dispatch that he had read.
 #[test]
 fn a_back_dated_event_shows_and_gains_nothing() {

@@ -94,7 +94,7 @@ pub enum LedgerText<'a> {
     Allowed { timer: &'a Timer, category: &'a str, level: u8, rules: &'a str },
     Line { line: &'a Line, day: &'a str, from: &'a str, to: &'a str },
     Extended { days: u32, at: &'a str, worker: &'a str },
-    Gap { event: &'a str, claimed: &'a str, received: &'a str },
+    Gap { event: &'a str, claimed: &'a str, received: &'a str, waits: bool },
     BackDated { event: &'a str, claimed: &'a str, counted: &'a str },
     Bounded { event: &'a str, claimed: &'a str, counted: &'a str },
     Due { at: Option<&'a str> },

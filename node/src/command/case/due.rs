@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use wangge_model::case::{CaseEvent, CaseView, OrderState};
+use wangge_model::case::{CaseEvent, CaseView, OFFLINE_MS_MIN, OrderState};
 use wangge_model::deadline::{Day, Line, Timer};
 use wangge_model::document::DocumentView;
 use wangge_model::identity::Scope;
@@ -15,9 +15,6 @@ use crate::command::key::Target;
 use crate::command::{Answer, CommandError, instant};
 use crate::replica::Replica;
 use crate::text::{CaseText, LedgerText, Message};
-
-/// An event that reaches the centre this long after it happened was written without a network.
-const GAP_MS_MIN: u64 = 60 * 60 * 1000;
 
 pub(super) fn due(replica: &Replica, args: &DueArgs) -> Result<Answer, CommandError> {
     let office = Office::load(replica)?;
@@ -142,7 +139,7 @@ fn ledger(office: &Office<'_>, case: &CaseView, timer: &Timer, now_ms: u64) -> V
             LedgerText::Start { timer, at: &at, event: &event, worker: &name(start) },
             json!({ "kind": "start", "at": instant::rfc3339(timer.start_ms), "event": start.word }),
         );
-        told_late(start, &mut line);
+        told_late(start, timer.start_ms > start.counted_ms, &mut line);
     }
     let category = rules.category_name(&case.category);
     line(
@@ -179,7 +176,7 @@ fn ledger(office: &Office<'_>, case: &CaseView, timer: &Timer, now_ms: u64) -> V
                 LedgerText::End { event: &event, at: &at, standing: standing.label() },
                 json!({ "kind": "end", "at": instant::rfc3339(end_ms), "state": standing.name() }),
             );
-            told_late(end, &mut line);
+            told_late(end, false, &mut line);
         }
         None => line(
             LedgerText::Standing { standing: standing.label() },
@@ -189,8 +186,9 @@ fn ledger(office: &Office<'_>, case: &CaseView, timer: &Timer, now_ms: u64) -> V
     lines
 }
 
-/// What a claim that differs from what the relay or its author had seen came to.
-fn told_late(event: &CaseEvent, line: &mut impl FnMut(LedgerText<'_>, Value)) {
+/// What a claim that differs from what the relay or its author had seen came to, and whether the next person's
+/// time `waits` for that.
+fn told_late(event: &CaseEvent, waits: bool, line: &mut impl FnMut(LedgerText<'_>, Value)) {
     let label = show::event_label(event);
     let (claimed, counted) = (full(event.claimed_ms), full(event.counted_ms));
     let data = |kind: &str| {
@@ -209,9 +207,12 @@ fn told_late(event: &CaseEvent, line: &mut impl FnMut(LedgerText<'_>, Value)) {
     } else if event.counted_ms < event.claimed_ms {
         line(LedgerText::Bounded { event: &label, claimed: &claimed, counted: &counted }, data("bounded"));
     }
-    if event.received_ms > event.claimed_ms.saturating_add(GAP_MS_MIN) {
+    if event.received_ms > event.claimed_ms.saturating_add(OFFLINE_MS_MIN) {
         let received = full(event.received_ms);
-        line(LedgerText::Gap { event: &label, claimed: &claimed, received: &received }, data("offline"));
+        line(
+            LedgerText::Gap { event: &label, claimed: &claimed, received: &received, waits },
+            data("offline"),
+        );
     }
 }
 

@@ -239,7 +239,10 @@ fn ledger(line: &LedgerText<'_>) -> String {
             Line::Provisional { year } => format!("the holidays of {year} are provisional"),
         },
         LedgerText::Extended { days, .. } => format!("extended by {days} days"),
-        LedgerText::Gap { claimed, received, .. } => format!("offline: done {claimed}, received {received}"),
+        LedgerText::Gap { claimed, received, waits, .. } => {
+            let counts = if waits { "; the next step counts from when it could be seen" } else { "" };
+            format!("offline: done {claimed}, received {received}{counts}")
+        }
         LedgerText::BackDated { claimed, counted, .. } => {
             format!("back-dated to {claimed}: counts as {counted}")
         }

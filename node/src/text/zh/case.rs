@@ -337,8 +337,9 @@ fn ledger(line: &LedgerText<'_>) -> String {
             Line::Provisional { year } => format!("{year} 年放假安排尚未公布或未录入,只按法定日推算"),
         },
         LedgerText::Extended { days, at, worker } => format!("{at} {worker} 同意延期 {days} 天"),
-        LedgerText::Gap { event, claimed, received } => {
-            format!("离线:{event}于 {claimed} 办理,{received} 到中心;按办理时间计")
+        LedgerText::Gap { event, claimed, received, waits } => {
+            let counts = if waits { "下一步从能看到时起算" } else { "按办理时间计" };
+            format!("离线:{event}于 {claimed} 办理,{received} 到中心;{counts}")
         }
         LedgerText::BackDated { event, claimed, counted } => {
             format!("倒填:{event}所报时间 {claimed} 早于其已知情况,按 {counted} 计")
