@@ -78,11 +78,43 @@ async fn a_request_reaches_a_team_through_the_centre_and_its_refusal_comes_back(
     until(&fire, &["assist", "show", &request], |shown| shown["state"] == "open").await;
     fire.run(&["assist", "refuse", &request, "--reason", "人手不足"]);
     fire.sync().await;
-    until(&clerk, &["assist", "list", "--unit", "team:fire"], |list| list[0]["state"] == "refused").await;
-    clerk.run(&["assist", "route", &request]);
-    clerk.sync().await;
     let shown = until(&leader, &["assist", "show", &request], |shown| shown["state"] == "refused").await;
     assert!(shown["events"].to_string().contains("人手不足"), "{shown}");
+    until_equal(&relay, &all).await;
+    relay.stop().await;
+}
+
+/// Two grids, nobody else at work: the request and what comes of it go by themselves, each told once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_between_grids_and_its_answers_go_by_themselves() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let join = |name: &'static str, at: usize| {
+        let line = relay.invite(name, Role::GridWorker, &grid(at));
+        let at = dir.path().join(name);
+        async move { Worker::join(&at, &line).await }
+    };
+    let (asks, helps) = (join("张三", 0).await, join("李四", 1).await);
+    let all = [&asks, &helps];
+    until_equal(&relay, &all).await;
+    let add = ["assist", "add", "--matter", "协办", "--text", "交界处垃圾", "--to", &grid(1).to_string()];
+    let request = id(&asks.run(&add));
+    asks.sync().await;
+    until(&helps, &["assist", "show", &request], |shown| shown["state"] == "open").await;
+    for (verb, state, text) in [("accept", "accepted", "下午去"), ("complete", "completed", "清走了")] {
+        helps.run(&["assist", verb, &request, "--text", text]);
+        helps.sync().await;
+        let shown = until(&asks, &["assist", "show", &request], |shown| shown["state"] == state).await;
+        assert!(shown["events"].to_string().contains(text), "{shown}");
+    }
+    let shown = asks.run(&["assist", "show", &request]);
+    let kinds: Vec<&str> = shown["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .filter_map(|event| event["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, ["add", "route", "pass-back", "pass-back"], "{shown}");
     until_equal(&relay, &all).await;
     relay.stop().await;
 }

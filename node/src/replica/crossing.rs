@@ -1,4 +1,5 @@
-//! What whoever carries over between cases and orders has to look at, and what the relay said of events.
+//! What whoever carries over between cases and orders, and between the two copies of a request for help, has to look
+//! at, and what the relay said of events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -9,10 +10,12 @@ use wangge_model::schema::Kind;
 
 use super::{Replica, ReplicaError, keys, lock};
 
-/// A case or an order, and where it lives.
+/// A document that has a counterpart in another scope, and where it lives.
 pub type Touched = (Scope, Kind, DocId);
 
-/// Cases and orders that changed since somebody last asked; nothing is noted until somebody does.
+const KINDS: [Kind; 3] = [Kind::CASE, Kind::ORDER, Kind::ASSIST];
+
+/// Those that changed since somebody last asked; nothing is noted until somebody does.
 #[derive(Default)]
 pub(super) struct Changed(Mutex<Option<BTreeSet<Touched>>>);
 
@@ -20,7 +23,7 @@ impl Changed {
     /// Notes documents once they are durable.
     pub(super) fn note(&self, scope: &Scope, documents: impl IntoIterator<Item = (Kind, DocId)>) {
         if let Some(changed) = lock(&self.0).as_mut() {
-            let crosses = |(kind, _): &(Kind, DocId)| [Kind::CASE, Kind::ORDER].contains(kind);
+            let crosses = |(kind, _): &(Kind, DocId)| KINDS.contains(kind);
             let documents = documents.into_iter().filter(crosses);
             changed.extend(documents.map(|(kind, doc)| (scope.clone(), kind, doc)));
         }
@@ -28,7 +31,7 @@ impl Changed {
 }
 
 impl Replica {
-    /// Cases and orders that changed since this was last asked; all of them the first time.
+    /// Those that changed since this was last asked; all of them the first time.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -39,7 +42,7 @@ impl Replica {
         }
         let mut all = BTreeSet::new();
         for scope in self.scopes() {
-            for kind in [Kind::CASE, Kind::ORDER] {
+            for kind in KINDS {
                 for entry in self.store.scan(&keys::views(&scope, kind)) {
                     let (key, _) = entry?;
                     all.extend(keys::doc_of_view(&key).map(|doc| (scope.clone(), kind, doc)));

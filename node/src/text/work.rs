@@ -16,7 +16,7 @@ pub enum WorkText<'a> {
     NotHeld { unit: &'a str },
     AssigneeBeyond { who: &'a str, units: &'a str },
     StreetIsTheCentres,
-    AssistWaits,
+    AssistWaits { team: bool },
 
     NotYours { who: &'a [Role], role: Role },
     TeamsThroughTheCentre,
@@ -68,6 +68,7 @@ pub enum WorkText<'a> {
     MarksBeyond { typed: &'a str, full: f64 },
     ItemUnknown { typed: &'a str, known: &'a str },
     Decided,
+    NotAChecklist { path: &'a str, reason: &'a FormError },
     NotColumns { path: &'a str, reason: &'a FormError },
     ColumnsCount { path: &'a str, found: usize, max: usize },
     ColumnUnknown { field: &'a str, known: &'a str },

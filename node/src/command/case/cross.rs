@@ -9,6 +9,7 @@ use wangge_model::identity::{DocId, Role, Scope};
 use wangge_model::schema::Kind;
 
 use super::office::{book, folded};
+use crate::command::work::assist;
 use crate::replica::{Edit, Replica, ReplicaError, Touched};
 use crate::text::veil;
 
@@ -25,16 +26,18 @@ pub fn carry_over(replica: &Replica, touched: &BTreeSet<Touched>) -> Result<usiz
     }
     let book = book(replica)?;
     let mut cases = BTreeSet::new();
+    let mut done = 0;
     for (scope, kind, doc) in touched {
         if *kind == Kind::CASE {
             cases.insert((scope.clone(), *doc));
+        } else if *kind == Kind::ASSIST {
+            done += assist::settle(replica, scope, doc)?;
         } else if let Some(order) = replica.get(scope, *kind, doc)?
             && let (Ok(scope), Ok(case)) = (order.text("scope").parse(), order.text("case").parse())
         {
             cases.insert((scope, case));
         }
     }
-    let mut done = 0;
     for (scope, case) in cases {
         done += settle(replica, &book, &scope, &case)?;
     }

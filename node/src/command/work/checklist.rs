@@ -122,6 +122,11 @@ fn set(replica: &Replica, street: &Street, command: &WorkCommand) -> Result<Answ
     let at_ms = super::happened_at(replica, command.get("at"))?;
     let path = Path::new(command.key.as_deref().unwrap_or_default());
     let json = file::read_text(path, 4 * VALUE_LEN_BYTES_MAX as u64)?;
+    file::json(&json).and_then(file::of_form::<Checklist>).map_err(|reason| {
+        let shown = path.display().to_string();
+        let message = Message::Work(WorkText::NotAChecklist { path: &shown, reason: &reason });
+        CommandError::failed("not-a-checklist", &message).on(reason.field().unwrap_or("file"))
+    })?;
     let mut checklist = Checklist::parse(&json).map_err(CheckError::from)?;
     let known = versions(replica)?;
     let last = known.keys().filter(|(code, _)| *code == checklist.code).map(|(_, version)| *version).max();

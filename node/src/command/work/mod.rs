@@ -1,7 +1,7 @@
 //! Grid work and the centre's records: made, added to, shown, listed. What each kind has is data
 //! (`wangge_model::work`); what goes beyond a record and its events has a file of its own.
 
-mod assist;
+pub(in crate::command) mod assist;
 pub(super) mod cases;
 mod checklist;
 mod extra;

@@ -13,8 +13,11 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::AssigneeBeyond { who, units } => {
             format!("{who} ({units}) is in no unit held here; nothing was saved")
         }
-        WorkText::AssistWaits => {
-            "not seen there yet: the area or the centre passes it on (wangge assist route), to teams the centre".to_owned()
+        WorkText::AssistWaits { team: true } => {
+            "the team does not see it yet: the centre passes it on (wangge assist route)".to_owned()
+        }
+        WorkText::AssistWaits { team: false } => {
+            "seen there once it has reached the centre; the answer comes back by itself".to_owned()
         }
         WorkText::StreetIsTheCentres => {
             "only the centre (centre-clerk, centre-admin, street-leader) writes in the street's scope; nothing was saved".to_owned()
@@ -72,6 +75,7 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
             format!("--score: {typed:?} does not lie between 0 and {full}; nothing was saved")
         }
         WorkText::ItemUnknown { typed, known } => format!("there is no item {typed:?}; use {known}"),
+        WorkText::NotAChecklist { path, reason } => format!("{path} holds no checklist: {reason}"),
         WorkText::NotColumns { path, reason } => format!("{path} holds no columns: {reason}"),
         WorkText::ColumnsCount { path, found, max } => {
             format!("{path}: {found} columns; 1 to {max} are allowed")

@@ -55,6 +55,18 @@ fn member(reason: &str) -> String {
     {
         return format!("数值不对,写的是 {},应为 {}", kind(found), kind(expected));
     }
+    if let Some(said) = reason.strip_prefix("hours: ") {
+        if let Some(span) = said.strip_suffix(" is no span of a day") {
+            return format!("时段 {span} 写得不对,应为一天之内的起止时间,如 [\"08:30\", \"12:00\"]");
+        }
+        return match said.strip_suffix(" begins before the span ahead of it ends") {
+            Some(span) => format!("时段 {span} 与前一段重叠"),
+            None => "工作时间应为 1 到 8 段".to_owned(),
+        };
+    }
+    if let Some(typed) = reason.strip_suffix(" is no date like 2026-10-01") {
+        return format!("{typed} 不是日期,应如 2026-10-01");
+    }
     format!("写得不对({reason})")
 }
 
@@ -98,7 +110,11 @@ mod tests {
             ("invalid type: string \"two\", expected u32", "类型不对,写的是 文字 \"two\",应为 整数"),
             ("invalid type: null, expected a sequence", "类型不对,写的是 空,应为 列表 […]"),
             ("invalid value: integer `-1`, expected u8", "数值不对,写的是 整数 -1,应为 整数"),
-            ("hours: give one to eight spans", "写得不对(hours: give one to eight spans)"),
+            ("hours: give one to eight spans", "工作时间应为 1 到 8 段"),
+            (
+                "hours: 8点-12点 is no span of a day",
+                "时段 8点-12点 写得不对,应为一天之内的起止时间,如 [\"08:30\", \"12:00\"]",
+            ),
         ] {
             assert_eq!(member(reason), expect);
         }

@@ -18,8 +18,11 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
         WorkText::AssigneeBeyond { who, units } => {
             format!("{who}({units})不在您负责的单位,不能交给他承办,没有保存")
         }
-        WorkText::AssistWaits => {
-            "对方单位还看不到,待片区或社管中心流转 (wangge assist route);派给团队的由社管中心流转".to_owned()
+        WorkText::AssistWaits { team: true } => {
+            "团队还看不到,待社管中心流转 (wangge assist route)".to_owned()
+        }
+        WorkText::AssistWaits { team: false } => {
+            "同步到社管中心后,对方单位就能看到;答复也会自动转回".to_owned()
         }
         WorkText::StreetIsTheCentres => {
             "街道范围的内容只能由社管中心(社管中心工作人员、社管中心管理员、街道领导)填写,没有保存".to_owned()
@@ -98,6 +101,9 @@ pub(super) fn say(text: &WorkText<'_>) -> String {
             format!("改定得分“{typed}”(--score)应在 0 到 {full} 之间,没有保存")
         }
         WorkText::ItemUnknown { typed, known } => format!("没有考核项“{typed}”,可用:{known}"),
+        WorkText::NotAChecklist { path, reason } => {
+            format!("{path} 不是检查表(JSON,要有 code、title、items):{}", file::form(reason))
+        }
         WorkText::NotColumns { path, reason } => {
             format!("{path} 不是列定义文件(JSON,要有 columns):{}", file::form(reason))
         }
