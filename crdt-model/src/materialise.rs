@@ -386,9 +386,11 @@ fn apply(
                         let void = &record.transaction;
                         let void_origin = self::origin(docs, &log, void, actor);
                         for change in void.changes.iter().filter(|c| c.doc == doc) {
-                            entry.0.apply(change, &void_origin)?;
-                            entry.0.mark(&void_origin, true);
-                            entered.push((log, void.seq));
+                            // One that breaks the rules of form is void for that: nothing can build on it.
+                            if entry.0.apply(change, &void_origin).is_ok() {
+                                entry.0.mark(&void_origin, true);
+                                entered.push((log, void.seq));
+                            }
                         }
                     }
                     entry.0.apply(change, &origin)?;
