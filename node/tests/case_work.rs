@@ -639,6 +639,12 @@ fn the_centres_window_is_not_shown_what_went_past_the_grid() {
     assert_eq!(window.run(&["case", "list"]), json!([]));
     let analysed = window.text(&["analyse"]);
     assert!(!analysed.contains("纪检"), "{analysed}");
+    let reported = |station: &Station| {
+        let rows = station.run(&["summary"])["rows"].clone();
+        let row = rows.as_array().expect("rows").iter().find(|row| row["key"] == "case.report").cloned();
+        row.map(|row| row["count"].clone())
+    };
+    assert_eq!((reported(&clerk), reported(&window)), (Some(json!(1)), Some(json!(0))));
     // Its own work is there.
     let asked = window.run(&["help-request", "add", "--text", "代办社保卡", "--behalf"]);
     assert_eq!(asked["scope"], "centre");

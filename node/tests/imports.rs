@@ -257,6 +257,14 @@ fn what_is_exported_imports_again_without_a_change() {
         }
     }
     assert_eq!(clerk.transactions(), before);
+    // Everybody else's ledgers are masked.
+    let ana = Station::of_grid("张三", 1);
+    import(&ana, "residents", &residents(&ana, "c.xlsx", &[resident(IDS[0], "王小明", "溪淤村委会")]));
+    let path = ana.path("own.xlsx");
+    let export = ["export", "people", path.to_str().expect("a path")];
+    let message = ana.refused(&[&export[..], &["--unmask", "自己用"]].concat(), "may-not");
+    assert!(message.contains("社管中心工作人员") && !path.exists(), "{message}");
+    assert_eq!(ana.run(&export)["masked"], true);
     let message = clerk.refused(&["export", "people", "/tmp/people.csv"], "extension");
     assert!(message.contains(".xlsx"), "{message}");
     clerk.refused(&["export", "people", "/nowhere/at/all.xlsx"], "file-unwritable");

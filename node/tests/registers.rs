@@ -58,6 +58,24 @@ fn days_that_cannot_be_yet_are_refused_and_the_time_is_read_first() {
     ana.refused(&["person", "add", "--no-id", "name=张三", "--at", "2125-01-01"], "time-ahead");
 }
 
+/// Where somebody is registered and lives is a division: its code, of any length, or a village of the street.
+#[test]
+fn a_division_is_a_code_or_a_village_of_the_street() {
+    let ana = Station::of_grid("张三", 1);
+    ana.run(&["person", "add", IDS[0], "name=王小明", "户籍地区划=330881", "现住地区划=溪淤村"]);
+    let fields = ana.run(&["person", "show", IDS[0]])["fields"].clone();
+    assert_eq!(fields["registered_division"]["value"], "330881000000");
+    assert_eq!(fields["current_division"]["value"], grid(1).code());
+    let before = ana.transactions();
+    for typed in ["3308", "33088112120x", "火星村"] {
+        let set = format!("current_division={typed}");
+        let message = ana.refused(&["person", "set", IDS[0], &set], "division");
+        assert!(message.contains("现住地区划") && message.contains(typed), "{message}");
+    }
+    assert_eq!(ana.transactions(), before);
+    ana.run(&["place", "add", "name=老王小吃店", "法定代表人=王五", "安全负责人=赵六", "hazardous=否"]);
+}
+
 /// What people call a code besides its label is understood.
 #[test]
 fn codes_are_understood_by_the_names_that_people_use() {
@@ -290,7 +308,9 @@ fn short_words_are_understood_or_answered_with_what_comes_near() {
     let report = ["case", "report", "--category", "work-safety", "--text", "堵塞", "--place", factory];
     assert_eq!(clerk.run(&report)["scope"], grid(1).to_string());
     assert_eq!(clerk.run(&["analyse"])["groups"][0]["label"], "安全生产");
-    let message = clerk.refused(&["person", "set", IDS[0], "education=大学本科"], "code-unknown");
+    clerk.run(&["person", "set", IDS[0], "education=大学本科"]);
+    assert_eq!(shown(&clerk.run(&["person", "show", IDS[0]])["fields"], "education"), "20");
+    let message = clerk.refused(&["person", "set", IDS[0], "education=大学本"], "code-unknown");
     assert!(message.contains("21 大学本科毕业") && !message.contains("博士"), "{message}");
     // Somebody from overseas may have a foreign name alone.
     let new = ["person", "add", "foreign_name=John Smith", "document_number=P1234567", "document_kind=护照"];

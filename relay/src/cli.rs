@@ -600,7 +600,9 @@ fn run(command: Command) -> Result<(), RelayError> {
                 let found = unit;
                 return Err(RelayError::Identity(IdentityError::Scope { found }));
             }
+            let line = format!("已新增单位 {scope} {name}\nadded {scope}");
             ask(&dir, &Request::AddUnit(scope, name, area), || roster(&dir))?;
+            say(&line);
             Ok(())
         }
     }

@@ -31,7 +31,16 @@ pub struct Area {
     pub heads: Vec<String>,
     /// 系统信息员.
     pub clerks: Vec<String>,
+    /// Formal cadres who see to the mechanism's daily running.
+    pub cadres: Vec<String>,
+    /// How many grids it has, sub-grids not counted.
+    pub grids: usize,
+    /// Whether it is one of enterprises.
+    pub enterprise: bool,
 }
+
+/// How many grids an area of enterprises has (art. 16).
+pub const ENTERPRISE_GRIDS: usize = 8;
 
 /// Something that is missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +73,15 @@ pub enum Missing {
     AreaHead,
     /// 系统信息员.
     AreaClerk,
+    /// The cadre who sees to the mechanism's daily running.
+    AreaCadre,
+    /// Grids of an area of enterprises: how many there are and how many there should be.
+    Grids {
+        /// There are.
+        found: usize,
+        /// There should be.
+        needed: usize,
+    },
 }
 
 impl Missing {
@@ -79,6 +97,8 @@ impl Missing {
             Self::Phones { .. } => "phones",
             Self::AreaHead => "area-head",
             Self::AreaClerk => "area-clerk",
+            Self::AreaCadre => "area-cadre",
+            Self::Grids { .. } => "grids",
         }
     }
 }
@@ -130,6 +150,12 @@ impl Area {
         }
         if self.clerks.is_empty() {
             missing.push(Missing::AreaClerk);
+        }
+        if self.cadres.is_empty() {
+            missing.push(Missing::AreaCadre);
+        }
+        if self.enterprise && self.grids != ENTERPRISE_GRIDS {
+            missing.push(Missing::Grids { found: self.grids, needed: ENTERPRISE_GRIDS });
         }
         missing
     }

@@ -169,4 +169,6 @@ pub const DICTIONARY: &[&str] = &[
     "pin_required",
     "behalf",
     "carried_bytes",
+    "registered_division",
+    "current_division",
 ];

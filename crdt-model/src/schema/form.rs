@@ -17,6 +17,8 @@ pub enum Form {
     Flag,
     /// The number of a document that is no Chinese ID: letters and digits.
     DocumentNumber,
+    /// A division code of 12 digits (统计用区划代码): province, city, county, then town and village or zeros.
+    Division,
     /// A code of the table of that name: see [`crate::codes`].
     Code(&'static str),
     /// The id of a document of one of these kinds.

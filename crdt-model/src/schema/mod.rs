@@ -201,6 +201,9 @@ pub const REPORTERS: &[Role] = &[
     Role::StreetLeader,
 ];
 
+/// Who hands ledgers with numbers in full to the county (汇总上报, art. 8). Everybody else's exports are masked.
+pub const UPWARD: &[Role] = &[Role::CentreClerk, Role::CentreAdmin];
+
 /// Who keeps the roster.
 pub const ADMINS: &[Role] = &[Role::CentreAdmin];
 

@@ -8,6 +8,7 @@ use wangge_model::checks::{
 };
 use wangge_model::codes::Codes;
 use wangge_model::document::{DocumentView, Op, Scalar, Target};
+use wangge_model::identity::Scope;
 use wangge_model::schema::{
     CLOSED, Form, GENERATION, Kind, MERGED_INTO, MOVED_FROM, MOVED_TO, NotCollected, not_collected,
 };
@@ -115,8 +116,10 @@ pub(super) fn column(kind: Kind, heading: &str) -> Option<(&'static str, &'stati
     let ledger = if kind == Kind::PERSON { LedgerKind::Residents } else { LedgerKind::Places };
     let other = OTHER_HEADINGS.iter().find(|(other, _)| *other == heading).map(|(_, label)| *label);
     let meant = other.or_else(|| ledger.heading(heading)).unwrap_or(heading);
-    let (name, label) =
-        settable(kind).find(|(_, label)| *label == meant || label.split('(').next() == Some(meant))?;
+    let headed = |meant: &str| {
+        settable(kind).find(|(_, label)| *label == meant || label.split('(').next() == Some(meant))
+    };
+    let (name, label) = headed(heading).or_else(|| headed(meant))?;
     let spec = kind.spec()?.field(name)?;
     let by_itself = !matches!(spec.form, Form::Link(_) | Form::Consent) && !["care", "unit"].contains(&name);
     by_itself.then_some((name, label))
@@ -312,6 +315,21 @@ impl<'a> Reader<'a> {
         self.read(kind, field, typed, warnings).map_err(|error| error.on(name))
     }
 
+    /// A division by its code of 6, 9 or 12 digits, or a village of this street by its name.
+    fn division(&self, typed: &str) -> Result<Option<String>, CommandError> {
+        let code = text::compact(typed);
+        if matches!(code.len(), 6 | 9 | 12)
+            && code.bytes().all(|byte| byte.is_ascii_digit())
+            && !code.starts_with('0')
+        {
+            return Ok(Some(format!("{code:0<12}")));
+        }
+        Ok(match units::Units::load(self.replica)?.named(typed).map(|meant| meant.scope) {
+            Ok(Scope::Grid(code)) if !code.contains('-') => Some(code),
+            _ => None,
+        })
+    }
+
     /// Whether a day is no later than today.
     fn is_past(&self, label: Label<'_>, day: &str) -> Result<(), CommandError> {
         if day <= instant::day(self.replica.now_ms()).as_str() {
@@ -388,6 +406,12 @@ impl<'a> Reader<'a> {
                 }
                 number.into()
             }
+            Form::Division => match self.division(typed)? {
+                Some(code) => code.into(),
+                None => {
+                    return failed("division", RegisterMessage::DivisionUnreadable { label, typed: &shown });
+                }
+            },
             Form::Code(table) => {
                 let found = self
                     .codes()?

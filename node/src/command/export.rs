@@ -16,7 +16,7 @@ use wangge_model::checks::Sex;
 use wangge_model::deadline::TimerName;
 use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::{DocId, Scope};
-use wangge_model::schema::{CLOSED, Form, Kind};
+use wangge_model::schema::{CLOSED, Form, Kind, UPWARD};
 
 use super::case::{Observed, newest_first, reported_ms};
 use super::centre::{self, ScoreArgs, SummaryArgs};
@@ -204,6 +204,9 @@ pub(super) fn stamp(
     let reason = reason.map(str::trim);
     if reason == Some("") {
         return Err(CommandError::usage("reason-missing", &Message::ReasonMissing));
+    }
+    if reason.is_some() && !replica.acts_as(|role| UPWARD.contains(&role)) {
+        return Err(CommandError::failed("may-not", &Message::UnmaskAll { roles: UPWARD }).on("unmask"));
     }
     let sight = if reason.is_some() { Sight::Full } else { Sight::Masked };
     let number = replica.next_export_number()?;

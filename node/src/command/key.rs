@@ -145,7 +145,7 @@ pub(super) fn candidates(
 }
 
 /// Those of `scopes` in which whoever acts is shown cases.
-pub(super) fn shown_cases(replica: &Replica, scopes: &[Scope]) -> Vec<Scope> {
+pub(in crate::command) fn shown_cases(replica: &Replica, scopes: &[Scope]) -> Vec<Scope> {
     let hidden = scopes.contains(&Scope::Centre) && !replica.is_shown_centre_cases();
     scopes.iter().filter(|scope| !hidden || **scope != Scope::Centre).cloned().collect()
 }

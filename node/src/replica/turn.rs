@@ -103,16 +103,20 @@ impl Replica {
     /// Whether whoever acts is shown the cases that lie with the centre, past grids and areas (组织纪检): those
     /// who decide there. A window's clerk holds the centre's scope for his own records.
     pub fn is_shown_centre_cases(&self) -> bool {
-        let decides = |role: Role| Tier::of(role) == Some(Tier::Centre);
+        self.acts_as(|role| Tier::of(role) == Some(Tier::Centre))
+    }
+
+    /// Whether whoever acts holds a post of which `fits` is true. On the relay, where nobody acts, it is.
+    pub fn acts_as(&self, fits: impl Fn(Role) -> bool) -> bool {
         let Some(acting) = self.acting() else { return true };
-        if decides(acting.role) {
+        if fits(acting.role) {
             return true;
         }
         let now_ms = self.now_ms();
         let posts =
             self.roster().map(|roster| roster.posts_of(&self.profile().replica())).unwrap_or_default();
         let mut own = posts.iter().filter(|(who, post)| *who == acting.worker && post.term.holds_at(now_ms));
-        own.any(|(_, post)| decides(post.role))
+        own.any(|(_, post)| fits(post.role))
     }
 
     /// The scopes that whoever acts may see: on a shared device those that his own posts reach.

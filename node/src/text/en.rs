@@ -337,6 +337,14 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::ReportSealed => {
             "sealed: only the centre can open it; it leaves with the next sync".to_owned()
         }
+        Message::UnmaskAll { roles } => {
+            let who: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+            let who = who.join(" or ");
+            format!(
+                "a whole ledger with numbers in full goes upward only, by {who}; without --unmask it is masked, and \
+                 show --unmask shows one record"
+            )
+        }
         Message::UnmaskOne => "numbers are shown in full one record at a time: name the record".to_owned(),
         Message::Footer { number, worker, device, at, rows } => {
             format!("export {number} by {worker} on {device} at {at}: {rows} records")

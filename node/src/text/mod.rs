@@ -404,6 +404,9 @@ pub enum Message<'a> {
         number: &'a str,
     },
     UnmaskOne,
+    UnmaskAll {
+        roles: &'a [Role],
+    },
     NoSealKey,
     ReportSealed,
     Footer {

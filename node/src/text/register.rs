@@ -36,6 +36,10 @@ pub enum RegisterMessage<'a> {
         label: Label<'a>,
         typed: &'a str,
     },
+    DivisionUnreadable {
+        label: Label<'a>,
+        typed: &'a str,
+    },
     AreaUnreadable {
         label: Label<'a>,
         typed: &'a str,

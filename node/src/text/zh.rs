@@ -388,6 +388,13 @@ pub(super) fn say(message: &Message<'_>) -> String {
         Message::NoSealKey => "街道的密封密钥还没有收到,请先同步一次 (wangge sync) 再举报".to_owned(),
         Message::ReportSealed => "已密封,只有社管中心能拆看;下次同步时送出".to_owned(),
         Message::UnmaskOne => "完整号码只能逐条查看:请指明是哪一条记录".to_owned(),
+        Message::UnmaskAll { roles } => {
+            let who: Vec<&str> = roles.iter().map(|role| role_zh(*role)).collect();
+            let who = who.join("、");
+            format!(
+                "整册导出完整号码只限向上级报送,由{who}办理;去掉 --unmask 可导出打码的名册,单条可用 show --unmask 查看"
+            )
+        }
         Message::Footer { number, worker, device, at, rows } => {
             format!(
                 "导出编号:{number}  导出人:{worker}  设备:{device}  时间:{at}  共 {rows} 条  含个人信息,请妥善保管"

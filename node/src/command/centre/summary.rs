@@ -9,8 +9,10 @@ use serde_json::{Map, Value, json};
 use wangge_model::centre::summary::{self, Node, ROWS, Tally};
 use wangge_model::checks::Date;
 use wangge_model::identity::Scope;
+use wangge_model::schema::Kind;
 
 use super::{day_or, held_within, today, unit_or_own};
+use crate::command::key::shown_cases;
 use crate::command::work::cases;
 use crate::command::work::street::Street;
 use crate::command::{Answer, CommandError};
@@ -33,9 +35,12 @@ fn derive(replica: &Replica, street: &Street, unit: &Scope, day: Date) -> Result
     let book = cases::rulebook(replica)?;
     let mut tallies: BTreeMap<Scope, Tally> = BTreeMap::new();
     let scopes = held_within(street, unit);
+    let shown = shown_cases(replica, &scopes);
     for scope in &scopes {
         let tally = tallies.entry(scope.clone()).or_default();
-        for kind in summary::kinds() {
+        // What goes past the grid is not told in numbers either.
+        let hidden = |kind: &Kind| *kind == Kind::CASE && !shown.contains(scope);
+        for kind in summary::kinds().filter(|kind| !hidden(kind)) {
             replica.each(scope, kind, |view| {
                 summary::count(tally, scope, &view, day, &book);
                 true

@@ -128,7 +128,17 @@ impl Street {
 
     fn area(&self, scope: &Scope) -> Area {
         let here = std::slice::from_ref(scope);
-        Area { heads: self.holders(Role::AreaHead, here), clerks: self.holders(Role::AreaClerk, here) }
+        let cadres = self.forces.iter().filter(|force| is_true(force, "cadre"));
+        let is_here =
+            |force: &&DocumentView| force.text("scope").parse().is_ok_and(|unit: Scope| unit == *scope);
+        let is_in = |grid: &&Scope| self.units.get(*grid).is_some_and(|(_, area)| area == scope.code());
+        Area {
+            heads: self.holders(Role::AreaHead, here),
+            clerks: self.holders(Role::AreaClerk, here),
+            cadres: cadres.filter(is_here).map(|force| force.text("name")).collect(),
+            grids: self.grids().filter(is_in).count(),
+            enterprise: self.natures.get(scope).is_some_and(|nature| nature == "enterprise"),
+        }
     }
 }
 
@@ -186,6 +196,8 @@ pub(super) fn staffing(replica: &Replica, args: &StaffingArgs) -> Result<Answer,
             "name": street.name(scope),
             "heads": area.heads,
             "clerks": area.clerks,
+            "cadres": area.cadres,
+            "grids": area.grids,
             "missing": missing_json(&missing),
         }));
     }

@@ -21,6 +21,11 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::AreaUnreadable { label: Label { en: label, .. }, typed } => {
             format!("{label}: {typed:?} is not a number of square metres")
         }
+        RegisterMessage::DivisionUnreadable { label: Label { en: label, .. }, typed } => {
+            format!(
+                "{label}: {typed:?} is no division code of 6, 9 or 12 digits and no village of this street"
+            )
+        }
         RegisterMessage::FlagUnreadable { label: Label { en: label, .. }, typed } => {
             format!("{label}: {typed:?} is neither yes nor no")
         }
@@ -138,6 +143,10 @@ fn missing(what: Missing) -> String {
         Missing::Phones { found, needed } => format!("phones ({found} of {needed})"),
         Missing::AreaHead => "an area head".to_owned(),
         Missing::AreaClerk => "an area clerk".to_owned(),
+        Missing::AreaCadre => "a cadre for the daily running of the mechanism".to_owned(),
+        Missing::Grids { found, needed } => {
+            format!("grids of an area of enterprises ({found}, {needed} needed)")
+        }
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) fn say(message: &RegisterMessage<'_>) -> String {
         RegisterMessage::AreaUnreadable { label: Label { zh: label, .. }, typed } => {
             format!("{label}“{typed}”不是面积,请填平方米数")
         }
+        RegisterMessage::DivisionUnreadable { label: Label { zh: label, .. }, typed } => {
+            format!("{label}“{typed}”无法识别,请填 6、9 或 12 位区划代码,本街道的村(居)也可填名称")
+        }
         RegisterMessage::FlagUnreadable { label: Label { zh: label, .. }, typed } => {
             format!("{label}“{typed}”无法识别,请填 是 或 否")
         }
@@ -138,6 +141,8 @@ fn missing(what: Missing) -> String {
         Missing::Phones { found, needed } => format!("手机(有 {found} 部,应有 {needed} 部)"),
         Missing::AreaHead => "片区负责人".to_owned(),
         Missing::AreaClerk => "专职系统信息员".to_owned(),
+        Missing::AreaCadre => "负责机制日常运行的干部".to_owned(),
+        Missing::Grids { found, needed } => format!("企业片区网格(有 {found} 个,应设 {needed} 个)"),
     }
 }
 
