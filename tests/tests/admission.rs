@@ -1,7 +1,7 @@
 //! Who may write what: refused on the device, void at the centre, and what becomes of work that builds
 //! on something void.
 
-use wangge_model::document::{Document, Op, Scalar, Target};
+use wangge_model::document::{Dep, Document, Op, Scalar, Target};
 use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Role, Scope};
 use wangge_model::log::{Run, next_head, sign_head};
 use wangge_model::schema::{Kind, kinds};
@@ -154,6 +154,50 @@ async fn honest_work_that_builds_on_a_void_change_stands() {
         worker.sync().await;
     }
     assert_equal(&relay, &[&ben, &carl]);
+}
+
+/// Behind the void change, the changed program wrote one that breaks the rules of form, to the same document: that ends
+/// its own log, not the honest one that builds on the change before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_change_beside_a_void_one_ends_no_honest_log() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let join = async |name: &str| {
+        Worker::join(&dir.path().join(name), &relay.invite(name, Role::GridWorker, &grid(0))).await
+    };
+    let (ben, mallory, carl) = (join("本").await, join("马").await, join("卡").await);
+    let doc = mallory.person(&grid(0), &number(1), &[("name", "张三")]);
+    mallory.sync().await;
+    ben.sync_only(&grid(0)).await;
+    let bens = ben.replica.profile().enrolment().expect("enrolled").worker;
+    let edit = Edit { doc, kind: Kind::PERSON, ops: vec![put("phone", "13999999999")] };
+    let mut run = forged(&mallory, &grid(0), bens, &edit);
+    let first = run.transactions[0].clone();
+    let mut broken = first.clone();
+    (broken.seq, broken.lamport) = (first.seq + 1, first.lamport + 1);
+    broken.changes[0].deps = vec![Dep([9; 12])];
+    let secret = mallory.replica.secret(&grid(0)).expect("held");
+    let log = mallory.log(&grid(0));
+    let before = mallory.replica.load_run(&grid(0), &log, 1, None).expect("loads");
+    let mut head = wangge_model::log::EMPTY_HEAD;
+    for transaction in before.iter().flat_map(|run| &run.transactions).chain([&first, &broken]) {
+        head = next_head(&head, &transaction.hash(&secret));
+    }
+    run.signature = sign_head(&mallory.replica.signing_key(), &log, broken.seq, &head);
+    run.transactions.push(broken);
+    take(&ben, &grid(0), run);
+    let void = |worker: &Worker, seq| worker.replica.void_reason(&grid(0), &log, seq);
+    assert!(void(&ben, first.seq + 1).is_some());
+    ben.set(&grid(0), doc, &[("note", "独居")]);
+    ben.decided(&grid(0)).await;
+    carl.sync().await;
+    for worker in [&ben, &carl] {
+        worker
+            .until(&grid(0), doc, |view| view.text("note") == "独居" && view.text("phone").is_empty())
+            .await;
+        assert_eq!(void(worker, first.seq), Some(VoidReason::NotItsWorker));
+        assert_eq!(worker.replica.void_reason(&grid(0), &ben.log(&grid(0)), 1), None);
+    }
 }
 
 /// A small generator of numbers, seeded (xorshift64*).

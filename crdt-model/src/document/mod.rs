@@ -336,13 +336,21 @@ impl Document {
 
     /// A change of `ops` that builds on all that the document holds now.
     pub fn draft(&self, ops: Vec<Op>) -> Change {
-        let mut deps: Vec<Dep> = self
-            .automerge
-            .get_heads()
-            .iter()
-            .filter(|hash| !self.bases.iter().any(|(base, _)| base == *hash))
-            .map(Dep::of)
-            .collect();
+        self.draft_on(ops, |_| true)
+    }
+
+    /// A change of `ops` that builds on what `knows` says of where changes came from. What came in a page ahead of
+    /// its transactions is not known yet: a change that built on it would not say so in what its author had seen.
+    pub fn draft_on(&self, ops: Vec<Op>, knows: impl Fn(&Origin) -> bool) -> Change {
+        let known: Vec<bool> = self.applied.iter().map(|applied| knows(&applied.origin)).collect();
+        let mut is_leaf = known.clone();
+        for (applied, _) in self.applied.iter().zip(&known).filter(|(_, known)| **known) {
+            for at in &applied.deps {
+                is_leaf[*at as usize] = false;
+            }
+        }
+        let leaves = self.applied.iter().zip(is_leaf).filter(|(_, leaf)| *leaf);
+        let mut deps: Vec<Dep> = leaves.map(|(applied, _)| Dep::of(&ChangeHash(applied.hash))).collect();
         deps.sort_unstable();
         let needed = ops.iter().filter_map(|op| match &op.target {
             Target::Field(_) => None,

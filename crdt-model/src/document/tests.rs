@@ -70,6 +70,26 @@ fn concurrent_values_stay_visible_on_both_sides_until_settled() {
     assert_eq!(a.heads(), b.heads());
 }
 
+/// A page can be ahead of the logs. What is written meanwhile builds on what the logs say, which is all that its
+/// author can say to have seen: whoever has the logs alone can apply it.
+#[test]
+fn a_change_builds_on_nothing_that_is_ahead_of_the_logs() {
+    let (mut ahead, mut behind) = (person(), person());
+    let base = ahead.draft(vec![put("name", "张三"), put("phone", "1")]);
+    let newer = {
+        ahead.apply(&base, &origin(1, 1, 1)).expect("applies");
+        behind.apply(&base, &origin(1, 1, 1)).expect("applies");
+        ahead.draft(vec![put("phone", "2")])
+    };
+    ahead.apply(&newer, &origin(1, 2, 2)).expect("applies");
+    let mine = ahead.draft_on(vec![put("phone", "3"), put("note", "x")], |origin| origin.seq == 1);
+    ahead.apply(&mine, &origin(2, 1, 2)).expect("applies");
+    behind.apply(&mine, &origin(2, 1, 2)).expect("whoever lacks the newer change can apply it");
+    behind.apply(&newer, &origin(1, 2, 2)).expect("applies");
+    assert_eq!(ahead.view(), behind.view());
+    assert_eq!(ahead.view().conflicts().count(), 1);
+}
+
 #[test]
 fn a_late_change_lands_where_its_author_stood() {
     let mut a = person();

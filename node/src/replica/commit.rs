@@ -18,6 +18,7 @@ use wangge_model::verdict::Verdict;
 use wangge_store::Batch;
 
 use super::apply::put_all;
+use super::lookup::holder;
 use super::scope::{HeldScope, ScopeState, extent_of};
 use super::turn::Author;
 use super::vault::encode_record;
@@ -131,11 +132,19 @@ impl Replica {
             let document = self.open_document(scope, edit.kind, edit.doc)?;
             let ops = document.effective(edit.ops);
             if !ops.is_empty() {
-                changes.push(document.draft(ops));
+                changes.push(self.draft(scope, &document, ops));
                 documents.push(document);
             }
         }
         self.commit_drafted(&turn, scope, acting, (changes, documents), verdicts, wall_ms)
+    }
+
+    /// A change that builds on what has taken effect here. A document can hold more: pages may be ahead of the logs.
+    fn draft(&self, scope: &Scope, document: &Document, ops: Vec<Op>) -> Change {
+        let state = lock(&self.state);
+        let Some(scoped) = state.scopes.get(scope) else { return document.draft(ops) };
+        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+        document.draft_on(ops, |origin| scoped.applied.len_of(&holder(&held, origin)) >= origin.seq)
     }
 
     /// A document to be written to; nothing but its genesis if it is not there.

@@ -87,7 +87,7 @@ fn reached(held: &HeldScope<'_>, clock: &Clock, log: &LogId) -> u64 {
 }
 
 /// The log, or branch of it, that holds the change of an origin.
-fn holder(held: &HeldScope<'_>, origin: &Origin) -> LogId {
+pub(super) fn holder(held: &HeldScope<'_>, origin: &Origin) -> LogId {
     let (mut open, mut found) = (vec![origin.log], origin.log);
     let mut known = BTreeSet::new();
     while let Some(log) = open.pop() {
