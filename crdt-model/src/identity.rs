@@ -118,16 +118,18 @@ pub enum Scope {
     Grid(String),
     /// 团队.
     Team(String),
+    /// 审计: what the relay has copied of its audit for the audit administrators; the relay alone writes.
+    Audit,
 }
 
 /// Longest code of a unit, in bytes.
 pub const CODE_LEN_BYTES_MAX: usize = 48;
 
 impl Scope {
-    /// The code of the unit, empty for `street` and `centre`.
+    /// The code of the unit, empty for `street`, `centre` and `audit`.
     pub fn code(&self) -> &str {
         match self {
-            Self::Street | Self::Centre => "",
+            Self::Street | Self::Centre | Self::Audit => "",
             Self::Area(code) | Self::Grid(code) | Self::Team(code) => code,
         }
     }
@@ -141,6 +143,7 @@ impl fmt::Display for Scope {
             Self::Area(code) => write!(f, "area:{code}"),
             Self::Grid(code) => write!(f, "grid:{code}"),
             Self::Team(code) => write!(f, "team:{code}"),
+            Self::Audit => f.write_str("audit"),
         }
     }
 }
@@ -153,6 +156,7 @@ impl FromStr for Scope {
         let (kind, code) = match s {
             "street" => return Ok(Self::Street),
             "centre" => return Ok(Self::Centre),
+            "audit" => return Ok(Self::Audit),
             _ => s.split_once(':').ok_or_else(bad)?,
         };
         let sound = !code.is_empty()
@@ -206,11 +210,15 @@ pub enum Role {
     WindowClerk,
     /// 街道领导 (art. 3, 12).
     StreetLeader,
+    /// 安全管理员: cuts lost devices off. Holds no register.
+    SecurityAdmin,
+    /// 审计管理员: reads the audit and witnesses it. Holds no register and writes nothing.
+    AuditAdmin,
 }
 
 impl Role {
     /// All roles with their names on the command line and in Chinese.
-    pub const ALL: [(Self, &'static str, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str, &'static str); 12] = [
         (Self::GridWorker, "grid-worker", "网格员"),
         (Self::GridLeader, "grid-leader", "网格长"),
         (Self::AreaClerk, "area-clerk", "片区信息员"),
@@ -221,6 +229,8 @@ impl Role {
         (Self::TeamLead, "team-lead", "团队负责人"),
         (Self::WindowClerk, "window-clerk", "窗口人员"),
         (Self::StreetLeader, "street-leader", "街道领导"),
+        (Self::SecurityAdmin, "security-admin", "安全管理员"),
+        (Self::AuditAdmin, "audit-admin", "审计管理员"),
     ];
 
     /// The name on the command line and in documents.
@@ -228,9 +238,30 @@ impl Role {
         Self::ALL.iter().find(|(role, _, _)| *role == self).map_or("", |(_, name, _)| name)
     }
 
-    /// Whether this role works at the centre and so holds every scope.
+    /// The administrators of the system, of its security and of its audit (三员): of these a worker holds one at
+    /// most. The later ones may do less: of two that he holds at once the later one counts.
+    pub const SEPARATED: [Self; 3] = [Self::CentreAdmin, Self::SecurityAdmin, Self::AuditAdmin];
+
+    /// Whether a worker may not hold both.
+    pub fn excludes(self, other: Self) -> bool {
+        self != other && Self::SEPARATED.contains(&self) && Self::SEPARATED.contains(&other)
+    }
+
+    /// Whether this role gives way to `other`, held at the same time.
+    pub fn yields_to(self, other: Self) -> bool {
+        let rank = |role| Self::SEPARATED.iter().position(|separated| *separated == role);
+        self.excludes(other) && rank(self) < rank(other)
+    }
+
+    /// Whether this role works at the centre and so holds every scope. The administrators of security and audit
+    /// do not.
     pub fn is_centre(self) -> bool {
         matches!(self, Self::CentreClerk | Self::CentreAdmin | Self::StreetLeader)
+    }
+
+    /// Whether this role may write in `street` at all; what, the schema says.
+    pub fn writes_street(self) -> bool {
+        self.is_centre() || self == Self::SecurityAdmin
     }
 
     /// Whether this role, held at `unit`, serves the whole street and so holds every scope: the centre's
@@ -240,7 +271,8 @@ impl Role {
     }
 
     /// Whether this role can be held at `unit`: a grid role at a grid, an area role at an area, a team
-    /// role at a team, a centre role at `centre` or `street`, a window at the centre or an area (art. 17).
+    /// role at a team, a centre role at `centre` or `street`, a window at the centre or an area (art. 17), the
+    /// administrators of security and audit at the centre.
     pub fn fits(self, unit: &Scope) -> bool {
         match self {
             Self::GridWorker | Self::GridLeader => matches!(unit, Scope::Grid(_)),
@@ -250,6 +282,7 @@ impl Role {
             }
             Self::TeamMember | Self::TeamLead => matches!(unit, Scope::Team(_)),
             Self::WindowClerk => matches!(unit, Scope::Area(_) | Scope::Centre),
+            Self::SecurityAdmin | Self::AuditAdmin => *unit == Scope::Centre,
         }
     }
 }
@@ -293,7 +326,7 @@ pub enum IdentityError {
     /// Not a role.
     #[error(
         "{found:?} is not a role; use grid-worker, grid-leader, area-clerk, area-head, centre-clerk, \
-         centre-admin, team-member, team-lead, window-clerk or street-leader"
+         centre-admin, team-member, team-lead, window-clerk, street-leader, security-admin or audit-admin"
     )]
     Role {
         /// What was given.
@@ -307,7 +340,7 @@ mod tests {
 
     #[test]
     fn scopes_and_roles_read_back_what_they_print() {
-        for text in ["street", "centre", "area:贺村片", "grid:330881121200", "team:fire-1"] {
+        for text in ["street", "centre", "audit", "area:贺村片", "grid:330881121200", "team:fire-1"] {
             assert_eq!(text.parse::<Scope>().expect(text).to_string(), text);
         }
         for text in ["", "grid", "grid:", "grid:a b", "area:x:y", "village:1", "grid:../../x"] {
@@ -316,6 +349,20 @@ mod tests {
         for (role, name, chinese) in Role::ALL {
             assert_eq!(name.parse::<Role>().ok(), Some(role));
             assert_eq!(chinese.parse::<Role>().ok(), Some(role));
+        }
+    }
+
+    #[test]
+    fn of_the_three_administrators_two_exclude_each_other() {
+        use Role::{AuditAdmin, CentreAdmin, SecurityAdmin};
+        for (one, _, _) in Role::ALL {
+            for (other, _, _) in Role::ALL {
+                let separated = Role::SEPARATED.contains(&one) && Role::SEPARATED.contains(&other);
+                assert_eq!(one.excludes(other), separated && one != other, "{one} and {other}");
+                let yields =
+                    [(CentreAdmin, SecurityAdmin), (CentreAdmin, AuditAdmin), (SecurityAdmin, AuditAdmin)];
+                assert_eq!(one.yields_to(other), yields.contains(&(one, other)), "{one} and {other}");
+            }
         }
     }
 

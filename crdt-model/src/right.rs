@@ -7,7 +7,7 @@ use crate::identity::{DocId, ReplicaId, Role, Scope};
 use crate::log::LogIdentity;
 use crate::planted::{self, Bug};
 use crate::roster::{EPOCHS_MAX, Post, ReplicaEntry, RosterView, Standing};
-use crate::schema::{Access, Kind};
+use crate::schema::{Kind, KindSpec};
 use crate::transaction::{ScopeSecret, Transaction};
 use crate::turn::is_signed;
 use crate::verdict::VoidReason;
@@ -112,15 +112,11 @@ fn judge_change(roster: &RosterView, act: &Act<'_>, posts: &[Post], change: &Cha
     // A newer version's kinds wait for the update before they are judged.
     let Some(spec) = change.kind.spec() else { return Ok(()) };
     for op in &change.ops {
-        let (event, roles) = needed(&spec.access, &op.target, op.value.as_ref());
-        let fits = |post: &&Post| {
-            roles.contains(&post.role) && (*act.scope != Scope::Street || post.role.is_centre())
-        };
-        let mut reason = if *act.scope == Scope::Street && !posts.iter().any(|post| post.role.is_centre()) {
-            VoidReason::CentreOnly
-        } else {
-            VoidReason::RoleMayNot
-        };
+        let (event, roles) = needed(spec, &op.target, op.value.as_ref());
+        let is_heard = |post: &Post| *act.scope != Scope::Street || post.role.writes_street();
+        let fits = |post: &&Post| roles.contains(&post.role) && is_heard(post);
+        let mut reason =
+            if !posts.iter().any(is_heard) { VoidReason::CentreOnly } else { VoidReason::RoleMayNot };
         let mut allowed = false;
         for post in posts.iter().filter(fits) {
             match in_time(roster, act, post) {
@@ -156,8 +152,13 @@ fn successor(change: &Change) -> Option<DocId> {
 }
 
 /// Who may do what an operation does, and the event that it writes.
-fn needed(access: &Access, target: &Target, value: Option<&Scalar>) -> (Option<String>, &'static [Role]) {
-    let Target::Event { .. } = target else { return (None, access.writers) };
+fn needed(spec: &KindSpec, target: &Target, value: Option<&Scalar>) -> (Option<String>, &'static [Role]) {
+    let access = &spec.access;
+    match target {
+        Target::Field(name) => return (None, spec.writers_of(name, value)),
+        Target::Entry { .. } => return (None, access.writers),
+        Target::Event { .. } => {}
+    }
     let json: Option<serde_json::Value> =
         value.and_then(Scalar::as_str).and_then(|text| serde_json::from_str(text).ok());
     let name = json.as_ref().and_then(|json| json.get("kind")).and_then(serde_json::Value::as_str);

@@ -2,8 +2,9 @@
 //! holds, read out of the documents of `street`.
 //!
 //! Where two admins edited at once, the most restrictive value counts: revoked before leaving before
-//! active, the latest beginning, the earliest end. Whatever is taken away is therefore written as an
-//! end, never deleted: a deletion would lose to a concurrent value.
+//! active, the latest beginning, the earliest end; of two administrators' posts that exclude each other, the one
+//! that may do less. Whatever is taken away is therefore written as an end, never deleted: a deletion would lose
+//! to a concurrent value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +95,22 @@ impl Term {
             },
             _ => never,
         }
+    }
+
+    /// Whether there is a time at which both hold.
+    pub fn overlaps(self, other: Self) -> bool {
+        let both = self.both(other);
+        both.from_ms < both.until_ms
+    }
+
+    /// What is left of it outside the other: nothing, one part, or one before and one after.
+    fn outside(self, other: Self) -> Vec<Self> {
+        if !self.overlaps(other) {
+            return vec![self];
+        }
+        let before = self.ending(other.from_ms);
+        let after = Self { from_ms: self.from_ms.max(other.until_ms), ..self };
+        [before, after].into_iter().filter(|part| part.from_ms < part.until_ms).collect()
     }
 
     fn both(self, other: Self) -> Self {
@@ -217,10 +234,32 @@ pub struct WorkerEntry {
 }
 
 impl WorkerEntry {
-    /// His posts with the ends that his own leaving sets.
+    /// His posts with the ends that his own leaving sets, as they stand in the roster.
     pub fn posts(&self) -> impl Iterator<Item = Post> {
         let until_ms = self.standing.until_ms();
         self.posts.iter().map(move |post| Post { term: post.term.ending(until_ms), ..post.clone() })
+    }
+
+    /// His posts as they count: while he holds two of the administrators' posts that exclude each other, the one
+    /// that may do less. Another is given in parts, if one is left.
+    pub fn posts_that_count(&self) -> impl Iterator<Item = Post> {
+        self.posts().flat_map(|post| {
+            let stronger = self.posts().filter(|other| post.role.yields_to(other.role));
+            let parts = stronger.fold(vec![post.term], |parts, other| {
+                parts.into_iter().flat_map(|part| part.outside(other.term)).collect()
+            });
+            parts.into_iter().map(move |term| Post { term, ..post.clone() })
+        })
+    }
+
+    /// The administrator's post of his that excludes `role` during `term`.
+    pub fn excluding(&self, role: Role, term: Term) -> Option<Post> {
+        self.posts().find(|post| role.excludes(post.role) && post.term.overlaps(term))
+    }
+
+    /// The post on account of which `post` does not count at a time, milliseconds since 1970 (UTC).
+    pub fn overruling(&self, post: &Post, at_ms: u64) -> Option<Post> {
+        self.posts().find(|other| post.role.yields_to(other.role) && other.term.holds_at(at_ms))
     }
 }
 
@@ -397,7 +436,14 @@ impl RosterView {
 
     /// Whether a post of `role` at `unit` reaches `scope`: a grid's its grid, and its 网格长 the sub-grids of it as
     /// well (art. 16, 20); an area's every grid of the area; the centre's everything; and all of them `street`.
+    /// The administrators of security and audit reach no register, not even the centre's own: the former `street`
+    /// alone, the latter the audit too, which nobody else reaches.
     pub fn reaches(&self, role: Role, unit: &Scope, scope: &Scope) -> bool {
+        match role {
+            _ if *scope == Scope::Audit => return role == Role::AuditAdmin,
+            Role::SecurityAdmin | Role::AuditAdmin => return *scope == Scope::Street,
+            _ => {}
+        }
         if scope == unit || *scope == Scope::Street || role.serves_street(unit) {
             return true;
         }
@@ -413,30 +459,45 @@ impl RosterView {
 
     /// Whether a worker holds a post that reaches `scope` at that time, milliseconds since 1970 (UTC), or will.
     pub fn will_hold(&self, worker: &DocId, scope: &Scope, at_ms: u64) -> bool {
-        let posts = self.workers.get(worker).into_iter().flat_map(WorkerEntry::posts);
+        let posts = self.workers.get(worker).into_iter().flat_map(WorkerEntry::posts_that_count);
         let mut lasting = posts.filter(|post| at_ms < post.term.until_ms);
         lasting.any(|post| self.reaches(post.role, &post.unit, scope))
     }
 
     /// The scopes that a post of `role` at `unit` holds.
     pub fn scopes_of(&self, role: Role, unit: &Scope) -> BTreeSet<Scope> {
-        let mut scopes = BTreeSet::from([Scope::Street, unit.clone()]);
-        scopes.extend(self.units.keys().filter(|scope| self.reaches(role, unit, scope)).cloned());
-        scopes
+        let always = [Scope::Street, Scope::Audit, unit.clone()];
+        let known = always.iter().chain(self.units.keys());
+        known.filter(|scope| self.reaches(role, unit, scope)).cloned().collect()
     }
 
-    /// Posts of whoever uses the replica, with the ends that leaving sets.
+    /// Posts of whoever uses the replica that count, with the ends that leaving sets.
     pub fn posts_of(&self, replica: &ReplicaId) -> Vec<(DocId, Post)> {
         let Some(entry) = self.replicas.get(replica) else { return Vec::new() };
         let until_ms = entry.standing.until_ms();
         let mut posts = Vec::new();
         for (worker, term) in &entry.workers {
-            for post in self.workers.get(worker).into_iter().flat_map(WorkerEntry::posts) {
+            for post in self.workers.get(worker).into_iter().flat_map(WorkerEntry::posts_that_count) {
                 let term = post.term.both(*term).ending(until_ms);
                 posts.push((*worker, Post { term, ..post }));
             }
         }
         posts
+    }
+
+    /// Those of the three administrators (三员) whom nobody is at that time, milliseconds since 1970 (UTC).
+    pub fn vacant(&self, at_ms: u64) -> Vec<Role> {
+        let held = |role: &Role| {
+            let mut posts = self.workers.values().flat_map(WorkerEntry::posts_that_count);
+            posts.any(|post| post.role == *role && post.term.holds_at(at_ms))
+        };
+        Role::SEPARATED.into_iter().filter(|role| !held(role)).collect()
+    }
+
+    /// Whether the roster has named an administrator of the audit, now or at another time.
+    pub fn names_auditor(&self) -> bool {
+        let mut posts = self.workers.values().flat_map(|worker| &worker.posts);
+        posts.any(|post| post.role == Role::AuditAdmin)
     }
 
     /// The scopes that the replica holds at a time. A revoked one holds nothing.
@@ -604,5 +665,72 @@ mod tests {
         assert_eq!(scopes(Role::GridWorker, "grid:3"), ["street", "grid:3"]);
         assert_eq!(scopes(Role::GridWorker, "grid:3-1"), ["street", "grid:3-1"]);
         assert_eq!(scopes(Role::TeamMember, "team:x"), ["street", "team:x"]);
+        assert_eq!(scopes(Role::SecurityAdmin, "centre"), ["street"]);
+        assert_eq!(scopes(Role::AuditAdmin, "centre"), ["street", "audit"]);
+        for (role, _, _) in Role::ALL {
+            let reached = roster.reaches(role, &Scope::Centre, &Scope::Audit);
+            assert_eq!(reached, role == Role::AuditAdmin, "{role}");
+        }
+    }
+
+    /// Two admins have each given him another of the posts that exclude each other, without knowing of it.
+    #[test]
+    fn of_two_administrators_posts_the_one_that_may_do_less_counts() {
+        let post =
+            |role, from_ms, until_ms| Post { role, unit: Scope::Centre, term: Term { from_ms, until_ms } };
+        let end = u64::MAX;
+        let entry = |posts: &[Post]| WorkerEntry {
+            name: "周敏".to_owned(),
+            standing: Standing::Active,
+            posts: posts.to_vec(),
+        };
+        use Role::{AuditAdmin, CentreAdmin, CentreClerk, SecurityAdmin};
+        let counts = |posts: &[Post]| -> Vec<Post> { entry(posts).posts_that_count().collect() };
+        let (system, security, audit) =
+            (post(CentreAdmin, 0, end), post(SecurityAdmin, 0, end), post(AuditAdmin, 0, end));
+        let clerk = post(CentreClerk, 0, end);
+        assert_eq!(counts(&[system.clone(), audit.clone()]), std::slice::from_ref(&audit));
+        assert_eq!(counts(&[system.clone(), security.clone()]), std::slice::from_ref(&security));
+        assert_eq!(counts(&[security.clone(), audit.clone()]), std::slice::from_ref(&audit));
+        assert_eq!(
+            counts(&[system.clone(), clerk.clone(), audit.clone(), security.clone()]),
+            [clerk, audit.clone()]
+        );
+        // Only as long as both hold.
+        assert_eq!(
+            counts(&[system.clone(), post(AuditAdmin, 50, 90)]),
+            [post(CentreAdmin, 0, 50), post(CentreAdmin, 90, end), post(AuditAdmin, 50, 90)]
+        );
+        assert_eq!(
+            counts(&[post(CentreAdmin, 60, 80), post(AuditAdmin, 50, 90)]),
+            [post(AuditAdmin, 50, 90)]
+        );
+        let ended = post(AuditAdmin, 0, 90);
+        assert_eq!(counts(&[post(CentreAdmin, 90, end), ended.clone()]), [post(CentreAdmin, 90, end), ended]);
+        let both = entry(&[system.clone(), audit.clone()]);
+        assert_eq!(both.overruling(&system, 7), Some(audit.clone()));
+        assert_eq!(both.overruling(&audit, 7), None);
+        // What is refused beforehand.
+        let holder = entry(&[post(SecurityAdmin, 50, 90)]);
+        assert_eq!(holder.excluding(AuditAdmin, Term::from(0)), Some(post(SecurityAdmin, 50, 90)));
+        assert_eq!(holder.excluding(AuditAdmin, Term::from(90)), None);
+        assert_eq!(holder.excluding(CentreClerk, Term::from(0)), None);
+        assert_eq!(holder.excluding(SecurityAdmin, Term::from(0)), None);
+    }
+
+    #[test]
+    fn a_street_says_which_administrators_it_lacks() {
+        let mut roster = RosterView::default();
+        assert_eq!(roster.vacant(5), Role::SEPARATED);
+        assert!(!roster.names_auditor());
+        let mut worker = view(Kind::WORKER, &[("name", &["周敏".into()])]);
+        let posts = [(Role::CentreAdmin, Term::from(0)), (Role::AuditAdmin, Term::from(10))];
+        let posts =
+            posts.map(|(role, term)| (Post::key(role, &Scope::Centre), register(&[term.to_scalar()])));
+        worker.sets.insert("posts", posts.into());
+        roster.take(&worker);
+        assert_eq!(roster.vacant(5), [Role::SecurityAdmin, Role::AuditAdmin]);
+        assert_eq!(roster.vacant(15), [Role::CentreAdmin, Role::SecurityAdmin]);
+        assert!(roster.names_auditor());
     }
 }

@@ -391,6 +391,7 @@ pub(crate) fn spoken(error: RelayError) -> CommandError {
         RelayError::Command(error) => return error,
         RelayError::Divisions(_) => "divisions",
         RelayError::Identity(_) | RelayError::Post { .. } => "post",
+        RelayError::Excluded { .. } => "post-excluded",
         RelayError::StreetCode { .. } => "street-code",
         RelayError::StreetName => "street-name",
         RelayError::UnknownUnit { .. } => "unit-unknown",
@@ -596,7 +597,7 @@ fn run(command: Command) -> Result<(), RelayError> {
         }
         Command::Unit { command: UnitCommand::Add { dir, unit, name, area } } => {
             let scope: Scope = unit.parse()?;
-            if matches!(scope, Scope::Area(_) | Scope::Street | Scope::Centre) {
+            if matches!(scope, Scope::Area(_) | Scope::Street | Scope::Centre | Scope::Audit) {
                 let found = unit;
                 return Err(RelayError::Identity(IdentityError::Scope { found }));
             }
@@ -654,20 +655,7 @@ fn audit(command: AuditCommand) -> Result<(), RelayError> {
                 return Ok(());
             }
             for entry in entries.as_array().into_iter().flatten() {
-                let label = entry["label"].as_str().unwrap_or_else(|| text(entry, "what"));
-                let device: String = text(entry, "device").chars().take(8).collect();
-                let whom = [text(entry, "scope"), text(entry, "whom")].join(" ");
-                let parts = [
-                    entry["seq"].to_string(),
-                    text(entry, "at").to_owned(),
-                    label.to_owned(),
-                    text(entry, "worker").to_owned(),
-                    device,
-                    whom.trim().to_owned(),
-                    text(entry, "reason").to_owned(),
-                    text(entry, "detail").to_owned(),
-                ];
-                say(&parts.join("\t"));
+                say(&command::audit::entry_line(entry));
             }
             Ok(())
         }

@@ -16,6 +16,7 @@ mod roster;
 mod sealed;
 mod serve;
 mod upkeep;
+mod witness;
 
 pub use decide::decide_now;
 pub use divisions::{Division, DivisionsError, read_divisions};

@@ -20,6 +20,7 @@ use wangge_model::wire::{Join, Joined};
 use wangge_node::command::CommandError;
 use wangge_node::net::NetError;
 use wangge_node::replica::{Edit, Replica, ReplicaError, keys};
+use wangge_node::text::{Message, RosterText};
 use wangge_store::{Batch, StoreError};
 
 use crate::divisions::DivisionsError;
@@ -30,6 +31,11 @@ use crate::upkeep::adopt;
 const INVITATION_TERM_S: u64 = 7 * 24 * 3_600;
 /// Longest name of a device, in characters.
 const DEVICE_CHARS_MAX: usize = 64;
+
+/// Why he is not let in: two of the administrators' posts are not for one worker.
+pub(crate) fn excluded(worker: &str, held: Role, role: Role) -> String {
+    Message::Roster(RosterText::Excluded { worker, held, role }).both()
+}
 
 fn roles() -> String {
     Role::ALL.map(|(_, name, chinese)| format!("{chinese} {name}")).join("、")
@@ -81,6 +87,16 @@ pub enum RelayError {
         role: Role,
         /// The unit.
         unit: Scope,
+    },
+    /// He holds one of the administrators' posts that exclude each other.
+    #[error("{}", excluded(.worker, *.held, *.role))]
+    Excluded {
+        /// Who.
+        worker: String,
+        /// The one that he holds.
+        held: Role,
+        /// The one that he was to get.
+        role: Role,
     },
     /// A worker without a name.
     #[error("姓名不能为空\nthe worker's name is empty")]
@@ -280,10 +296,18 @@ impl Roster {
         self.write(address_key(), &address)
     }
 
+    /// The administrator's post that keeps a worker of this name from being let in as `role`. Whoever is invited is
+    /// known by his name alone, so of two who are called alike only one can be an administrator.
+    fn excluding(&self, roster: &RosterView, name: &str, role: Role) -> Option<Role> {
+        let term = Term::from(self.replica.now_ms());
+        let mut named = roster.workers().values().filter(|entry| entry.name == name);
+        named.find_map(|entry| entry.excluding(role, term)).map(|post| post.role)
+    }
+
     /// Writes an invitation and returns it.
     ///
     /// # Errors
-    /// [`RelayError`] for an unknown unit, a post that cannot be held there, an empty name.
+    /// [`RelayError`] for an unknown unit, a post that cannot be held there or beside another one, an empty name.
     pub fn invite(&self, invite: &Invite) -> Result<Invitation, RelayError> {
         let worker = invite.worker.trim();
         if worker.is_empty() {
@@ -299,6 +323,10 @@ impl Roster {
             return Err(RelayError::Post { role: invite.role, unit: invite.unit.clone() });
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let roster = self.replica.roster()?;
+        if let Some(held) = self.excluding(&roster, worker, invite.role) {
+            return Err(RelayError::Excluded { worker: worker.to_owned(), held, role: invite.role });
+        }
         let address = match &invite.address {
             Some(address) => address.clone(),
             None => self.read(&address_key(), "address")?.unwrap_or_else(|| "127.0.0.1:4433".to_owned()),
@@ -353,6 +381,9 @@ impl Roster {
         let roster = self.replica.roster()?;
         if roster.replicas().get(peer).is_some_and(|entry| entry.standing == Standing::Revoked) {
             return refused("revoked");
+        }
+        if let Some(held) = self.excluding(&roster, &invited.worker, invited.role) {
+            return refused(&excluded(&invited.worker, held, invited.role).replace('\n', " / "));
         }
         let worker = self.worker(&roster, &invited.worker, invited.role, &invited.unit)?;
         let document = self.replica_document(peer, join, worker, &invited)?;
@@ -599,15 +630,22 @@ impl Roster {
         if let Some((id, _)) = known.iter().find(|(_, entry)| current(entry)) {
             return Ok(**id);
         }
+        if role == Role::AuditAdmin {
+            adopt(&self.replica, &Scope::Audit)?;
+        }
         // He comes back to a post that he had left, or is new.
-        let doc = match known.first() {
-            Some((id, _)) => **id,
-            None => DocId(self.replica.random()?),
+        let (doc, term) = match known.first() {
+            // What he wrote in between, as another administrator, stays his.
+            Some((id, entry)) if entry.posts().any(|post| role.excludes(post.role)) => {
+                (**id, Term::from(now))
+            }
+            Some((id, _)) => (**id, Term::default()),
+            None => (DocId(self.replica.random()?), Term::default()),
         };
         let ops = vec![
             field("name", name),
             field("status", &Standing::Active.to_text()),
-            entry("posts", &Post::key(role, unit), Term::default().to_scalar()),
+            entry("posts", &Post::key(role, unit), term.to_scalar()),
         ];
         self.replica.commit(&Scope::Street, vec![Edit { doc, kind: Kind::WORKER, ops }], None)?;
         Ok(doc)
@@ -644,7 +682,9 @@ impl Roster {
     /// # Errors
     /// [`RelayError::UnitExists`].
     pub fn add_unit(&self, scope: &Scope, name: &str, area: &str) -> Result<(), RelayError> {
-        if self.replica.scopes().contains(scope) || matches!(scope, Scope::Street | Scope::Centre) {
+        if self.replica.scopes().contains(scope)
+            || matches!(scope, Scope::Street | Scope::Centre | Scope::Audit)
+        {
             return Err(RelayError::UnitExists { unit: scope.clone() });
         }
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);

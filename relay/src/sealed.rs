@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use wangge_model::audit::{Entry, Link, Source, What};
+use wangge_model::audit::{Entry, Source, What};
 use wangge_model::document::{Op, Scalar, Target};
-use wangge_model::identity::{DocId, ReplicaId, Scope};
+use wangge_model::identity::{DocId, Scope};
 use wangge_model::schema::Kind;
 use wangge_model::sealed::{self, Message, Part, Report, SealKey, Series};
-use wangge_node::command::instant;
+use wangge_node::command::{audit, instant};
 use wangge_node::replica::{Edit, Replica, ReplicaError, SealedEnd, keys};
 use wangge_store::Batch;
 
@@ -202,7 +202,7 @@ pub(crate) async fn opening(replica: std::sync::Arc<Replica>, stop: impl Future<
 }
 
 impl Roster {
-    /// The names of the workers and of the devices' workers, for people who read.
+    /// The names of the workers, for people who read.
     fn names(&self) -> Result<std::collections::BTreeMap<DocId, String>, RelayError> {
         let mut names = std::collections::BTreeMap::new();
         self.replica().each(&Scope::Street, Kind::WORKER, |view| {
@@ -212,20 +212,13 @@ impl Roster {
         Ok(names)
     }
 
-    fn device_name(&self, device: &ReplicaId) -> String {
-        match self.enrolled(device) {
-            Ok(Some(enrolled)) => enrolled.worker_name,
-            _ => String::new(),
-        }
-    }
-
     /// The audit from `since_ms` on, oldest first.
     ///
     /// # Errors
     /// If the store fails.
     pub fn audit(&self, since_ms: u64) -> Result<Vec<Value>, RelayError> {
         open_all(self.replica())?;
-        let names = self.names()?;
+        let roster = self.replica().roster()?;
         let mut links = Vec::new();
         self.replica().audit_links(1, |link| {
             if link.taken_ms >= since_ms {
@@ -233,35 +226,7 @@ impl Roster {
             }
             true
         })?;
-        Ok(links.iter().map(|link| self.link_json(&names, link)).collect())
-    }
-
-    fn link_json(&self, names: &std::collections::BTreeMap<DocId, String>, link: &Link) -> Value {
-        let entry = &link.entry;
-        let worker = match names.get(&entry.worker) {
-            Some(name) => name.clone(),
-            None if entry.worker == DocId([0; 16]) => String::new(),
-            None => entry.worker.to_string(),
-        };
-        let (device, device_worker) = match &link.source {
-            Source::Relay => (None, String::new()),
-            Source::Device { replica, .. } => (Some(replica.to_string()), self.device_name(replica)),
-        };
-        json!({
-            "seq": link.seq,
-            "what": entry.what.to_string(),
-            "label": entry.what.label(),
-            "worker": worker,
-            "at": instant::rfc3339(entry.at_ms),
-            "taken": instant::rfc3339(link.taken_ms),
-            "device": device,
-            "device_worker": device_worker,
-            "scope": entry.scope,
-            "whom": entry.whom.map(|doc| doc.to_string()),
-            "reason": entry.reason,
-            "detail": entry.detail,
-            "head": link.head.to_string(),
-        })
+        Ok(links.iter().map(|link| audit::entry_json(&roster, link)).collect())
     }
 
     /// The reports that have come: numbers, times and sizes. None is opened.

@@ -67,6 +67,7 @@ pub async fn serve_on(
         crate::sealed::make_key(&replica)?;
     }
     let opening = tokio::spawn(crate::sealed::opening(Arc::clone(&replica), until(stopped.clone())));
+    let copying = tokio::spawn(crate::witness::copying(Arc::clone(&replica), until(stopped.clone())));
     let whole = keep_whole(Arc::clone(&replica), EXAMINE_EVERY, until(stopped.clone()));
     let whole = tokio::spawn(whole);
     let control = Control::bind(dir).map_err(|e| RelayError::Control(e.to_string()))?;
@@ -78,6 +79,7 @@ pub async fn serve_on(
     let _ = serving.await;
     let _ = deciding.await;
     let _ = opening.await;
+    let _ = copying.await;
     let _ = whole.await;
     let _ = control.await;
     Ok(())

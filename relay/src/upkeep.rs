@@ -1,5 +1,5 @@
-//! What the relay adds to the roster of its own accord: units that an admin's replica has added get their
-//! secrets, epochs that replicas open are noted, the logs of revoked replicas are cut.
+//! What the relay adds to the roster of its own accord: units that an admin's replica has added, and the audit of a
+//! street that has an auditor, get their secrets, epochs that replicas open are noted, the logs of revoked replicas are cut.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,9 @@ pub(crate) fn keep_up(replica: &Replica) -> Result<(), ReplicaError> {
     for scope in roster.units().keys().filter(|scope| !held.contains(scope)) {
         adopt(replica, scope)?;
         tracing::info!(%scope, "a unit that an admin added is taken up");
+    }
+    if roster.names_auditor() {
+        adopt(replica, &Scope::Audit)?;
     }
     let mut opened: BTreeMap<ReplicaId, Vec<u64>> = BTreeMap::new();
     let mut cuts: BTreeMap<ReplicaId, Vec<(LogId, u64)>> = BTreeMap::new();
@@ -76,7 +79,7 @@ fn secret_of(relay: &[u8; 32], scope: &Scope) -> ScopeSecret {
     ScopeSecret(*hasher.finalize().as_bytes())
 }
 
-/// Takes a unit up: from now on the relay holds its scope.
+/// Takes a unit or the audit up: from now on the relay holds its scope.
 pub(crate) fn adopt(replica: &Replica, scope: &Scope) -> Result<(), ReplicaError> {
     let mut profile = replica.profile();
     let damaged = || ReplicaError::Damaged { what: "profile".to_owned(), dir: replica.dir().to_owned() };

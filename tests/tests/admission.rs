@@ -229,6 +229,8 @@ async fn what_commit_accepts_the_centre_accepts() {
         (Role::CentreAdmin, Scope::Centre),
         (Role::StreetLeader, Scope::Street),
         (Role::WindowClerk, Scope::Centre),
+        (Role::SecurityAdmin, Scope::Centre),
+        (Role::AuditAdmin, Scope::Centre),
     ]
     .into_iter()
     .enumerate()

@@ -113,13 +113,18 @@ impl Tier {
         }
     }
 
-    /// The level on which a post decides about cases; teams and windows decide on none.
+    /// The level on which a post decides about cases; teams, windows and whoever administers security or audit
+    /// decide on none.
     pub fn of(role: Role) -> Option<Self> {
         match role {
             Role::GridWorker | Role::GridLeader => Some(Self::Grid),
             Role::AreaClerk | Role::AreaHead => Some(Self::Area),
             Role::CentreClerk | Role::CentreAdmin | Role::StreetLeader => Some(Self::Centre),
-            Role::TeamMember | Role::TeamLead | Role::WindowClerk => None,
+            Role::TeamMember
+            | Role::TeamLead
+            | Role::WindowClerk
+            | Role::SecurityAdmin
+            | Role::AuditAdmin => None,
         }
     }
 }
@@ -152,13 +157,13 @@ impl Site {
             return false;
         }
         match unit {
-            Scope::Street | Scope::Centre => true,
+            Scope::Street | Scope::Centre => role.serves_street(unit),
             Scope::Area(code) => self.area.as_ref().is_none_or(|area| area == code),
             Scope::Grid(code) => {
                 let own = self.scope.code();
                 own == code || own.strip_prefix(code.as_str()).is_some_and(|rest| rest.starts_with('-'))
             }
-            Scope::Team(_) => false,
+            Scope::Team(_) | Scope::Audit => false,
         }
     }
 }

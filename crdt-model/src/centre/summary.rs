@@ -144,7 +144,7 @@ pub fn roll_up(
             units.iter().filter(top).collect()
         }
         Scope::Area(_) => units.iter().filter(|unit| area_of(unit).as_ref() == Some(root)).collect(),
-        Scope::Centre | Scope::Grid(_) | Scope::Team(_) => Vec::new(),
+        Scope::Centre | Scope::Grid(_) | Scope::Team(_) | Scope::Audit => Vec::new(),
     };
     let children: Vec<Node> = below.into_iter().map(|unit| roll_up(unit, tallies, units, area_of)).collect();
     let mut total = own.clone();

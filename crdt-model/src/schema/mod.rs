@@ -3,6 +3,7 @@
 //! Containers belong to a kind's genesis and never change. Fields are scalars under a string key of
 //! the root, so a newer version may add some: an older one stores, forwards and shows them.
 
+mod audit;
 mod case;
 mod centre;
 mod dictionary;
@@ -18,6 +19,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use audit::AUDITORS;
 pub use case::CASE_EVENTS;
 pub use centre::KEEPERS;
 pub use dictionary::DICTIONARY;
@@ -26,6 +28,7 @@ pub use not_collected::{NotCollected, not_collected};
 pub use registers::{MERGED_INTO, MOVED_FROM, MOVED_TO};
 pub use work::{CENTRE, EVERYBODY, LEADERS, TRAINERS};
 
+use crate::document::Scalar;
 use crate::identity::{Role, Scope};
 
 /// The kind of a document, as a number that never changes its meaning.
@@ -59,6 +62,8 @@ impl Kind {
     pub const CASE_RULES: Self = Self(81);
     /// The key to which reports and audit entries are sealed (密封密钥).
     pub const SEAL_KEY: Self = Self(70);
+    /// Part of the copy of the relay's audit that its administrators hold.
+    pub const AUDIT_COPY: Self = Self(71);
     /// What the centre has laid down for the roster: grace, leases, limits.
     pub const POLICY: Self = Self(60);
 
@@ -66,6 +71,9 @@ impl Kind {
     /// people and places in the grids.
     pub fn lives_in(self, scope: &Scope) -> bool {
         match self {
+            // The audit alone, and nothing else there.
+            _ if *scope == Scope::Audit => self == Self::AUDIT_COPY,
+            Self::AUDIT_COPY => false,
             Self::UNIT | Self::WORKER | Self::REPLICA | Self::POLICY => *scope == Scope::Street,
             Self::PERSON
             | Self::PLACE
@@ -135,6 +143,24 @@ pub struct FieldSpec {
     pub label: &'static str,
     /// What values it takes.
     pub form: Form,
+    /// Who may write it beside those who may write the whole document.
+    pub grant: Option<Grant>,
+}
+
+/// Who may write one field of a document, perhaps only one value into it, and nothing else there.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant {
+    /// Roles that may, whoever may write the document among them.
+    pub roles: &'static [Role],
+    /// The only text that may be written; `None`: anything.
+    pub value: Option<&'static str>,
+}
+
+impl Grant {
+    /// Whether it is about writing this. A deletion never is.
+    fn covers(&self, value: Option<&Scalar>) -> bool {
+        value.is_some_and(|value| self.value.is_none_or(|only| value.as_str() == Some(only)))
+    }
 }
 
 /// What this version knows of a kind.
@@ -207,6 +233,9 @@ pub const UPWARD: &[Role] = &[Role::CentreClerk, Role::CentreAdmin];
 /// Who keeps the roster.
 pub const ADMINS: &[Role] = &[Role::CentreAdmin];
 
+/// Who cuts devices off.
+pub const REVOKERS: &[Role] = &[Role::CentreAdmin, Role::SecurityAdmin];
+
 impl Access {
     /// Who may write the event of that name, `None` if this version does not know it.
     pub fn event(&self, name: &str) -> Option<&'static EventSpec> {
@@ -230,6 +259,13 @@ impl KindSpec {
     fn leveled(&self) -> impl Iterator<Item = (u8, &'static ContainerSpec)> {
         let levels = std::iter::once(&self.containers).chain(self.extensions);
         levels.zip(0u8..).flat_map(|(containers, level)| containers.iter().map(move |c| (level, c)))
+    }
+
+    /// Who may write this value into the field, or delete it if there is none.
+    pub fn writers_of(&self, field: &str, value: Option<&Scalar>) -> &'static [Role] {
+        let known = self.fields.iter().find(|known| known.name == field);
+        let grant = known.and_then(|field| field.grant).filter(|grant| grant.covers(value));
+        grant.map_or(self.access.writers, |grant| grant.roles)
     }
 
     /// The field of that name or of that Chinese label.
@@ -261,7 +297,16 @@ const fn field(name: &'static str, label: &'static str) -> FieldSpec {
 }
 
 const fn formed(name: &'static str, label: &'static str, form: Form) -> FieldSpec {
-    FieldSpec { name, label, form }
+    FieldSpec { name, label, form, grant: None }
+}
+
+const fn granted(
+    name: &'static str,
+    label: &'static str,
+    roles: &'static [Role],
+    value: Option<&'static str>,
+) -> FieldSpec {
+    FieldSpec { name, label, form: Form::Text, grant: Some(Grant { roles, value }) }
 }
 
 const fn event(name: &'static str, label: &'static str, roles: &'static [Role]) -> EventSpec {
@@ -278,6 +323,7 @@ pub fn kinds() -> impl Iterator<Item = &'static KindSpec> {
         centre::KINDS,
         organisation::KINDS,
         erasure::KINDS,
+        audit::KINDS,
     ];
     let all = families.into_iter().flatten();
     #[cfg(test)]
@@ -299,6 +345,41 @@ const EXTENDED: &[KindSpec] = &[KindSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The administrators of security and audit write nothing, but that the former cuts devices off.
+    #[test]
+    fn administrators_of_security_and_audit_write_no_records() {
+        let new = [Role::SecurityAdmin, Role::AuditAdmin];
+        let may = |roles: &[Role]| new.into_iter().filter(|role| roles.contains(role)).collect::<Vec<_>>();
+        for spec in kinds() {
+            assert_eq!(may(spec.access.writers), [], "{}", spec.name);
+            for event in spec.access.events {
+                assert_eq!(may(event.roles), [], "{} {}", spec.name, event.name);
+            }
+            for field in spec.fields {
+                for value in [None, Some("active"), Some("revoked")] {
+                    let roles = spec.writers_of(field.name, value.map(Scalar::from).as_ref());
+                    let cuts = spec.kind == Kind::REPLICA
+                        && (field.name == "status" && value == Some("revoked")
+                            || field.name == "reason" && value.is_some());
+                    let expected = if cuts { vec![Role::SecurityAdmin] } else { Vec::new() };
+                    assert_eq!(may(roles), expected, "{} {} {value:?}", spec.name, field.name);
+                    assert!(spec.access.writers.iter().all(|role| roles.contains(role)));
+                }
+            }
+        }
+    }
+
+    /// What the relay copies of its audit stands apart from all else.
+    #[test]
+    fn nothing_but_copies_of_the_audit_lives_in_its_scope() {
+        for kind in (0..=u8::MAX).map(Kind) {
+            assert_eq!(kind.lives_in(&Scope::Audit), kind == Kind::AUDIT_COPY, "{kind}");
+        }
+        for scope in [Scope::Street, Scope::Centre, Scope::Grid("1".to_owned())] {
+            assert!(!Kind::AUDIT_COPY.lives_in(&scope), "{scope}");
+        }
+    }
 
     #[test]
     fn names_are_unique_within_a_kind_and_in_the_dictionary() {

@@ -1,6 +1,6 @@
 //! The roster: units, workers, replicas, the centre's key for sealing. Documents of `street`, written by the centre.
 
-use super::{ADMINS, Access, Kind, KindSpec, field, history, set};
+use super::{ADMINS, Access, Kind, KindSpec, REVOKERS, field, granted, history, set};
 
 pub(super) const KINDS: &[KindSpec] = &[
     KindSpec {
@@ -46,11 +46,11 @@ pub(super) const KINDS: &[KindSpec] = &[
         fields: &[
             field("key", "公钥"),
             field("worker", "人员"),
-            field("status", "状态"),
+            granted("status", "状态", REVOKERS, Some("revoked")),
             field("role", "岗位"),
             field("unit", "单位"),
             field("device", "设备"),
-            field("reason", "原因"),
+            granted("reason", "原因", REVOKERS, None),
             field("wiped", "已清除"),
         ],
         natural_key: None,

@@ -13,7 +13,7 @@ const WHAT: &str = "a scope";
 const DIGITS_MAX: usize = 31;
 
 /// Names of kinds of units by number, as [`Scope`] prints them.
-const KINDS: [&str; 5] = ["street", "centre", "area", "grid", "team"];
+const KINDS: [&str; 6] = ["street", "centre", "area", "grid", "team", "audit"];
 
 pub(super) fn scope_bytes(scope: &Scope) -> Vec<u8> {
     let kind: u8 = match scope {
@@ -22,6 +22,7 @@ pub(super) fn scope_bytes(scope: &Scope) -> Vec<u8> {
         Scope::Area(_) => 2,
         Scope::Grid(_) => 3,
         Scope::Team(_) => 4,
+        Scope::Audit => 5,
     };
     let mut writer = Writer::default();
     let code = scope.code();
@@ -82,6 +83,7 @@ mod tests {
         for (text, len_bytes) in [
             ("street", 1),
             ("centre", 1),
+            ("audit", 1),
             ("area:贺村片", 10),
             ("grid:330881121200", 6),
             ("grid:007", 3),
@@ -105,7 +107,7 @@ mod tests {
         let with_code = [0, b'7'];
         let without = [3 << 5];
         let spelt_out = [3 << 5, b'4', b'2'];
-        let no_kind = [5 << 5];
+        let no_kind = [6 << 5];
         let no_code = [3 << 5, b'a', b' '];
         let no_text = [3 << 5, 0xff];
         for bytes in [&with_code[..], &without, &spelt_out, &no_kind, &no_code, &no_text] {

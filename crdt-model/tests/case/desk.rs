@@ -28,7 +28,11 @@ pub(crate) fn unit(role: Role) -> Scope {
         Role::GridWorker | Role::GridLeader => Scope::Grid(GRID.to_owned()),
         Role::AreaClerk | Role::AreaHead | Role::WindowClerk => Scope::Area(AREA.to_owned()),
         Role::TeamMember | Role::TeamLead => team("fire"),
-        Role::CentreClerk | Role::CentreAdmin | Role::StreetLeader => Scope::Centre,
+        Role::CentreClerk
+        | Role::CentreAdmin
+        | Role::StreetLeader
+        | Role::SecurityAdmin
+        | Role::AuditAdmin => Scope::Centre,
     }
 }
 

@@ -298,6 +298,9 @@ fn act(arguments: Arguments) -> Result<(Answer, i32), CommandError> {
             if matches!(command, Command::Doctor(_)) && !command::doctor::is_healthy(&answer.json) {
                 return Ok((answer, exit::FAILED));
             }
+            if matches!(command, Command::Audit(_)) && !command::audit::holds(&answer.json) {
+                return Ok((answer, exit::FAILED));
+            }
             Ok((answer, if unfinished { exit::NOT_IN_SYNC } else { exit::DONE }))
         }
     }
@@ -498,13 +501,14 @@ mod tests {
             "analyse",
             "save",
         ];
-        const OTHER: [&str; 15] = [
+        const OTHER: [&str; 16] = [
             "join",
             "run",
             "import",
             "export",
             "report-sealed",
             "roster",
+            "audit",
             "erase",
             "doctor",
             "pin",

@@ -2,6 +2,7 @@
 //! socket carries it to a running daemon, and [`execute`] does it on the replica, with the same answer
 //! either way.
 
+pub mod audit;
 mod case;
 mod centre;
 mod codes;
@@ -43,6 +44,7 @@ use wangge_model::schema::{Form, Kind, kinds};
 use crate::replica::Replica;
 use crate::text::Message;
 
+pub use audit::{AuditCommand, ListAuditArgs};
 pub use case::{
     ActArgs, AskArgs, CaseCommand, CheckArgs, DueArgs, EvaluateArgs, ExtendArgs, ListCasesArgs,
     MergeIntoArgs, NoteArgs, ReportArgs, RulesCommand, SetRulesArgs, ShowCaseArgs, ToArgs, WhichArgs,
@@ -185,6 +187,9 @@ pub enum Command {
     /// Workers, posts, devices.
     #[command(subcommand)]
     Roster(RosterCommand),
+    /// The audit, for its administrators.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Erases what is held on a resident, everywhere.
     Erase(EraseArgs),
     /// Whether all that is stored is whole.
@@ -309,6 +314,7 @@ pub fn execute(
         Command::Import(args) => import::execute(replica, args, progress),
         Command::Export(args) => export::execute(replica, args, progress),
         Command::Roster(command) => roster::execute(replica, command),
+        Command::Audit(command) => audit::execute(replica, command),
         Command::Pin(command) => pin::execute(replica, command),
         // Only a daemon has something to lock.
         Command::Lock | Command::Unlock(_) | Command::Switch(_) | Command::Seat(_) => {

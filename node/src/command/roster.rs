@@ -290,12 +290,17 @@ fn list(replica: &Replica) -> Result<Answer, CommandError> {
                 until: until.as_deref(),
             };
             lines.push(Message::Roster(text).zh());
+            let overruled = entry.overruling(&post, now).filter(|_| post.term.holds_at(now));
+            if let Some(other) = &overruled {
+                lines.push(Message::Roster(RosterText::Overruled { by: other.role }).both());
+            }
             posts.push(json!({
                 "role": post.role,
                 "unit": post.unit,
                 "from": from,
                 "until": until,
-                "current": post.term.holds_at(now),
+                "current": post.term.holds_at(now) && overruled.is_none(),
+                "overruled_by": overruled.map(|other| other.role),
             }));
         }
         workers.push(json!({
@@ -323,6 +328,10 @@ fn list(replica: &Replica) -> Result<Answer, CommandError> {
         pin_required: policy.pin_required,
     };
     lines.push(Message::Roster(said).line());
+    let vacant = roster.vacant(now);
+    if !vacant.is_empty() {
+        lines.push(Message::Roster(RosterText::Vacant { roles: &vacant }).line());
+    }
     let listed = RosterText::Listed { workers: workers.len(), devices: devices.len(), revoked };
     lines.push(Message::Roster(listed).line());
     let json = json!({
@@ -335,6 +344,7 @@ fn list(replica: &Replica) -> Result<Answer, CommandError> {
             "carried_bytes": policy.carried_len_bytes,
             "pin_required": policy.pin_required,
         },
+        "administrators_missing": vacant,
         "version": roster.version,
     });
     Ok(Answer { json, text: lines.join("\n") })
@@ -425,12 +435,23 @@ fn assign(replica: &Replica, args: &AssignArgs) -> Result<Answer, CommandError> 
         if !role.fits(&unit) {
             return Err(failed("post", RosterText::Misfit { role, unit: &unit.to_string() }));
         }
-        let from_ms = at(replica, args.from.as_ref())?.unwrap_or(0);
+        // Who was another administrator before becomes this one now: what he wrote as the other stays his.
+        let now_ms = replica.now_ms();
+        let begins_ms = known.filter(|(_, entry)| entry.posts().any(|post| role.excludes(post.role)));
+        let begins_ms = begins_ms.map(|(_, entry)| {
+            let held = entry.posts().find(|post| post.role == role && post.unit == unit);
+            held.filter(|post| post.term.holds_at(now_ms)).map_or(now_ms, |post| post.term.from_ms)
+        });
+        let from_ms = at(replica, args.from.as_ref())?.or(begins_ms).unwrap_or(0);
         let until_ms = at(replica, args.until.as_ref())?.unwrap_or(u64::MAX);
         if until_ms <= from_ms {
             return Err(usage("term", RosterText::TermEmpty));
         }
         let term = Term { from_ms, until_ms };
+        if let Some(other) = known.and_then(|(_, entry)| entry.excluding(role, term)) {
+            let said = RosterText::Excluded { worker: &name, held: other.role, role };
+            return Err(failed("post-excluded", said));
+        }
         let standing = known.map_or(Standing::Active, |(_, entry)| entry.standing);
         if standing != Standing::Active || known.is_none() {
             ops.push(field("status", &Standing::Active.to_text()));

@@ -3,14 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use wangge_model::audit::{EMPTY, Entry, Link, Source, What};
-use wangge_model::identity::{DocId, Hash};
+use wangge_model::audit::{EMPTY, Entry, Link, Source, What, Witness};
+use wangge_model::identity::{DocId, Hash, Scope};
+use wangge_model::schema::Kind;
 use wangge_model::sealed::Message;
-use wangge_store::Batch;
+use wangge_store::{Batch, StoreError};
 
 use super::doctor::Outcome;
 use super::{Replica, ReplicaError, encode, keys, lock};
-use crate::text::scrub;
+use crate::text::{scrub, veil};
 
 /// The end of the centre's chain, signed so that its last links cannot be taken away unseen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +51,7 @@ fn end_message(len: u64, head: &Hash) -> Vec<u8> {
 
 impl Replica {
     /// Records that something happened which must be attributable: durable when this returns. Worker and
-    /// time are filled in where the entry has none; ID numbers in its texts are masked.
+    /// time are filled in where the entry has none; ID numbers and phones in its texts are masked.
     ///
     /// # Errors
     /// If it cannot be stored. Whoever needs the entry must not go on then.
@@ -71,8 +72,8 @@ impl Replica {
         if entry.at_ms == 0 {
             entry.at_ms = self.now_ms();
         }
-        entry.reason = scrub(&entry.reason);
-        entry.detail = scrub(&entry.detail);
+        entry.reason = veil(&scrub(&entry.reason));
+        entry.detail = veil(&scrub(&entry.detail));
         entry
     }
 
@@ -125,6 +126,47 @@ impl Replica {
             }
         }
         Ok(())
+    }
+
+    /// The same, without those that cannot be read: to a witness they are gone.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn legible_audit_links(
+        &self,
+        from: u64,
+        mut take: impl FnMut(Link) -> bool,
+    ) -> Result<(), ReplicaError> {
+        for entry in self.store.scan_from(keys::AUDIT, &keys::audit(from)) {
+            let value = match entry {
+                Ok((_, value)) => value,
+                Err(StoreError::Damaged { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if let Ok(link) = postcard::from_bytes(&value)
+                && !take(link)
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is held here of the relay's audit, for its witnesses.
+    ///
+    /// # Errors
+    /// [`ReplicaError::NotHeld`] if this device holds none of it.
+    pub fn witnessed_audit(&self) -> Result<Witness, ReplicaError> {
+        let scope = Scope::Audit;
+        if !self.scopes().contains(&scope) {
+            return Err(ReplicaError::NotHeld { scope });
+        }
+        let mut witness = Witness::default();
+        self.each(&scope, Kind::AUDIT_COPY, |view| {
+            witness.take(&view);
+            true
+        })?;
+        Ok(witness)
     }
 
     /// Checks the centre's chain and the devices' chains of sealed cells.

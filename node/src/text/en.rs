@@ -1,5 +1,6 @@
 //! English.
 
+mod audit;
 mod case;
 mod photo;
 pub(super) mod register;
@@ -12,6 +13,7 @@ use crate::replica::{Event, Outcome, Trouble};
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
         Message::Roster(ref text) => roster::say(text),
+        Message::Audit(ref text) => audit::say(text),
         Message::Work(ref text) => work::say(text),
         Message::Photo(ref text) => photo::say(text),
         Message::Register(ref message) => register::say(message),
@@ -486,6 +488,13 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":state", "those in that state only"),
     (":mine", "open ones that wait for me, were given to me, or that I reported"),
     (":overdue", "those overdue only"),
+    ("audit", "the audit, for its administrators alone"),
+    ("audit list", "list what was done, oldest first"),
+    (
+        "audit verify",
+        "check that the relay's chain still agrees with the copy here; exit code 0: it does, 1: not",
+    ),
+    ("audit list:since", "from when on, e.g. 2026-11-25"),
     ("roster", "the roster: workers, posts, devices"),
     ("roster list", "list workers, posts and devices"),
     ("roster assign", "give a worker a post, or a device to use"),

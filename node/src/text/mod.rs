@@ -1,5 +1,6 @@
 //! All that people read, each language in one place: Chinese first, English second.
 
+mod audit;
 mod case;
 mod en;
 mod help;
@@ -18,6 +19,7 @@ use wangge_model::verdict::VoidReason;
 
 use crate::replica::{Delivery, Event, Outcome, Trouble};
 
+pub use audit::AuditText;
 pub use case::{CaseText, LedgerText, Refused, RulesReason};
 pub(crate) use help::{GLOBAL_OPTIONS, fields, help};
 pub use photo::PhotoText;
@@ -419,6 +421,7 @@ pub enum Message<'a> {
 
     // ---- grid work and the centre
     Roster(RosterText<'a>),
+    Audit(AuditText<'a>),
     Work(WorkText<'a>),
     Photo(PhotoText<'a>),
 
@@ -635,6 +638,7 @@ mod tests {
     fn no_english_text_speaks_chinese() {
         let sources = [
             include_str!("en.rs"),
+            include_str!("en/audit.rs"),
             include_str!("en/case.rs"),
             include_str!("en/photo.rs"),
             include_str!("en/register.rs"),

@@ -1,5 +1,6 @@
 //! 中文.
 
+mod audit;
 mod case;
 mod file;
 mod photo;
@@ -58,6 +59,7 @@ pub(super) fn kind(kind: Kind) -> String {
         Kind::WORKER => "人员".to_owned(),
         Kind::REPLICA => "设备登记".to_owned(),
         Kind::POLICY => "名册规定".to_owned(),
+        Kind::AUDIT_COPY => "审计副本".to_owned(),
         other => other.to_string(),
     }
 }
@@ -90,6 +92,7 @@ pub(super) fn reason(reason: VoidReason) -> &'static str {
 pub(super) fn say(message: &Message<'_>) -> String {
     match *message {
         Message::Roster(ref text) => roster::say(text),
+        Message::Audit(ref text) => audit::say(text),
         Message::Work(ref text) => work::say(text),
         Message::Photo(ref text) => photo::say(text),
         Message::Register(ref message) => register::say(message),
@@ -525,6 +528,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":state", "只列这个状态的"),
     (":mine", "只列未办结且与我有关的:等我处理的、派给我的、我上报的"),
     (":overdue", "只列已超期的"),
+    ("audit", "审计(只供审计管理员)"),
+    ("audit list", "列出做过的事,最早的在前"),
+    ("audit verify", "核对中心的审计链是否仍与本机副本相符,退出码 0 相符、1 不符"),
+    ("audit list:since", "从何时起,如 2026-11-25"),
     ("roster", "名册:人员、岗位、设备"),
     ("roster list", "列出人员、岗位和设备"),
     ("roster assign", "派任岗位,或让人员使用一台设备"),

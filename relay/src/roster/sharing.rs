@@ -9,7 +9,7 @@ use wangge_model::wire::Joined;
 use wangge_node::replica::Edit;
 use wangge_store::Batch;
 
-use super::{Invited, RelayError, Roster, encode, enrolled_key, entry};
+use super::{Invited, RelayError, Roster, encode, enrolled_key, entry, excluded};
 
 impl Roster {
     /// Lets a worker in on a device of the roster. From now on what is written there counts with the signature
@@ -35,6 +35,9 @@ impl Roster {
             None if invited.expires_s < self.replica.now_ms() / 1_000 => return refused("expired"),
             None => false,
         };
+        if let Some(held) = self.excluding(&roster, &invited.worker, invited.role) {
+            return refused(&excluded(&invited.worker, held, invited.role).replace('\n', " / "));
+        }
         let worker = self.worker(&roster, &invited.worker, invited.role, &invited.unit)?;
         let known = device.keys.get(&worker);
         if again && !known.is_some_and(|keys| keys.contains(&sharing.joining)) {

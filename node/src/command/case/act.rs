@@ -332,7 +332,7 @@ fn assignee(office: &Office<'_>, typed: &str) -> Result<To, CommandError> {
         Scope::Grid(_) => 0,
         Scope::Area(_) => 1,
         Scope::Team(_) => 2,
-        Scope::Centre | Scope::Street => 3,
+        Scope::Centre | Scope::Street | Scope::Audit => 3,
     });
     match unit {
         // A team's people work on the order that their team gets.

@@ -139,7 +139,7 @@ impl Street {
                 let below = self.units.keys().filter(|unit| self.area_of(unit).as_ref() == Some(scope));
                 units.extend(below.cloned());
             }
-            Scope::Grid(_) | Scope::Team(_) => {}
+            Scope::Grid(_) | Scope::Team(_) | Scope::Audit => {}
         }
         units
     }
@@ -148,7 +148,8 @@ impl Street {
     pub(crate) fn unit(&self, typed: &str) -> Result<Scope, CommandError> {
         let typed = typed.trim();
         if let Ok(scope) = typed.parse::<Scope>() {
-            if self.units.contains_key(&scope) || self.holds(&scope) || scope.code().is_empty() {
+            let is_named = matches!(scope, Scope::Street | Scope::Centre);
+            if is_named || self.units.contains_key(&scope) || self.holds(&scope) {
                 return Ok(scope);
             }
         } else {

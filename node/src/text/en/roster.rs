@@ -30,7 +30,8 @@ pub(super) fn say(text: &RosterText<'_>) -> String {
         RosterText::RoleUnknown { typed } => {
             format!(
                 "{typed:?} is not a role; use grid-worker, grid-leader, area-clerk, area-head, \
-                 centre-clerk, centre-admin, team-member, team-lead, window-clerk or street-leader"
+                 centre-clerk, centre-admin, team-member, team-lead, window-clerk, street-leader, \
+                 security-admin or audit-admin"
             )
         }
         RosterText::UnitUnknown { typed, known } => {
@@ -39,6 +40,12 @@ pub(super) fn say(text: &RosterText<'_>) -> String {
             )
         }
         RosterText::Misfit { role, unit } => format!("the role {role} cannot be held at {unit}"),
+        RosterText::Excluded { worker, held, role } => {
+            format!(
+                "{worker} is {held} and cannot be {role} as well: the administrators of the system, of security and \
+                 of the audit are different people; choose somebody else, or end that post first with roster leave"
+            )
+        }
         RosterText::TimeUnreadable { typed } => {
             format!("{typed:?} is not a time; write 2025-11-22 or 2025-11-22 10:05")
         }
@@ -68,6 +75,18 @@ pub(super) fn say(text: &RosterText<'_>) -> String {
         }
         RosterText::Worker { name, id, until } => format!("{name}  {id}{}", term(None, until)),
         RosterText::Post { role, unit, from, until } => format!("  {role} {unit}{}", term(from, until)),
+        RosterText::Overruled { by } => {
+            format!(
+                "    does not count: the worker is {by} as well, and nobody is both; end one with roster leave"
+            )
+        }
+        RosterText::Vacant { roles } => {
+            let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+            format!(
+                "hint: nobody is {} yet; these administrators are best different people",
+                roles.join(", ")
+            )
+        }
         RosterText::Device { device, replica, workers } => format!("{device}  {replica}  {workers}"),
         RosterText::Standing { until: None } => "active".to_owned(),
         RosterText::Standing { until: Some(until) } => format!("until {until}"),

@@ -31,6 +31,13 @@ pub(super) fn say(text: &RosterText<'_>) -> String {
             )
         }
         RosterText::Misfit { role, unit } => format!("{}不能设在 {unit}", role_zh(role)),
+        RosterText::Excluded { worker, held, role } => {
+            format!(
+                "{worker} 已任{},不能再任{}:系统、安全、审计三类管理员须由不同的人担任。请另派他人,或先用 roster leave 结束原岗位",
+                role_zh(held),
+                role_zh(role)
+            )
+        }
         RosterText::TimeUnreadable { typed } => {
             format!("看不懂时间“{typed}”,请写成 2025-11-22 或 2025-11-22 10:05")
         }
@@ -63,6 +70,13 @@ pub(super) fn say(text: &RosterText<'_>) -> String {
         RosterText::Worker { name, id, until } => format!("{name}  {id}{}", term(None, until)),
         RosterText::Post { role, unit, from, until } => {
             format!("  {} {unit}{}", role_zh(role), term(from, until))
+        }
+        RosterText::Overruled { by } => {
+            format!("    不生效:此人同时任{},两岗不能兼任,请用 roster leave 结束其一", role_zh(by))
+        }
+        RosterText::Vacant { roles } => {
+            let roles: Vec<&str> = roles.iter().map(|role| role_zh(*role)).collect();
+            format!("提示:尚无{}(系统、安全、审计三类管理员宜分设)", roles.join("、"))
         }
         RosterText::Device { device, replica, workers } => format!("{device}  {replica}  {workers}"),
         RosterText::Standing { until: None } => "在用".to_owned(),
