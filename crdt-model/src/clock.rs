@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::{Hash, LogId};
 
 /// How much of one log is held.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Extent {
     /// Positions up to this one.
     pub len: u64,
@@ -16,71 +16,130 @@ pub struct Extent {
     pub head: [u8; 4],
 }
 
-/// Log -> how much of it.
+/// Where the branches of one log end: ascending, none of them on the way to another; one end unless it forked.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
-pub struct Clock(pub BTreeMap<LogId, Extent>);
+pub struct Ends(pub Vec<Extent>);
+
+impl Ends {
+    /// Ends in order, each once.
+    pub fn new(mut ends: Vec<Extent>) -> Self {
+        ends.sort_unstable();
+        ends.dedup();
+        Self(ends)
+    }
+
+    /// Whether this is one of them.
+    pub fn contains(&self, end: &Extent) -> bool {
+        self.0.contains(end)
+    }
+
+    /// The farthest position, 0 if there is none.
+    pub fn len(&self) -> u64 {
+        self.0.last().map_or(0, |end| end.len)
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Extent> for Ends {
+    fn from(end: Extent) -> Self {
+        Self(vec![end])
+    }
+}
+
+/// Log, by the name that its transactions bear -> where its branches end. A head names all that precedes it, so
+/// equal clocks mean the same transactions, in whatever order they came and however they are held.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Clock(pub BTreeMap<LogId, Ends>);
 
 impl Clock {
-    /// Notes that `log` is held up to `len`.
-    pub fn advance(&mut self, log: LogId, len: u64, head: &Hash) {
-        let extent = Extent { len, head: head_tag(head) };
-        let held = self.0.entry(log).or_insert(extent);
-        if held.len <= len {
-            *held = extent;
-        }
-    }
-
-    /// How much of `log` is held.
+    /// The farthest position of `log` that is held.
     pub fn len_of(&self, log: &LogId) -> u64 {
-        self.0.get(log).map_or(0, |extent| extent.len)
+        self.0.get(log).map_or(0, Ends::len)
     }
 
-    /// Takes in whatever `other` holds more of.
+    /// Where the branches of `log` end.
+    pub fn ends_of(&self, log: &LogId) -> &[Extent] {
+        self.0.get(log).map_or(&[], |ends| &ends.0)
+    }
+
+    /// How many ends there are.
+    pub fn count(&self) -> usize {
+        self.0.values().map(|ends| ends.0.len()).sum()
+    }
+
+    /// Takes the ends of those logs that `other` holds farther.
     pub fn merge(&mut self, other: &Self) {
-        for (log, extent) in &other.0 {
-            let held = self.0.entry(*log).or_insert(*extent);
-            if held.len < extent.len {
-                *held = *extent;
+        for (log, ends) in &other.0 {
+            if self.len_of(log) < ends.len() {
+                self.0.insert(*log, ends.clone());
             }
         }
     }
 
-    /// Whether this holds at least what `other` does.
+    /// Whether this holds at least what `other` does, as far as two clocks can tell: an end of `other` that is
+    /// none here may lie on the way to one of the ends here, if one lies farther.
     pub fn covers(&self, other: &Self) -> bool {
-        other.0.iter().all(|(log, extent)| self.len_of(log) >= extent.len)
+        other.0.iter().all(|(log, ends)| ends.0.iter().all(|end| self.may_hold(log, end)))
     }
 
-    /// What of this clock `base` does not say alike; length 0 for logs that are in `base` alone.
+    /// Whether `end` is one of the ends of `log` here, or there is a farther one.
+    pub fn may_hold(&self, log: &LogId, end: &Extent) -> bool {
+        self.ends_of(log).iter().any(|held| held == end || held.len > end.len)
+    }
+
+    /// What of this clock `base` does not say alike; no ends for logs that are in `base` alone.
     #[must_use]
     pub fn beyond(&self, base: &Self) -> Self {
         let gone = base.0.keys().filter(|log| !self.0.contains_key(*log));
-        let gone = gone.map(|log| (*log, Extent { len: 0, head: [0; 4] }));
-        let differs = self.0.iter().filter(|(log, extent)| base.0.get(*log) != Some(*extent));
-        Self(differs.map(|(log, extent)| (*log, *extent)).chain(gone).collect())
+        let gone = gone.map(|log| (*log, Ends::default()));
+        let differs = self.0.iter().filter(|(log, ends)| base.0.get(*log) != Some(*ends));
+        Self(differs.map(|(log, ends)| (*log, ends.clone())).chain(gone).collect())
     }
 
     /// The clock of which [`Clock::beyond`] of `base` is this.
     #[must_use]
     pub fn added_to(&self, mut base: Self) -> Self {
-        for (log, extent) in &self.0 {
-            if extent.len == 0 {
-                base.0.remove(log);
-            } else {
-                base.0.insert(*log, *extent);
-            }
+        for (log, ends) in &self.0 {
+            base.set(*log, ends.clone());
         }
         base
+    }
+
+    /// Notes where the branches of a log end now.
+    pub fn set(&mut self, log: LogId, ends: Ends) {
+        if ends.is_empty() {
+            self.0.remove(&log);
+        } else {
+            self.0.insert(log, ends);
+        }
     }
 
     /// Eight bytes that differ when the clocks differ.
     pub fn digest(&self) -> [u8; 8] {
         let mut hasher = blake3::Hasher::new_derive_key("wangge 2026 clock");
-        for (log, extent) in &self.0 {
-            hasher.update(&log.0);
-            hasher.update(&extent.len.to_le_bytes());
-            hasher.update(&extent.head);
+        for (log, ends) in &self.0 {
+            for end in &ends.0 {
+                hasher.update(&log.0);
+                hasher.update(&end.len.to_le_bytes());
+                hasher.update(&end.head);
+            }
         }
         Hash(*hasher.finalize().as_bytes()).tag()
+    }
+}
+
+/// A log or branch, by the name under which it is held here -> how much of it. Never leaves this replica.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Extents(pub BTreeMap<LogId, Extent>);
+
+impl Extents {
+    /// How much of `log` is held.
+    pub fn len_of(&self, log: &LogId) -> u64 {
+        self.0.get(log).map_or(0, |extent| extent.len)
     }
 }
 
@@ -94,8 +153,9 @@ mod tests {
     use super::*;
 
     fn clock(logs: &[(u8, u64, u8)]) -> Clock {
-        let entry =
-            |(log, len, head): &(u8, u64, u8)| (LogId([*log; 8]), Extent { len: *len, head: [*head; 4] });
+        let entry = |(log, len, head): &(u8, u64, u8)| {
+            (LogId([*log; 8]), Extent { len: *len, head: [*head; 4] }.into())
+        };
         Clock(logs.iter().map(entry).collect())
     }
 

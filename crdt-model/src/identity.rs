@@ -91,7 +91,7 @@ impl LogId {
         Self::first_bytes(&hasher.finalize())
     }
 
-    /// The log of the branch that begins with the transaction of hash `first`.
+    /// The name under which a branch is held whose first transaction leads to the head `first`.
     pub fn of_branch(first: &Hash) -> Self {
         Self::first_bytes(
             &blake3::Hasher::new_derive_key("wangge 2026 branch id").update(&first.0).finalize(),

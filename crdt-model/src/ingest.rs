@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::identity::{LogId, Scope};
-use crate::log::{Branch, Checked, EMPTY_HEAD, LogError, LogIdentity, LogRecord, Run, Tip, next_head};
+use crate::log::{Branch, Checked, LogError, LogRecord, Run, Tip, next_head};
 use crate::materialise::Applied;
-use crate::transaction::ScopeSecret;
+use crate::transaction::{ScopeSecret, actor};
+use crate::tree::{Point, at, owner, pieces};
 
 /// What is held of a scope's logs.
 pub trait Held {
@@ -16,26 +17,27 @@ pub trait Held {
     fn record(&self, log: &LogId, seq: u64) -> Option<LogRecord>;
     /// The branches that left a log.
     fn branches(&self, log: &LogId) -> Vec<LogId>;
+    /// The logs that forked, each by the name that its transactions bear.
+    fn forked(&self) -> BTreeSet<LogId>;
+    /// For a branch: what it left, and the last position that both share.
+    fn leaves(&self, log: &LogId) -> Option<(LogId, u64)> {
+        self.tip(log)?.identity.branch.map(|branch| (branch.of, branch.base))
+    }
 }
 
 /// What to do with a run.
 #[derive(Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "taken apart where it is made")]
 pub enum Outcome {
     /// All of it is held already.
-    Known,
-    /// Append.
-    Append(Checked),
-    /// The log forked: what is held after `base` moves to the log `to`, then append. Both branches are
-    /// kept; the one whose first transaction has the smaller hash keeps the log's name, so that all
-    /// replicas name them alike.
-    Rename {
-        /// The name of the branch that was held under the log's own name.
-        to: LogId,
-        /// Where it leaves the log.
-        branch: Branch,
-        /// What takes its place.
-        append: Checked,
+    Known {
+        /// The log or branch that holds its last transaction.
+        log: LogId,
+        /// The position of that.
+        len: u64,
     },
+    /// Append, to a log or to a branch that is held, or as a new branch: [`Checked::log`] says under which name.
+    Append(Checked),
     /// Positions before the run are missing here.
     Gap {
         /// The log.
@@ -46,234 +48,197 @@ pub enum Outcome {
         /// The log.
         log: LogId,
     },
+    /// It lies below what came in pages: whether it is the same cannot be seen here.
+    Below,
 }
 
-/// Judges one run against what is held. All replicas judge alike.
+/// Where a run leads from a position.
+#[allow(clippy::large_enum_variant, reason = "taken apart where it is made")]
+enum Led {
+    /// To this.
+    To(Outcome),
+    /// Into what lies below a floor.
+    Below(Point),
+}
+
+/// Judges one run against what is held: it belongs where the signed chain says, under the name that the branch
+/// has here. A branch keeps the name under which it came first, so nothing that is noted under a name moves.
 ///
 /// # Errors
 /// [`LogError`]: the run breaks a rule of form; nothing of it is used.
 pub fn ingest(scope: &Scope, secret: &ScopeSecret, held: &impl Held, run: Run) -> Result<Outcome, LogError> {
     let log = run.log;
     let first = run.transactions.first().ok_or(LogError::EmptyRun { log })?;
-    let (from, named) = (first.seq, first.log);
-    if let Some(branch) = run.branch.clone() {
-        return ingest_branch(scope, secret, held, run, &branch);
-    }
-    if named != log {
+    let from = first.seq;
+    if first.log != log || from == 0 {
         return Err(LogError::Gap { log, expected: from, found: from });
     }
-    let Some(tip) = held.tip(&log) else {
+    if held.tip(&log).is_none() {
         return if from == 1 {
             run.check(scope, secret, None).map(Outcome::Append)
         } else {
             Ok(Outcome::Gap { log })
         };
-    };
-    go_on(scope, secret, held, run, &tip)
-}
-
-/// A run of a log, or of a branch, that is held up to `tip`.
-fn go_on(
-    scope: &Scope,
-    secret: &ScopeSecret,
-    held: &impl Held,
-    run: Run,
-    tip: &Tip,
-) -> Result<Outcome, LogError> {
-    let log = run.log;
-    let from = run.transactions.first().map_or(1, |t| t.seq);
-    if from > tip.len + 1 {
-        return Ok(Outcome::Gap { log });
     }
-    if from == tip.len + 1 {
-        return append(scope, secret, run, tip);
-    }
-    overlap(scope, secret, held, run, tip)
-}
-
-/// Appends a run right behind what is held, if it is of the same branch.
-fn append(scope: &Scope, secret: &ScopeSecret, run: Run, tip: &Tip) -> Result<Outcome, LogError> {
-    let log = run.log;
-    match run.check(scope, secret, Some(tip)) {
-        Err(LogError::Fork { .. }) => Ok(Outcome::Rewind { log }),
-        // Of what came in pages the beginning is not held: it may be another branch.
-        Err(LogError::Signature { .. }) if tip.floor == tip.len => Ok(Outcome::Rewind { log }),
-        other => other.map(Outcome::Append),
-    }
-}
-
-/// The run begins within what is held: find where it leaves it, if it does.
-fn overlap(
-    scope: &Scope,
-    secret: &ScopeSecret,
-    held: &impl Held,
-    mut run: Run,
-    tip: &Tip,
-) -> Result<Outcome, LogError> {
-    let log = run.log;
-    let from = run.transactions.first().map_or(1, |t| t.seq);
-    if from <= tip.floor {
-        // Below the floor nothing can be compared; what the run has above it goes on from there.
-        let keep = run.transactions.iter().position(|t| t.seq > tip.floor);
-        let Some(keep) = keep else { return Ok(Outcome::Known) };
-        run.transactions.drain(..keep);
-        return go_on(scope, secret, held, run, tip);
-    }
-    let mut head = match end_at(held, &log, tip, from - 1) {
-        Some(before) => before.head,
-        // The chain's value at the floor is not held; what stands right above it tells whether it fits.
-        None => match (held.record(&log, from), run.transactions.first()) {
-            (Some(ours), Some(first)) if ours.transaction.hash(secret) == first.hash(secret) => {
-                run.transactions.remove(0);
-                ours.head
-            }
-            _ => return Ok(Outcome::Rewind { log }),
-        },
-    };
-    for (at, transaction) in run.transactions.iter().enumerate() {
-        if transaction.seq > tip.len {
-            // Equal as far as held: the rest continues it.
-            run.transactions.drain(..at);
-            return append(scope, secret, run, tip);
+    let pieces = pieces(held, &log);
+    let before = from - 1;
+    let mut points: Vec<Point> = Vec::new();
+    for point in pieces.iter().filter_map(|piece| at(held, piece, before)) {
+        let is_meant = from == 1 || run.branch.as_ref().is_none_or(|branch| branch.head == point.head);
+        if is_meant && !points.contains(&point) {
+            points.push(point);
         }
-        head = next_head(&head, &transaction.hash(secret));
-        let Some(ours) = held.record(&log, transaction.seq) else { return Ok(Outcome::Rewind { log }) };
-        if ours.head == head {
+    }
+    let ground = Ground { scope, secret, held, pieces: &pieces };
+    let (mut refused, mut below) = (None, None);
+    for point in points {
+        match ground.follow(&run, point) {
+            Ok(Led::To(outcome)) => return Ok(outcome),
+            Ok(Led::Below(at)) => below = below.or((at.seq == before).then_some(at)),
+            Err(error @ (LogError::Fork { .. } | LogError::Signature { .. })) => refused = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    // Above the floors it may be seen what it is.
+    let (mut is_below, mut reaches) = (false, false);
+    for (piece, tip) in pieces.iter().filter_map(|piece| held.tip(piece).map(|tip| (piece, tip))) {
+        if before > tip.floor || tip.floor == 0 {
             continue;
         }
-        let base = transaction.seq - 1;
-        run.transactions.drain(..at);
-        return match fork(scope, secret, held, run, tip, base, &ours) {
-            // Its author signed another chain: it left before the run begins.
-            Err(LogError::Fork { .. } | LogError::Signature { .. }) if at == 0 && from > 1 => {
-                Ok(Outcome::Rewind { log })
-            }
-            other => other,
+        is_below = true;
+        match ground.follow_above(&run, piece, &tip) {
+            Ok(Some(Led::To(outcome))) => return Ok(outcome),
+            Ok(Some(Led::Below(_)) | None) => {}
+            Err(LogError::Fork { .. } | LogError::Signature { .. }) => reaches = true,
+            Err(error) => return Err(error),
+        }
+        reaches |= run.transactions.last().is_some_and(|last| last.seq > tip.floor);
+    }
+    if let Some(branch) = run.branch.as_ref().filter(|branch| is_below && branch.base == before) {
+        // Whoever gives it knows that it leaves the log here, and its author's signature vouches for the chain.
+        let is_unknown = |piece: &&LogId| {
+            held.tip(piece).is_some_and(|tip| before <= tip.floor) && at(held, piece, before).is_none()
+        };
+        let leaves = |piece: &LogId| {
+            let log = owner(held, piece, before);
+            Point { log, seq: before, head: branch.head, lamport: branch.lamport }
+        };
+        let Some(base) = below.or_else(|| pieces.iter().find(is_unknown).map(leaves)) else {
+            return Ok(Outcome::Rewind { log });
+        };
+        return ground
+            .branch_off(run.clone(), base, branch.actor)
+            .map(Outcome::Append)
+            .or(Ok(Outcome::Rewind { log }));
+    }
+    if from == 1 && is_below {
+        // Longer than what came in pages, and another chain than that.
+        return match below {
+            Some(base) if reaches => ground.branch_off(run, base, [0; 16]).map(Outcome::Append),
+            _ => Ok(Outcome::Below),
         };
     }
-    Ok(Outcome::Known)
-}
-
-/// The run leaves what is held after `base`.
-fn fork(
-    scope: &Scope,
-    secret: &ScopeSecret,
-    held: &impl Held,
-    run: Run,
-    tip: &Tip,
-    base: u64,
-    ours: &LogRecord,
-) -> Result<Outcome, LogError> {
-    let log = run.log;
-    let Some(end) = end_at(held, &log, tip, base) else { return Ok(Outcome::Rewind { log }) };
-    let first = run.transactions.first().map(|t| t.hash(secret)).unwrap_or(EMPTY_HEAD);
-    let first_here = ours.transaction.hash(secret);
-    let actor = Applied::at(held, &log, base).actor;
-    let branch = Branch { of: log, base, head: end.head, lamport: end.lamport, actor };
-    if first < first_here {
-        let append = run.check(scope, secret, Some(&end))?;
-        return Ok(Outcome::Rename { to: LogId::of_branch(&first_here), branch, append });
-    }
-    let run = Run { log: LogId::of_branch(&first), branch: Some(branch.clone()), ..run };
-    ingest_branch(scope, secret, held, run, &branch)
-}
-
-fn ingest_branch(
-    scope: &Scope,
-    secret: &ScopeSecret,
-    held: &impl Held,
-    run: Run,
-    branch: &Branch,
-) -> Result<Outcome, LogError> {
-    let log = run.log;
-    let from = run.transactions.first().map_or(1, |t| t.seq);
-    if let Some(tip) = held.tip(&log) {
-        return go_on(scope, secret, held, run, &tip);
-    }
-    if from != branch.base + 1 {
-        return Ok(Outcome::Gap { log });
-    }
-    let (of, mut end) = match parent(held, branch) {
-        Parent::At(of, end) => (of, end),
-        Parent::Behind => return Ok(Outcome::Gap { log: branch.of }),
-        Parent::Elsewhere => return Ok(Outcome::Rewind { log: branch.of }),
-    };
-    let named = run.transactions.first().map(|t| t.hash(secret)).map(|hash| LogId::of_branch(&hash));
-    if named != Some(log) {
-        return Err(LogError::Identity { log, replica: end.identity.replica });
-    }
-    end.identity.branch = Some(Branch { of, ..branch.clone() });
-    // Both may begin with the log's opening.
-    run.check(scope, secret, Some(&end)).map(Outcome::Append)
-}
-
-/// Where a branch that is not held yet goes on from.
-enum Parent {
-    /// From the end of this log there.
-    At(LogId, Tip),
-    /// Of its log too little is held.
-    Behind,
-    /// What is held is another branch.
-    Elsewhere,
-}
-
-/// Finds the log that a branch leaves: the one that it names, or a branch of that here, as names move.
-fn parent(held: &impl Held, branch: &Branch) -> Parent {
-    let (mut open, mut known) = (vec![branch.of], BTreeSet::new());
-    let (mut found, mut vouched) = (Parent::Behind, None);
-    while let Some(log) = open.pop() {
-        if !known.insert(log) {
-            continue;
+    match refused {
+        Some(error) if from == 1 => Err(error),
+        None if pieces.iter().all(|piece| held.tip(piece).is_none_or(|tip| tip.len < before)) => {
+            Ok(Outcome::Gap { log })
         }
-        open.extend(held.branches(&log));
-        let Some(tip) = held.tip(&log).filter(|tip| tip.len >= branch.base) else { continue };
-        match end_at(held, &log, &tip, branch.base) {
-            Some(end) if end.head == branch.head => return Parent::At(log, end),
-            Some(_) => found = Parent::Elsewhere,
-            None if branch.base <= tip.floor => {
-                // Below the floor only the author's signature over the branch tells.
-                let Branch { base, head, lamport, .. } = *branch;
-                let end = Tip { identity: tip.identity.clone(), len: base, head, lamport, floor: base };
-                vouched = Some(Parent::At(log, end));
+        _ if is_below
+            && run.transactions.last().is_none_or(|last| {
+                pieces.iter().filter_map(|piece| held.tip(piece)).any(|tip| last.seq <= tip.floor)
+            }) =>
+        {
+            Ok(Outcome::Below)
+        }
+        _ => Ok(Outcome::Rewind { log }),
+    }
+}
+
+/// What a run is held against.
+struct Ground<'a, H> {
+    scope: &'a Scope,
+    secret: &'a ScopeSecret,
+    held: &'a H,
+    pieces: &'a [LogId],
+}
+
+impl<H: Held> Ground<'_, H> {
+    /// Follows what is held from `here`, transaction by transaction; what is new is appended or branches off.
+    fn follow(&self, run: &Run, mut here: Point) -> Result<Led, LogError> {
+        for (at, transaction) in run.transactions.iter().enumerate() {
+            let head = next_head(&here.head, &transaction.hash(self.secret));
+            let next = here.seq + 1;
+            let held = self.pieces.iter().find(|piece| {
+                self.goes_on(piece, &here)
+                    && self.held.record(piece, next).is_some_and(|held| held.head == head)
+            });
+            if let Some(piece) = held {
+                here = Point { log: *piece, seq: next, head, lamport: transaction.lamport };
+                continue;
             }
-            None => found = Parent::Elsewhere,
+            let Some(tip) = self.held.tip(&here.log) else { return Ok(Led::Below(here)) };
+            if here.seq < tip.len && here.seq < tip.floor {
+                return Ok(Led::Below(here));
+            }
+            let rest = Run { transactions: run.transactions[at..].to_vec(), ..run.clone() };
+            if here.seq == tip.len {
+                let checked = rest.check(self.scope, self.secret, Some(&tip))?;
+                return Ok(Led::To(Outcome::Append(Checked { log: here.log, ..checked })));
+            }
+            let actor = self.actor_before(run, at, &here);
+            return self.branch_off(rest, here, actor).map(|checked| Led::To(Outcome::Append(checked)));
+        }
+        Ok(Led::To(Outcome::Known { log: here.log, len: here.seq }))
+    }
+
+    /// Whether the position after `here` may be one that `piece` holds.
+    fn goes_on(&self, piece: &LogId, here: &Point) -> bool {
+        let Some(tip) = self.held.tip(piece).filter(|tip| tip.len > here.seq) else { return false };
+        *piece == here.log
+            || tip.identity.branch.is_some_and(|branch| branch.base == here.seq && branch.head == here.head)
+    }
+
+    /// Follows a piece above its floor; `None` if the run does not reach that far.
+    fn follow_above(&self, run: &Run, piece: &LogId, tip: &Tip) -> Result<Option<Led>, LogError> {
+        let Some(keep) = run.transactions.iter().position(|t| t.seq > tip.floor) else { return Ok(None) };
+        let mut rest = Run { transactions: run.transactions[keep..].to_vec(), ..run.clone() };
+        if tip.len == tip.floor {
+            let point = Point { log: *piece, seq: tip.len, head: tip.head, lamport: tip.lamport };
+            return self.follow(&rest, point).map(Some);
+        }
+        // The chain's value at the floor is not held; what stands right above it tells whether it fits.
+        let Some(ours) = self.held.record(piece, tip.floor + 1) else { return Ok(None) };
+        if rest.transactions.first().map(|first| first.hash(self.secret))
+            != Some(ours.transaction.hash(self.secret))
+        {
+            return Ok(None);
+        }
+        rest.transactions.remove(0);
+        let lamport = ours.transaction.lamport;
+        self.follow(&rest, Point { log: *piece, seq: tip.floor + 1, head: ours.head, lamport }).map(Some)
+    }
+
+    /// A new branch that leaves what is held at `base`.
+    fn branch_off(&self, run: Run, base: Point, actor: [u8; 16]) -> Result<Checked, LogError> {
+        let log = run.log;
+        let Some(tip) = self.held.tip(&base.log) else { return Err(LogError::Unopened { log }) };
+        let Some(first) = run.transactions.first() else { return Err(LogError::EmptyRun { log }) };
+        let name = LogId::of_branch(&next_head(&base.head, &first.hash(self.secret)));
+        let Point { seq, head, lamport, .. } = base;
+        let mut identity = tip.identity;
+        identity.branch = Some(Branch { of: base.log, base: seq, head, lamport, actor });
+        let end = Tip { identity, len: seq, head, lamport, floor: tip.floor.min(seq) };
+        let checked = run.check(self.scope, self.secret, Some(&end))?;
+        Ok(Checked { log: name, ..checked })
+    }
+
+    /// The actor in use before the transaction `at` of a run, which follows `here`; zeros if it is not known.
+    fn actor_before(&self, run: &Run, at: usize, here: &Point) -> [u8; 16] {
+        let declared = run.transactions[..at].iter().rev().find_map(|transaction| transaction.actor_nonce);
+        match (declared, &run.branch) {
+            (Some(nonce), _) => actor(&run.log, nonce),
+            (None, Some(branch)) => branch.actor,
+            (None, None) => Applied::at(self.held, &here.log, here.seq).actor,
         }
     }
-    vouched.unwrap_or(found)
-}
-
-/// Whether what is held as `of`, above a floor, is really the branch `log`, which has come since: the names
-/// changed elsewhere while the beginning of the log was not held here. `None`: no, or it cannot be seen yet.
-pub fn is_held_as(secret: &ScopeSecret, held: &impl Held, log: &LogId) -> Option<LogId> {
-    let tip = held.tip(log)?;
-    let branch = tip.identity.branch.clone()?;
-    let of = held.tip(&branch.of).filter(|of| of.floor > branch.base)?;
-    let is_same = if tip.len >= of.len {
-        end_at(held, log, &tip, of.len)?.head == of.head
-    } else if tip.len > of.floor {
-        held.record(&branch.of, tip.len)?.head == tip.head
-    } else if tip.len == of.floor {
-        let next = held.record(&branch.of, of.floor + 1)?;
-        next_head(&tip.head, &next.transaction.hash(secret)) == next.head
-    } else {
-        false
-    };
-    is_same.then_some(branch.of)
-}
-
-/// The log as it ended at `seq`.
-fn end_at(held: &impl Held, log: &LogId, tip: &Tip, seq: u64) -> Option<Tip> {
-    let (head, lamport) = match seq {
-        0 => (EMPTY_HEAD, 0),
-        _ if tip.identity.branch.as_ref().is_some_and(|branch| branch.base == seq) => {
-            tip.identity.branch.as_ref().map(|branch| (branch.head, branch.lamport))?
-        }
-        _ if seq == tip.len => (tip.head, tip.lamport),
-        _ => {
-            let record = held.record(log, seq)?;
-            (record.head, record.transaction.lamport)
-        }
-    };
-    let identity = LogIdentity { ..tip.identity.clone() };
-    Some(Tip { identity, len: seq, head, lamport, floor: tip.floor.min(seq) })
 }

@@ -31,6 +31,7 @@ pub mod sealed;
 pub mod search;
 pub mod session;
 pub mod transaction;
+pub mod tree;
 pub mod turn;
 pub mod verdict;
 pub mod wipe;

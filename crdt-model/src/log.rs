@@ -24,12 +24,11 @@ pub struct LogIdentity {
     pub branch: Option<Branch>,
 }
 
-/// Where a branch leaves its log. The end that both share is spelt out: names move from branch to branch, and
-/// a replica that began from pages may hold nothing of it. Its author's signature vouches for it, as the
-/// branch's chain goes on from there.
+/// Where a branch leaves its log. The end that both share is spelt out: a replica that began from pages may hold
+/// nothing of it. Its author's signature vouches for it, as the branch's chain goes on from there.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Branch {
-    /// The log that forked, as whoever says it names it.
+    /// What it leaves: the log, or another branch under the name that it has here.
     pub of: LogId,
     /// The last position that both share.
     pub base: u64,
@@ -152,9 +151,9 @@ pub struct LogRecord {
 /// Consecutive transactions of one log, vouched for by a signature over the last one's head.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Run {
-    /// The log under which they are held; differs from the one they name in a branch.
+    /// The log that they name.
     pub log: LogId,
-    /// For a branch: where it leaves its log.
+    /// Of a log that forked: what precedes them.
     pub branch: Option<Branch>,
     /// The transactions, consecutive.
     pub transactions: Vec<Transaction>,
@@ -165,7 +164,7 @@ pub struct Run {
 /// A run that passed: what to append.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Checked {
-    /// The log under which it is held.
+    /// The log or branch under whose name it is held.
     pub log: LogId,
     /// Records to append; those already held are left out.
     pub records: Vec<LogRecord>,
@@ -177,9 +176,8 @@ pub struct Checked {
 
 impl Run {
     /// Checks everything about a run that needs no document: consecutive places, the chain from
-    /// `tip`, the author's signature, the form of each transaction. `tip` is the end of this log as
-    /// held here; for a branch that is not held yet, the log it leaves must be given with its end at
-    /// the base.
+    /// `tip`, the author's signature, the form of each transaction. `tip` is the end that the run continues;
+    /// for a branch that is not held yet, the end where it leaves.
     ///
     /// # Errors
     /// [`LogError`]; [`LogError::Fork`] if the chain leaves what is held here.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::head_tag;
+use crate::clock::Extent;
 use crate::document::{Document, DocumentError, FormError, Origin, is_known};
 use crate::identity::{DocId, LogId, ReplicaId};
 use crate::ingest::Held;
@@ -16,6 +16,7 @@ use crate::log::{Branch, LogRecord, Tip};
 use crate::planted::{self, Bug};
 use crate::schema::Kind;
 use crate::transaction::{Breach, Seen, Transaction, TransactionError, actor};
+use crate::tree::named;
 use crate::verdict::VoidReason;
 
 /// How far one log has taken effect.
@@ -193,9 +194,7 @@ impl Applied {
                 // What both share comes first.
                 Some(branch) if self.len_of(&branch.of) < branch.base => return Ok((Effect::Waits, None)),
                 // Spelt out, as it may lie below a floor.
-                Some(Branch { base, lamport, actor, .. }) => {
-                    AppliedLog { len: *base, lamport: *lamport, actor: *actor, after_ms: 0, ended: None }
-                }
+                Some(branch) => self.left(branch),
                 None => AppliedLog::default(),
             },
         };
@@ -214,6 +213,9 @@ impl Applied {
             let Some(greatest) = self.greatest_seen(held, docs, &transaction.seen, state.lamport) else {
                 return Ok((Effect::Waits, None));
             };
+            if let (None, Some(branch)) = (self.0.get(log), &tip.identity.branch) {
+                state.after_ms = self.after_ms_at(held, docs, branch);
+            }
             state.after_ms = state.after_ms.max(greatest.after_ms);
             if let Some(nonce) = transaction.actor_nonce {
                 state.actor = actor(&transaction.log, nonce);
@@ -240,6 +242,22 @@ impl Applied {
         }
         self.0.insert(*log, state);
         Ok((effect, Some(record)))
+    }
+
+    /// The state in which a branch begins: that of what it leaves, there, but for [`Applied::after_ms_at`].
+    fn left(&self, branch: &Branch) -> AppliedLog {
+        let Branch { of, base, lamport, actor, .. } = *branch;
+        let ended = self.0.get(&of).and_then(|state| state.ended).filter(|ended| *ended <= base);
+        AppliedLog { len: base, lamport, actor, after_ms: 0, ended }
+    }
+
+    /// The latest time at which the centre wrote something that the author had seen where a branch leaves. Reads all
+    /// that precedes it, so once a branch. All that its beginning had seen has taken effect.
+    fn after_ms_at(&self, held: &impl Held, docs: &impl Documents, branch: &Branch) -> u64 {
+        let had_seen = (1..=branch.base).filter_map(|seq| held.record(&branch.of, seq));
+        let greatest =
+            had_seen.filter_map(|record| self.greatest_seen(held, docs, &record.transaction.seen, 0));
+        greatest.map(|greatest| greatest.after_ms).max().unwrap_or(0)
     }
 
     /// The greatest Lamport number among what the author had seen; `None` while some of that has not
@@ -278,33 +296,9 @@ impl Applied {
     }
 }
 
-/// The log, or the branch of it, that has this head there.
+/// The log or branch that holds what was seen, under the name that it has here.
 pub fn branch_of(held: &impl Held, seen: &Seen) -> Option<LogId> {
-    let mut open = vec![seen.log];
-    let mut known = BTreeSet::new();
-    while let Some(log) = open.pop() {
-        if !known.insert(log) {
-            continue;
-        }
-        let tip = held.tip(&log);
-        if let Some(tip) = &tip
-            && tip.len >= seen.len
-        {
-            if seen.len <= tip.floor {
-                return Some(log);
-            }
-            let head = if seen.len == tip.len {
-                Some(tip.head)
-            } else {
-                held.record(&log, seen.len).map(|r| r.head)
-            };
-            if head.is_some_and(|head| head_tag(&head) == seen.head) {
-                return Some(log);
-            }
-        }
-        open.extend(held.branches(&log));
-    }
-    None
+    named(held, &seen.log, &Extent { len: seen.len, head: seen.head })
 }
 
 struct Greatest {

@@ -26,7 +26,7 @@ pub enum Bug {
     NeighbourIsCentre,
     /// The last transaction of a log is never sent.
     LoseTail,
-    /// Of a fork only the branch that came last is kept.
+    /// Of a fork only the branch that came first is kept.
     DropBranch,
     /// What a revoked device brings counts, as if its logs were not cut.
     IgnoreCut,

@@ -31,11 +31,11 @@ pub struct Opening {
 /// How far the author had seen another log, reported when it grew since his previous transaction.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Seen {
-    /// The other log.
+    /// The other log, by the name that its transactions bear.
     pub log: LogId,
     /// How many of its transactions.
     pub len: u64,
-    /// The first bytes of its head there, so that a fork cannot be mistaken for its sibling.
+    /// The first bytes of the head there: they say which branch, if it forked.
     pub head: [u8; 4],
 }
 
@@ -53,7 +53,7 @@ pub struct Erased {
 /// One transaction.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Transaction {
-    /// The log; in a branch, the log that forked.
+    /// The log; in all branches of it, the log that forked.
     pub log: LogId,
     /// Its place in the log, from 1.
     pub seq: u64,

@@ -9,12 +9,12 @@ use crate::identity::LogId;
 /// The decision on all positions of one log from the last decided one up to `upto`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The log.
+    /// The log, by the name that its transactions bear.
     pub log: LogId,
     /// The last position decided.
     pub upto: u64,
-    /// The first bytes of the head there, so that of two branches the one is meant that was decided; zeros where
-    /// the name alone says it.
+    /// The first bytes of the head there: they say which branch was decided, if the log forked. Zeros where the name
+    /// alone says it.
     pub head: [u8; 4],
     /// When the relay observed them, milliseconds since 1970 (UTC).
     pub observed_ms: u64,
@@ -49,12 +49,13 @@ const VOIDS_MAX: usize = 4_096;
 /// Verdicts in one transaction at most, likewise.
 const VERDICTS_MAX: usize = 1_024;
 
-/// The verdicts cut so that each part fits into one transaction, whatever a hostile log holds.
-pub fn in_parts(verdicts: Vec<Verdict>) -> Vec<Vec<Verdict>> {
+/// The verdicts cut so that each part fits into one transaction, whatever a hostile log holds. `head_at` gives the
+/// head at an earlier position on the way to what a verdict decides.
+pub fn in_parts(verdicts: Vec<Verdict>, head_at: impl Fn(&Verdict, u64) -> [u8; 4]) -> Vec<Vec<Verdict>> {
     let mut parts: Vec<Vec<Verdict>> = Vec::new();
     let mut room = 0;
     for verdict in verdicts {
-        for piece in pieces(verdict) {
+        for piece in pieces(verdict, &head_at) {
             let size = piece.voids.len() + piece.settled.len() + VOIDS_MAX / VERDICTS_MAX;
             match parts.last_mut().filter(|_| size <= room) {
                 Some(part) => part.push(piece),
@@ -70,18 +71,19 @@ pub fn in_parts(verdicts: Vec<Verdict>) -> Vec<Vec<Verdict>> {
 }
 
 /// One verdict as several that follow each other.
-fn pieces(mut verdict: Verdict) -> Vec<Verdict> {
+fn pieces(mut verdict: Verdict, head_at: &impl Fn(&Verdict, u64) -> [u8; 4]) -> Vec<Verdict> {
     let mut pieces = Vec::new();
     while verdict.voids.len() > VOIDS_MAX {
         let rest = verdict.voids.split_off(VOIDS_MAX);
         let voids = std::mem::replace(&mut verdict.voids, rest);
         let upto = voids.last().map_or(0, |void| void.seq);
-        pieces.push(Verdict { upto, head: [0; 4], voids, settled: Vec::new(), ..verdict.clone() });
+        let head = head_at(&verdict, upto);
+        pieces.push(Verdict { upto, head, voids, settled: Vec::new(), ..verdict.clone() });
     }
     while verdict.settled.len() > VOIDS_MAX {
         let rest = verdict.settled.split_off(VOIDS_MAX);
         let settled = std::mem::replace(&mut verdict.settled, rest);
-        pieces.push(Verdict { voids: Vec::new(), settled, upto: 0, head: [0; 4], ..verdict.clone() });
+        pieces.push(Verdict { voids: Vec::new(), settled, ..verdict.clone() });
     }
     pieces.push(verdict);
     pieces
@@ -187,7 +189,7 @@ mod tests {
             Verdict { log: LogId(log), upto: 5, voids: Vec::new(), ..long.clone() }
         };
         let all: Vec<Verdict> = std::iter::once(long.clone()).chain((0..5_000).map(short)).collect();
-        let parts = in_parts(all);
+        let parts = in_parts(all, |_, upto| [upto as u8; 4]);
         let mut decided = 0;
         let mut found = Vec::new();
         for part in &parts {

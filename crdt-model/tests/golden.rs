@@ -175,7 +175,7 @@ fn pages_travel_as_ever() {
 #[test]
 fn frames_travel_as_ever() {
     let mut clock = Clock::default();
-    clock.advance(LogId([1; 8]), 300, &Hash([2; 32]));
+    clock.0.insert(LogId([1; 8]), Extent { len: 300, head: [2; 4] }.into());
     let entry = ScopeClock { scope: scope(), clock, pages: Some(None), believes: Some([4; 8]), again: false };
     let hello = Hello {
         version: PROTOCOL_VERSION,
@@ -186,8 +186,10 @@ fn frames_travel_as_ever() {
         summary: Summary::Clocks(vec![entry.clone()]),
     };
     let answer = Hello { summary: Summary::Differences(vec![entry.clone()]), ..hello.clone() };
-    let ack =
-        Acknowledged { scope: scope(), logs: vec![(LogId([1; 8]), Extent { len: 9, head: [1, 2, 3, 4] })] };
+    let ack = Acknowledged {
+        scope: scope(),
+        logs: vec![(LogId([1; 8]), Extent { len: 9, head: [1, 2, 3, 4] }.into())],
+    };
     let order = WipeOrder {
         street: StreetId([6; 8]),
         replica: ReplicaId([7; 32]),

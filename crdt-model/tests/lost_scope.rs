@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wangge_model::clock::{Clock, Extent};
 use wangge_model::enrolment::StreetId;
 use wangge_model::identity::{LogId, ReplicaId, Scope};
-use wangge_model::session::{Completeness, Config, Input, Output, Session};
+use wangge_model::session::{Completeness, Config, Input, Output, Sending, Session};
 
 fn log(number: u8) -> LogId {
     LogId([0xb0, number, 0xb1, number, 0xb2, number, 0xb3, number])
@@ -15,7 +15,7 @@ fn log(number: u8) -> LogId {
 fn clock(logs: impl Iterator<Item = u8>) -> Clock {
     let mut clock = Clock::default();
     for number in logs {
-        clock.0.insert(log(number), Extent { len: 3, head: [number; 4] });
+        clock.0.insert(log(number), Extent { len: 3, head: [number; 4] }.into());
     }
     clock
 }
@@ -45,10 +45,11 @@ fn meeting(at_relay: Clock, held: Clock) -> (Vec<u8>, BTreeSet<LogId>, bool) {
             moved = true;
             match output {
                 Output::Send(bytes) => relay.handle(Input::Received(&bytes)).expect("sound"),
-                Output::Load { scope, log, .. } => {
+                Output::Load { scope, log, end, .. } => {
                     assert_eq!(scope, grid);
                     given.insert(log);
-                    device.handle(Input::Loaded { scope, log, runs: Vec::new() }).expect("sound");
+                    let sending = Sending::Nothing;
+                    device.handle(Input::Loaded { scope, log, end, sending }).expect("sound");
                 }
                 _ => {}
             }

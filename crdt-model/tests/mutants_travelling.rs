@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 
 use wangge_model::audit::{Entry, Link, Source, What};
-use wangge_model::clock::{Clock, Extent};
+use wangge_model::clock::{Clock, Ends, Extent};
 use wangge_model::document::{Document, Op, Target};
 use wangge_model::enrolment::{Enrolment, Grant, SignedEnrolment, StreetId};
 use wangge_model::fingerprint::{Answer, Holds, Question};
@@ -15,7 +15,7 @@ use wangge_model::invitation::Invitation;
 use wangge_model::log::{EMPTY_HEAD, Run, SigningKey, next_head, sign_head};
 use wangge_model::schema::Kind;
 use wangge_model::sealed::{self, Message, Report, SealKey, SealedKept, SealedRun, Series};
-use wangge_model::session::{Completeness, Config, Input, Output, Session};
+use wangge_model::session::{Completeness, Config, Input, Output, Sending, Session, Taken};
 use wangge_model::transaction::{Opening, ScopeSecret, Transaction};
 use wangge_model::wipe::{SignedOrder, SignedReceipt, WipeOrder};
 use wangge_model::wire::{
@@ -112,7 +112,7 @@ fn sealed_run(text: &str) -> SealedRun {
 
 fn hello() -> Hello {
     let mut clock = Clock::default();
-    clock.0.insert(LogId([4; 8]), Extent { len: 12, head: [1, 2, 3, 4] });
+    clock.0.insert(LogId([4; 8]), Extent { len: 12, head: [1, 2, 3, 4] }.into());
     let entry = |scope| ScopeClock { scope, clock: clock.clone(), pages: None, believes: None, again: false };
     Hello {
         version: PROTOCOL_VERSION,
@@ -131,7 +131,7 @@ fn order() -> SignedOrder {
 
 /// One frame of each type, as honest peers send them.
 fn frames() -> Vec<Frame> {
-    let logs = vec![(LogId([4; 8]), Extent { len: 12, head: [1, 2, 3, 4] })];
+    let logs = vec![(LogId([4; 8]), Extent { len: 12, head: [1, 2, 3, 4] }.into())];
     let Summary::Clocks(clocks) = hello().summary else { unreachable!("clocks") };
     let series = sealed_run("x").series;
     let differences = Summary::Differences(clocks.clone());
@@ -214,10 +214,19 @@ fn no_mutant_of_a_frame_upsets_a_session() {
                     lost: BTreeSet::from([grid()]),
                     due: true,
                 }),
-                Output::Load { scope, log, .. } => Some(Input::Loaded { scope, log, runs: Vec::new() }),
+                Output::Load { scope, log, end, .. } => {
+                    Some(Input::Loaded { scope, log, end, sending: Sending::Nothing })
+                }
                 Output::Ingest(scope, runs) => {
-                    let held = runs.iter().map(|run| (run.log, None)).collect();
-                    Some(Input::Ingested { scope, held })
+                    let nothing = |log| Taken {
+                        log,
+                        came: Vec::new(),
+                        due: Vec::new(),
+                        ends: Ends::default(),
+                        passed: Vec::new(),
+                    };
+                    let taken = runs.iter().map(|run| nothing(run.log)).collect();
+                    Some(Input::Ingested { scope, taken })
                 }
                 Output::LoadSealed => Some(Input::SealedLoaded(Vec::new())),
                 _ => None,

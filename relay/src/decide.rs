@@ -54,7 +54,7 @@ pub(crate) fn judge_now(replica: &Replica) -> Result<bool, wangge_node::replica:
     }
     keep_up(replica)?;
     for (scope, verdicts) in replica.undecided() {
-        for part in in_parts(verdicts) {
+        for part in in_parts(verdicts, |verdict, seq| replica.head_before(&scope, verdict, seq)) {
             replica.commit_verdicts(&scope, part)?;
         }
     }

@@ -145,16 +145,14 @@ pub(crate) fn settle(replica: &Replica, choice: &Choice) -> Result<Value, RelayE
         logs.entry(found.log).or_default().push(settled);
     }
     for (scope, logs) in verdicts {
-        let verdict = |(log, settled): (LogId, Vec<Settled>)| Verdict {
-            head: [0; 4],
-            log,
-            upto: replica.decided(&scope, &log),
-            observed_ms: replica.now_ms(),
-            roster: roster.version,
-            voids: Vec::new(),
-            settled,
+        let verdict = |(log, settled): (LogId, Vec<Settled>)| {
+            let upto = replica.decided(&scope, &log);
+            let (log, head) = replica.position_named(&scope, &log, upto);
+            let (observed_ms, roster) = (replica.now_ms(), roster.version);
+            Verdict { log, upto, head, observed_ms, roster, voids: Vec::new(), settled }
         };
-        for part in in_parts(logs.into_iter().map(verdict).collect()) {
+        let verdicts = logs.into_iter().map(verdict).collect();
+        for part in in_parts(verdicts, |verdict, seq| replica.head_before(&scope, verdict, seq)) {
             replica.commit_verdicts(&scope, part)?;
         }
     }

@@ -13,7 +13,7 @@ use wangge_tests::street::{GRIDS, Relay, Worker, assert_equal, grid, number, put
 /// What a changed program would write after all that `author` wrote: signed by its key, checked by nobody.
 fn forged(author: &Worker, scope: &Scope, worker: DocId, edit: &Edit) -> Run {
     let log = author.log(scope);
-    let written = author.replica.load_run(scope, &log, 1, None).expect("loads");
+    let written = author.replica.load_from(scope, &log, 1).expect("loads");
     let before = written.last().and_then(|run| run.transactions.last());
     let before: &Transaction = before.expect("the log has begun");
     let secret = author.replica.secret(scope).expect("held");
@@ -42,7 +42,7 @@ fn forged(author: &Worker, scope: &Scope, worker: DocId, edit: &Edit) -> Run {
 
 /// Lets a replica take in a run as if a peer had sent it.
 fn take(worker: &Worker, scope: &Scope, run: Run) {
-    assert_eq!(worker.replica.ingest(scope, vec![run]).expect("well signed"), []);
+    assert_eq!(worker.replica.ingest(scope, vec![run]).expect("well signed").misfits, []);
     worker.settle();
 }
 
@@ -178,7 +178,7 @@ async fn a_broken_change_beside_a_void_one_ends_no_honest_log() {
     broken.changes[0].deps = vec![Dep([9; 12])];
     let secret = mallory.replica.secret(&grid(0)).expect("held");
     let log = mallory.log(&grid(0));
-    let before = mallory.replica.load_run(&grid(0), &log, 1, None).expect("loads");
+    let before = mallory.replica.load_from(&grid(0), &log, 1).expect("loads");
     let mut head = wangge_model::log::EMPTY_HEAD;
     for transaction in before.iter().flat_map(|run| &run.transactions).chain([&first, &broken]) {
         head = next_head(&head, &transaction.hash(&secret));

@@ -79,11 +79,11 @@ async fn what_a_point_forges_is_refused_by_name() {
     let ben = Worker::join(&dir.path().join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
     let profile = ana.replica.profile();
     let log = LogId::derive(&grid(0), &profile.replica(), profile.epoch());
-    let mut forged = mallory.replica.load_run(&grid(0), &log, 1, None).expect("loads");
+    let mut forged = mallory.replica.load_from(&grid(0), &log, 1).expect("loads");
     forged[0].transactions[0].changes[0].ops.push(put("note", "假的"));
     let forged = wangge_model::wire::encode_batch(&grid(0), &forged);
     // The chain verifies, and what was written is not there.
-    let mut emptied = mallory.replica.load_run(&grid(0), &log, 1, None).expect("loads");
+    let mut emptied = mallory.replica.load_from(&grid(0), &log, 1).expect("loads");
     let secret = mallory.replica.secret(&grid(0)).expect("held");
     assert!(emptied[0].transactions[0].erase(&secret, |_| true));
     let emptied = wangge_model::wire::encode_batch(&grid(0), &emptied);
@@ -142,7 +142,7 @@ async fn what_a_point_withholds_still_reaches_the_centre() {
     let mut decided = pen.transaction(Vec::new());
     let verdicts = clock.0.iter().map(|(log, extent)| {
         let (voids, settled) = (Vec::new(), Vec::new());
-        Verdict { log: *log, upto: extent.len, head: [0; 4], observed_ms: 1, roster: 1, voids, settled }
+        Verdict { log: *log, upto: extent.len(), head: [0; 4], observed_ms: 1, roster: 1, voids, settled }
     });
     decided.verdicts = verdicts.collect();
     let run = pen.sign(vec![decided]);

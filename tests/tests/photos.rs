@@ -182,8 +182,8 @@ async fn a_photo_that_broke_off_goes_on_where_it_was_and_a_wrong_one_goes() {
     let photo = photo_of(&ana, &grid(0), id);
     ana.sync().await;
     // The record alone, as on a line that breaks after it.
-    let run = ana.replica.load_run(&grid(0), &ana.log(&grid(0)), 1, None).expect("loads");
-    assert!(ben.replica.ingest(&grid(0), run).expect("takes in").is_empty());
+    let run = ana.replica.load_from(&grid(0), &ana.log(&grid(0)), 1).expect("loads");
+    assert!(ben.replica.ingest(&grid(0), run).expect("takes in").misfits.is_empty());
     ben.settle();
     assert_eq!(ben.run(&["status"])["photos_missing"], 1);
     let piece = |at: usize| ana.replica.photo_piece(&photo, at).expect("reads").expect("there");

@@ -100,7 +100,7 @@ async fn the_device_alone_speaks_for_nobody() {
     desk.decided(&grid(0)).await;
     ben.sync().await;
     let log = desk.log(&grid(0));
-    let runs = desk.replica.load_run(&grid(0), &log, 1, None).expect("loads");
+    let runs = desk.replica.load_from(&grid(0), &log, 1).expect("loads");
     let mut written: Vec<Transaction> = runs.into_iter().flat_map(|run| run.transactions).collect();
     assert_eq!(written.iter().map(|t| t.worker).collect::<Vec<_>>()[1..], [zhang.worker, li.worker]);
     let honest = written.len() as u64;
@@ -120,7 +120,7 @@ async fn the_device_alone_speaks_for_nobody() {
     }));
     runs.push(forged(&desk, &grid(0), &mut written, |t| (t.worker, t.turn) = (li.worker, moved)));
     for run in runs {
-        assert_eq!(ben.replica.ingest(&grid(0), vec![run]).expect("well signed"), []);
+        assert_eq!(ben.replica.ingest(&grid(0), vec![run]).expect("well signed").misfits, []);
     }
     ben.settle();
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -66,10 +66,10 @@ async fn a_transaction_with_one_bad_change_takes_no_effect_at_all() {
     let mut bad = creation(2, "乙");
     bad.deps = vec![Dep([9; 12])];
     let run = run_of(&ana, &grid(0), 77, 1, vec![creation(1, "甲"), bad]);
-    assert_eq!(ben.replica.ingest(&grid(0), vec![run]).expect("well signed"), []);
+    assert_eq!(ben.replica.ingest(&grid(0), vec![run]).expect("well signed").misfits, []);
     // A Lamport number out of the blue would put everything of others behind it.
     let poison = run_of(&ana, &grid(0), 78, 1 << 40, vec![creation(3, "丙")]);
-    assert_eq!(ben.replica.ingest(&grid(0), vec![poison]).expect("well signed"), []);
+    assert_eq!(ben.replica.ingest(&grid(0), vec![poison]).expect("well signed").misfits, []);
     let good = ben.person(&grid(0), "990101199001010019", &[("name", "丁")]);
     for worker in [&ben, &ana, &ben, &ana] {
         worker.sync().await;
@@ -78,7 +78,7 @@ async fn a_transaction_with_one_bad_change_takes_no_effect_at_all() {
         worker.set(&grid(0), good, &[("note", worker.replica.profile().replica().to_string().as_str())]);
         let profile = worker.replica.profile();
         let log = LogId::derive(&grid(0), &profile.replica(), profile.epoch());
-        let written = worker.replica.load_run(&grid(0), &log, 1, None).expect("loads");
+        let written = worker.replica.load_from(&grid(0), &log, 1).expect("loads");
         let last = written[0].transactions.last().expect("some");
         assert!(last.lamport < 100, "the order was poisoned: {}", last.lamport);
         worker.sync().await;
@@ -173,9 +173,9 @@ async fn what_is_written_between_the_pages_and_what_follows_them_counts() {
     ana.person(&grid(0), &number(50), &[("name", "李四")]);
     ana.decided(&grid(0)).await;
     // Of what is new, only the verdict comes: it waits for what it is about.
-    let runs = ana.replica.load_run(&grid(0), &verdicts, held + 1, None).expect("loads");
+    let runs = ana.replica.load_from(&grid(0), &verdicts, held + 1).expect("loads");
     assert!(!runs.is_empty(), "nothing new was decided");
-    assert_eq!(cat.replica.ingest(&grid(0), runs).expect("fits"), vec![]);
+    assert_eq!(cat.replica.ingest(&grid(0), runs).expect("fits").misfits, vec![]);
     cat.settle();
     let doc = cat.person(&grid(0), &number(60), &[("name", "王五")]);
     cat.decided(&grid(0)).await;

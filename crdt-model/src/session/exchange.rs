@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 
-use super::{LOGS_MAX, Output, Session, SessionError};
-use crate::clock::Extent;
+use super::{LOGS_MAX, Output, Sending, Session, SessionError, Taken};
+use crate::clock::{Ends, Extent};
 use crate::identity::{LogId, Scope};
 use crate::log::Run;
 use crate::wire::{Acknowledged, Frame, ScopeClock, decode_batch, encode_batch};
@@ -27,36 +27,34 @@ impl Session {
             self.traffic.transactions_received += run.transactions.len() as u64;
             self.received.transactions += run.transactions.len() as u64;
             documents.extend(run.transactions.iter().flat_map(|t| &t.changes).map(|change| change.doc));
-            if let Some(last) = run.transactions.last() {
-                let owed = session.owed.entry(run.log).or_default();
-                *owed = (*owed).max(last.seq);
-                let sent = session.sent.entry(run.log).or_default();
-                *sent = (*sent).max(last.seq);
-            }
         }
         for log in runs.iter().map(|run| run.log).collect::<BTreeSet<_>>() {
             *session.unchecked.entry(log).or_default() += 1;
         }
-        session.restrict();
         self.traffic.documents_received += documents.len() as u64;
         self.out.push_back(Output::Ingest(scope, runs));
         Ok(())
     }
 
-    pub(super) fn handle_ingested(&mut self, scope: &Scope, held: Vec<(LogId, Option<Extent>)>) {
+    pub(super) fn handle_ingested(&mut self, scope: &Scope, taken: Vec<Taken>) {
         let Some(session) = self.scopes.get_mut(scope) else { return };
-        for (log, extent) in held {
+        for Taken { log, came, due, ends, passed } in taken {
             if let Entry::Occupied(mut unchecked) = session.unchecked.entry(log) {
                 *unchecked.get_mut() -= 1;
                 if *unchecked.get() == 0 {
                     unchecked.remove();
                 }
             }
-            match extent {
-                Some(extent) => session.mine.0.insert(log, extent),
-                None => session.mine.0.remove(&log),
-            };
+            session.sent.entry(log).or_default().extend(came);
+            session.hold(log, ends);
+            session.passed.entry(log).or_default().extend(passed);
+            let owed = session.owed.entry(log).or_default();
+            for (piece, len) in due {
+                let upto = owed.entry(piece).or_default();
+                *upto = (*upto).max(len);
+            }
         }
+        self.push(scope);
         self.unacknowledged.insert(scope.clone());
     }
 
@@ -77,11 +75,9 @@ impl Session {
         if due.is_empty() {
             return;
         }
-        for (log, extent) in &due {
-            // What it sent and we now hold, it holds too.
-            if session.peer.len_of(log) <= extent.len {
-                session.peer.0.insert(*log, *extent);
-            }
+        for (log, _) in &due {
+            // What it sent and we now hold, it holds too; what we lack of what it has stays to be had.
+            session.peer_has(*log);
         }
         let acks = Acknowledged { scope: scope.clone(), logs: due };
         let clock = session.peer.clone();
@@ -94,26 +90,54 @@ impl Session {
         let Some(session) = self.scopes.get_mut(&scope) else {
             return Err(SessionError::NotShared { scope });
         };
-        // The latest word counts, even where a fork made it less.
-        session.peer.0.extend(acks.logs);
-        if session.peer.0.len() > LOGS_MAX {
-            return Err(SessionError::Logs { scope, found: session.peer.0.len(), max: LOGS_MAX });
+        for (log, ends) in acks.logs {
+            // The latest word counts, and what it names was sent for the last time.
+            let midway = session.midway.get(&log).copied();
+            if let Some(sent) = session.sent.get_mut(&log) {
+                let mine = session.mine.ends_of(&log);
+                sent.retain(|end| mine.contains(end) || Some(*end) == midway);
+            }
+            session.waiting.remove(&log);
+            session.peer.set(log, ends);
+        }
+        let found = session.peer.count();
+        if found > LOGS_MAX {
+            return Err(SessionError::Logs { scope, found, max: LOGS_MAX });
         }
         let clock = session.peer.clone();
-        self.out.push_back(Output::PeerHas { scope, clock });
+        self.out.push_back(Output::PeerHas { scope: scope.clone(), clock });
+        self.push(&scope);
         Ok(())
     }
 
-    pub(super) fn handle_loaded(&mut self, scope: &Scope, log: LogId, runs: Vec<Run>) {
+    pub(super) fn handle_loaded(&mut self, scope: &Scope, log: LogId, end: Extent, sending: Sending) {
         let Some(session) = self.scopes.get_mut(scope) else { return };
         session.loading.remove(&log);
-        let last = runs.last().and_then(|run| run.transactions.last()).map(|last| last.seq);
-        if let Some(last) = last {
-            session.sent.insert(log, last);
-            self.traffic.transactions_sent +=
-                runs.iter().map(|run| run.transactions.len() as u64).sum::<u64>();
-            session.loaded.extend(runs);
-        }
+        let runs = match sending {
+            Sending::Runs(runs, upto) => {
+                let sent = session.sent.entry(log).or_default();
+                if let Some(before) = session.midway.remove(&log) {
+                    sent.remove(&before);
+                }
+                if upto != end {
+                    session.midway.insert(log, upto);
+                }
+                sent.insert(upto);
+                runs
+            }
+            // An empty answer must not be asked for again.
+            Sending::Nothing => {
+                session.sent.entry(log).or_default().insert(end);
+                Vec::new()
+            }
+            Sending::Wait => {
+                session.waiting.insert(log);
+                Vec::new()
+            }
+        };
+        let any = !runs.is_empty();
+        self.traffic.transactions_sent += runs.iter().map(|run| run.transactions.len() as u64).sum::<u64>();
+        session.loaded.extend(runs);
         // What is asked for together travels together: one message, and one acknowledgement.
         let is_complete = session.loading.is_empty() || session.loaded.len() >= TOGETHER_RUNS_MAX;
         if is_complete || session.loaded.last().is_some_and(|run| !is_short(run)) {
@@ -122,7 +146,7 @@ impl Session {
                 self.send(&Frame::Batch(encode_batch(scope, &runs)));
             }
         }
-        if last.is_some() {
+        if any {
             self.push(scope);
         }
     }
@@ -145,24 +169,17 @@ impl Session {
         if !session.told && !self.config.remembered.contains_key(scope) {
             return;
         }
-        for (log, from, at_peer) in session.unsent() {
-            if from == 1 {
-                session.rewound.insert(log);
-            }
+        for (log, end, at_peer) in session.unsent() {
             session.loading.insert(log);
-            // An empty answer must not be asked for again.
-            session.sent.insert(log, session.mine.len_of(&log));
-            self.out.push_back(Output::Load { scope: scope.clone(), log, from, at_peer });
+            self.out.push_back(Output::Load { scope: scope.clone(), log, end, at_peer });
         }
     }
 
-    pub(super) fn handle_misfit(&mut self, scope: Scope, log: LogId, held: Extent) {
+    pub(super) fn handle_misfit(&mut self, scope: Scope, log: LogId, from_its_beginning: bool) {
         let Some(session) = self.scopes.get_mut(&scope) else { return };
         let mut clock = session.mine.clone();
-        if held.len == 0 {
-            clock.0.remove(&log);
-        } else {
-            clock.0.insert(log, held);
+        if from_its_beginning {
+            clock.set(log, Ends::default());
         }
         session.owed.remove(&log);
         let believes = Some(session.peer.digest());

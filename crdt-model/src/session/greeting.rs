@@ -11,9 +11,6 @@ use crate::wire::{Frame, Hello, PROTOCOL_VERSION, ScopeClock, Summary};
 
 impl Session {
     pub(super) fn handle_hello(&mut self, hello: Box<Hello>) -> Result<(), SessionError> {
-        if hello.version != PROTOCOL_VERSION {
-            return Err(SessionError::Version { theirs: hello.version });
-        }
         if hello.street != self.config.street {
             return Err(SessionError::Street);
         }
@@ -89,7 +86,7 @@ impl Session {
     }
 
     pub(super) fn say_hello(&mut self) {
-        let entries: usize = self.scopes.values().map(|session| session.mine.0.len()).sum();
+        let entries: usize = self.scopes.values().map(|session| session.mine.count()).sum();
         let mut scopes: Vec<Scope> = self.scopes.keys().cloned().collect();
         if planted::is(Bug::ForgetScope) {
             scopes.pop();

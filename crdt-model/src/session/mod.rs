@@ -17,7 +17,7 @@ pub use scope::Completeness;
 use scope::ScopeSession;
 
 use crate::checkpoint::{Checkpoint, Cursor};
-use crate::clock::{Clock, Extent};
+use crate::clock::{Clock, Ends, Extent};
 use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::fingerprint::{Answer, Holds, Question};
 use crate::identity::{DocId, LogId, ReplicaId, Scope};
@@ -70,42 +70,44 @@ pub enum Input<'a> {
         /// Whether there is something for it to be handed at [`Output::HandedOver`].
         due: bool,
     },
-    /// A log is durable here up to `extent`, whoever wrote it.
+    /// More of a log is durable here, whoever wrote it.
     Durable {
         /// The scope.
         scope: Scope,
         /// The log.
         log: LogId,
-        /// How far.
-        extent: Extent,
+        /// Where its branches end now.
+        ends: Ends,
+        /// The log or branch that has grown, by the name that it has here, and how far.
+        piece: (LogId, u64),
     },
     /// The answer to [`Output::Ingest`]: the runs were checked, and all news of durable data until then
     /// has gone in. What was held already is acknowledged now, the rest when it is durable.
     Ingested {
         /// The scope.
         scope: Scope,
-        /// What is durable of each log of the runs, each once: less than before, or nothing yet, where a fork was
-        /// found and another branch takes the log's name.
-        held: Vec<(LogId, Option<Extent>)>,
+        /// What became of the logs of the runs, each once.
+        taken: Vec<Taken>,
     },
-    /// The answer to [`Output::Load`]; no run means that there is nothing to send.
+    /// The answer to [`Output::Load`].
     Loaded {
         /// The scope.
         scope: Scope,
         /// The log.
         log: LogId,
-        /// Consecutive runs of one log.
-        runs: Vec<Run>,
+        /// The end that was asked for.
+        end: Extent,
+        /// What is to be sent.
+        sending: Sending,
     },
-    /// A run did not fit what is held here: a gap, or a fork whose beginning is needed. The log's
-    /// extent to ask from.
+    /// A run did not fit what is held here: a gap, or a fork whose beginning is needed.
     Misfit {
         /// The scope.
         scope: Scope,
         /// The log.
         log: LogId,
-        /// What to say is held.
-        held: Extent,
+        /// Whether it is needed from its beginning.
+        from_its_beginning: bool,
     },
     /// The answer to [`Output::LoadCheckpoint`].
     CheckpointLoaded {
@@ -137,13 +139,37 @@ pub enum Input<'a> {
         scope: Scope,
         /// Where the logs ended whose documents came.
         clock: Clock,
-        /// Of them, those of which transactions were held before and that end elsewhere here: as they are held.
-        kept: Vec<(LogId, Extent)>,
+        /// All that is durable here now.
+        held: Clock,
     },
-    /// A log is not held under this name any more.
-    Gone(Scope, LogId),
     /// The pages of a scope begin again: of what was to come with the earlier ones only this is held.
     BegunAgain(Scope, Clock),
+}
+
+/// What became of one log of the runs that came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Taken {
+    /// The log.
+    pub log: LogId,
+    /// The ends of its runs.
+    pub came: Vec<Extent>,
+    /// What of them is on its way to the disk: logs and branches by the names that they have here, and how far.
+    pub due: Vec<(LogId, u64)>,
+    /// Where its durable branches end.
+    pub ends: Ends,
+    /// What the peer has said it has of it and is held here.
+    pub passed: Vec<Extent>,
+}
+
+/// What is sent of a log.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Sending {
+    /// These consecutive runs, up to this end.
+    Runs(Vec<Run>, Extent),
+    /// Nothing can be given: it lies below the floor.
+    Nothing,
+    /// Nothing before more has come: the peer may have it already, on the way to an end that is not known here.
+    Wait,
 }
 
 /// What comes out.
@@ -165,11 +191,10 @@ pub enum Output {
         scope: Scope,
         /// The log.
         log: LogId,
-        /// The first position that the peer lacks.
-        from: u64,
-        /// What the peer has before it. If the log here has another head there, it forked: load it
-        /// from its beginning.
-        at_peer: Option<Extent>,
+        /// The end of it to be sent.
+        end: Extent,
+        /// What the peer has of the log, as far as is known.
+        at_peer: Vec<Extent>,
     },
     /// Load the start of a checkpoint of a scope.
     LoadCheckpoint(Scope),
@@ -310,6 +335,15 @@ pub enum SessionError {
         /// Its reason.
         reason: String,
     },
+}
+
+impl SessionError {
+    fn of_wire(error: WireError) -> Self {
+        match error {
+            WireError::Version { theirs } => Self::Version { theirs },
+            error => Self::Wire(error),
+        }
+    }
 }
 
 /// Counts of what a session carried.
@@ -584,7 +618,7 @@ impl Session {
         match input {
             Input::Received(bytes) => {
                 self.frames.push(bytes);
-                while let Some(frame) = self.frames.next_frame()? {
+                while let Some(frame) = self.frames.next_frame().map_err(SessionError::of_wire)? {
                     self.handle_frame(frame)?;
                 }
             }
@@ -592,20 +626,22 @@ impl Session {
                 self.due = due;
                 self.handle_admitted(&theirs, &lost)?;
             }
-            Input::Durable { scope, log, extent } => {
+            Input::Durable { scope, log, ends, piece: (piece, len) } => {
                 // Both the session's own account and the one it would start from.
                 if let Some(held) = self.config.scopes.get_mut(&scope) {
-                    held.0.0.insert(log, extent);
+                    held.0.set(log, ends.clone());
                 }
                 if let Some(session) = self.scopes.get_mut(&scope) {
-                    session.durable(log, extent);
+                    session.durable(log, ends, &piece, len);
                     self.push(&scope);
                     self.unacknowledged.insert(scope);
                 }
             }
-            Input::Ingested { scope, held } => self.handle_ingested(&scope, held),
-            Input::Loaded { scope, log, runs } => self.handle_loaded(&scope, log, runs),
-            Input::Misfit { scope, log, held } => self.handle_misfit(scope, log, held),
+            Input::Ingested { scope, taken } => self.handle_ingested(&scope, taken),
+            Input::Loaded { scope, log, end, sending } => self.handle_loaded(&scope, log, end, sending),
+            Input::Misfit { scope, log, from_its_beginning } => {
+                self.handle_misfit(scope, log, from_its_beginning);
+            }
             Input::CheckpointLoaded { start, clock, documents } => {
                 self.handle_checkpoint_loaded(start, &clock, documents);
             }
@@ -619,15 +655,10 @@ impl Session {
                 }
             }
             Input::SealedTaken(kept) => self.send_quietly(&Frame::SealedKept(kept)),
-            Input::Completed { scope, clock, kept } => self.handle_completed(scope, &clock, &kept),
+            Input::Completed { scope, clock, held } => self.handle_completed(scope, &clock, held),
             Input::BegunAgain(scope, clock) => {
                 if let Some(session) = self.scopes.get_mut(&scope) {
                     session.mine = clock;
-                }
-            }
-            Input::Gone(scope, log) => {
-                if let Some(session) = self.scopes.get_mut(&scope) {
-                    session.mine.0.remove(&log);
                 }
             }
         }

@@ -2,8 +2,8 @@
 
 use super::{Completeness, Output, PAGES_FROM_DOCUMENTS, Session, SessionError};
 use crate::checkpoint::{Checkpoint, Cursor, verify_part};
-use crate::clock::{Clock, Extent};
-use crate::identity::{LogId, Scope};
+use crate::clock::Clock;
+use crate::identity::Scope;
 use crate::wire::{CheckpointStart, Frame, WireError};
 
 impl Session {
@@ -41,16 +41,16 @@ impl Session {
         }
     }
 
-    pub(super) fn handle_completed(&mut self, scope: Scope, clock: &Clock, kept: &[(LogId, Extent)]) {
+    pub(super) fn handle_completed(&mut self, scope: Scope, clock: &Clock, held: Clock) {
         let Some(session) = self.scopes.get_mut(&scope) else { return };
-        session.mine.merge(clock);
-        session.mine.0.extend(kept.iter().copied());
+        // The peer takes all that it sent for held: it is told what is not.
+        let kept = clock.0.iter().find(|(log, ends)| held.0.get(*log) != Some(*ends)).map(|(log, _)| *log);
+        session.mine = held;
         session.peer.merge(clock);
         session.completeness = Completeness::Whole;
         session.taking = false;
-        // The peer takes all that it sent for held: it is told what is not.
-        if let Some((log, held)) = kept.first() {
-            self.handle_misfit(scope, *log, *held);
+        if let Some(log) = kept {
+            self.handle_misfit(scope, log, false);
         }
     }
 

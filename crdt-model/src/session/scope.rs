@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checkpoint::Cursor;
-use crate::clock::{Clock, Extent};
+use crate::clock::{Clock, Ends, Extent};
 use crate::identity::LogId;
 use crate::log::Run;
 
@@ -29,18 +29,22 @@ pub(super) struct ScopeSession {
     pub(super) told_peer: bool,
     /// At a dialler: the clock in its hello, to which the peer's may refer.
     pub(super) greeted: Clock,
-    /// Per log: up to where transactions are sent.
-    pub(super) sent: BTreeMap<LogId, u64>,
-    /// Forked logs that were sent from their beginning.
-    pub(super) rewound: BTreeSet<LogId>,
+    /// Per log: ends up to which transactions went to the peer or came from it, beyond what it has said.
+    pub(super) sent: BTreeMap<LogId, BTreeSet<Extent>>,
+    /// Per log: the end of the last batch that broke off on the way to the end that was asked for.
+    pub(super) midway: BTreeMap<LogId, Extent>,
+    /// Logs of which nothing can be sent before more of them has come from the peer.
+    pub(super) waiting: BTreeSet<LogId>,
     /// Logs that are being loaded to be sent.
     pub(super) loading: BTreeSet<LogId>,
     /// Runs that wait for others to travel with.
     pub(super) loaded: Vec<Run>,
-    /// Per log: up to where the peer has sent, awaiting an acknowledgement.
-    pub(super) owed: BTreeMap<LogId, u64>,
-    /// Per log: batches with transactions of it that came and are not checked yet. Until then its end here may
-    /// be that of another branch.
+    /// Logs of which the peer has sent transactions and awaits an acknowledgement, each with what of it is on its way
+    /// to the disk, as it is held here.
+    pub(super) owed: BTreeMap<LogId, BTreeMap<LogId, u64>>,
+    /// Per log: what the peer said it has, and what here goes on from or ends with.
+    pub(super) passed: BTreeMap<LogId, BTreeSet<Extent>>,
+    /// Per log: batches with transactions of it that came and are not checked yet.
     pub(super) unchecked: BTreeMap<LogId, u32>,
     /// Pages are being sent to the peer, up to this clock at least.
     pub(super) serving: Option<Clock>,
@@ -61,10 +65,12 @@ impl ScopeSession {
             told_peer: false,
             greeted: Clock::default(),
             sent: BTreeMap::new(),
-            rewound: BTreeSet::new(),
+            midway: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             loading: BTreeSet::new(),
             loaded: Vec::new(),
             owed: BTreeMap::new(),
+            passed: BTreeMap::new(),
             unchecked: BTreeMap::new(),
             serving: None,
             taking: false,
@@ -77,14 +83,21 @@ impl ScopeSession {
         Self { taken: Some(mine), ..Self::new(Clock::default(), completeness, None) }
     }
 
-    /// Notes that a log is durable here.
-    pub(super) fn durable(&mut self, log: LogId, extent: Extent) {
+    /// Notes what of a log is durable here: where its branches end now, as `piece` has grown to `len`.
+    pub(super) fn durable(&mut self, log: LogId, ends: Ends, piece: &LogId, len: u64) {
+        if let Some(due) = self.owed.get_mut(&log) {
+            due.retain(|owed, upto| owed != piece || *upto > len);
+        }
+        self.hold(log, ends);
+    }
+
+    /// Notes where the branches of a log that is durable here end now.
+    pub(super) fn hold(&mut self, log: LogId, ends: Ends) {
+        self.waiting.remove(&log);
         match &mut self.taken {
-            None => {
-                self.mine.0.insert(log, extent);
-            }
+            None => self.mine.set(log, ends),
             Some(all) => {
-                all.0.insert(log, extent);
+                all.set(log, ends);
                 self.restrict();
             }
         }
@@ -96,50 +109,42 @@ impl ScopeSession {
         let mut mine = Clock::default();
         let logs: BTreeSet<LogId> = self.peer.0.keys().chain(self.sent.keys()).copied().collect();
         for log in logs {
-            let upto = self.peer.len_of(&log).max(self.sent.get(&log).copied().unwrap_or(0));
-            let shown = match all.0.get(&log) {
-                Some(extent) if extent.len <= upto => Some(*extent),
-                Some(_) => self.peer.0.get(&log).copied(),
-                None => None,
+            let came = self.sent.get(&log).into_iter().flatten();
+            let theirs: BTreeSet<Extent> = self.peer.ends_of(&log).iter().chain(came).copied().collect();
+            let upto = theirs.last().map_or(0, |end| end.len);
+            let held = all.ends_of(&log);
+            let shown: Vec<Extent> = match held {
+                [] => continue,
+                [end] if end.len <= upto => vec![*end],
+                // It has part of what is here.
+                [_] => self.peer.ends_of(&log).to_vec(),
+                // Which branch lies on the way to which, only the transactions say.
+                _ => held.iter().filter(|end| theirs.contains(end)).copied().collect(),
             };
-            if let Some(extent) = shown {
-                mine.0.insert(log, extent);
-            }
+            mine.set(log, Ends::new(shown));
         }
         self.mine = mine;
     }
 
-    /// Logs of which the peer lacks something that has not been sent: (log, first position, what the
-    /// peer has before it).
-    pub(super) fn unsent(&self) -> Vec<(LogId, u64, Option<Extent>)> {
+    /// Ends of which the peer lacks something that has not been sent, one a log, each with what the peer has of that
+    /// log as far as is known.
+    pub(super) fn unsent(&self) -> Vec<(LogId, Extent, Vec<Extent>)> {
         if self.serving.is_some() || self.taken.is_some() {
             return Vec::new();
         }
-        self.mine
-            .0
-            .iter()
-            .filter(|(log, _)| !self.loading.contains(log))
-            .filter_map(|(log, extent)| {
-                let at_peer = self.peer.0.get(log).copied();
-                let sent = self.sent.get(log).copied();
-                if !self.rewound.contains(log)
-                    && at_peer.is_some_and(|peer| self.is_other_branch(extent, peer))
-                {
-                    return Some((*log, 1, None));
-                }
-                let from = sent.unwrap_or(0).max(at_peer.map_or(0, |peer| peer.len)) + 1;
-                // Only where nothing has been sent yet does the peer's head say anything.
-                let known = if sent.is_some() { None } else { at_peer };
-                (from <= extent.len).then_some((*log, from, known))
-            })
-            .collect()
-    }
-
-    /// Whether the peer holds, under a log's own name, another branch of it than the one here.
-    fn is_other_branch(&self, mine: &Extent, peer: Extent) -> bool {
-        peer.len >= mine.len
-            && peer.head != mine.head
-            && (peer.len == mine.len || self.mine.0.values().any(|branch| *branch == peer))
+        let is_busy = |log: &LogId| {
+            self.loading.contains(log) || self.waiting.contains(log) || self.unchecked.contains_key(log)
+        };
+        let due = |(log, ends): (&LogId, &Ends)| {
+            let at_peer = self.peer.ends_of(log);
+            let sent = self.sent.get(log);
+            let is_known =
+                |end: &&Extent| at_peer.contains(*end) || sent.is_some_and(|sent| sent.contains(*end));
+            let end = ends.0.iter().find(|end| !is_known(end))?;
+            let known = at_peer.iter().chain(sent.into_iter().flatten()).copied().collect();
+            Some((*log, *end, known))
+        };
+        self.mine.0.iter().filter(|(log, _)| !is_busy(log)).filter_map(due).collect()
     }
 
     /// Takes the peer's word for what it has, even where that is less than what was believed. What is on
@@ -149,9 +154,24 @@ impl ScopeSession {
         let believed = std::mem::replace(&mut self.peer, clock);
         let told = &self.peer;
         self.sent.retain(|log, _| !again && told.len_of(log) >= believed.len_of(log));
-        self.rewound.clear();
+        self.midway.retain(|log, _| !again && told.len_of(log) >= believed.len_of(log));
+        self.waiting.clear();
         self.told = true;
         self.restrict();
+    }
+
+    /// Notes that what came of a log from the peer is held here, and so at the peer too. What it has of it besides
+    /// is still to be had.
+    pub(super) fn peer_has(&mut self, log: LogId) {
+        let sent = self.sent.get(&log);
+        let at_peer = self.peer.ends_of(&log);
+        let is_there = |end: &&Extent| at_peer.contains(*end) || sent.is_some_and(|sent| sent.contains(*end));
+        let both = self.mine.ends_of(&log).iter().filter(is_there).copied();
+        let passed = self.passed.get(&log);
+        let lacked =
+            at_peer.iter().filter(|end| !passed.is_some_and(|passed| passed.contains(*end))).copied();
+        let ends = Ends::new(both.chain(lacked).collect());
+        self.peer.set(log, ends);
     }
 
     pub(super) fn in_sync(&self) -> bool {
@@ -163,20 +183,15 @@ impl ScopeSession {
     }
 
     /// Logs whose owed acknowledgement can be given.
-    pub(super) fn payable(&mut self) -> Vec<(LogId, Extent)> {
-        let mine = &self.mine;
-        let due: Vec<(LogId, Extent)> = self
-            .owed
-            .iter()
-            .filter(|(log, _)| !self.unchecked.contains_key(log))
-            .filter_map(|(log, upto)| {
-                let extent = mine.0.get(log)?;
-                (extent.len >= *upto).then_some((*log, *extent))
-            })
-            .collect();
-        for (log, _) in &due {
+    pub(super) fn payable(&mut self) -> Vec<(LogId, Ends)> {
+        let is_due = |(log, due): &(&LogId, &BTreeMap<LogId, u64>)| {
+            due.is_empty() && !self.unchecked.contains_key(*log)
+        };
+        let logs: Vec<LogId> = self.owed.iter().filter(is_due).map(|(log, _)| *log).collect();
+        for log in &logs {
             self.owed.remove(log);
         }
-        due
+        let held = |log: LogId| Some((log, self.mine.0.get(&log)?.clone()));
+        logs.into_iter().filter_map(held).collect()
     }
 }

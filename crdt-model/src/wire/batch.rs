@@ -17,7 +17,7 @@ use super::bytes::{
 use super::scope::{scope_bytes, scope_of};
 use crate::document::{Change, DEPS_MAX, Dep, KEY_LEN_BYTES_MAX, OPS_MAX, Op, Scalar, Target};
 use crate::identity::{DocId, Epoch, Hash, LogId, ReplicaId, Scope};
-use crate::log::{Branch, EMPTY_HEAD, HeadSignature, Run};
+use crate::log::{Branch, HeadSignature, Run};
 use crate::schema::Kind;
 use crate::transaction::{CHANGES_MAX, Erased, Opening, Place, SEEN_MAX, Seen, Transaction};
 use crate::verdict::{Settled, Verdict, Void};
@@ -232,14 +232,9 @@ fn write_run(out: &mut Outgoing, run: &Run) {
         None => out.form.u8(0),
         Some(branch) => {
             out.form.u8(1);
-            out.log(&first.log);
-            out.log(&branch.of);
-            out.form.uint(branch.base);
-            if branch.base > 0 {
-                out.noise.raw(&branch.head.0);
-                out.form.uint(branch.lamport);
-                out.noise.raw(&branch.actor);
-            }
+            out.noise.raw(&branch.head.0);
+            out.form.uint(branch.lamport);
+            out.noise.raw(&branch.actor);
         }
     }
     out.form.uint(first.seq);
@@ -438,24 +433,23 @@ pub(super) fn read_target(reader: &mut Reader<'_>) -> Result<(Target, u8), WireE
 fn read_run(batch: &mut Incoming<'_>) -> Result<Run, WireError> {
     let what = "a run";
     let log = batch.log()?;
-    let (named, branch) = match batch.form.u8(what)? {
-        0 => (log, None),
+    let before = match batch.form.u8(what)? {
+        0 => None,
         1 => {
-            let named = batch.log()?;
-            let of = batch.log()?;
-            let base = batch.form.uint(what)?;
-            let branch = if base == 0 {
-                Branch { of, base, head: EMPTY_HEAD, lamport: 0, actor: [0; 16] }
-            } else {
-                let head = Hash(batch.noise.array(what)?);
-                let lamport = batch.form.uint(what)?;
-                Branch { of, base, head, lamport, actor: batch.noise.array(what)? }
-            };
-            (named, Some(branch))
+            let head = Hash(batch.noise.array(what)?);
+            let lamport = batch.form.uint(what)?;
+            Some((head, lamport, batch.noise.array(what)?))
         }
         tag => return Err(WireError::Tag { what, tag: tag.into() }),
     };
     let first = batch.form.uint(what)?;
+    let branch = before.map(|(head, lamport, actor)| Branch {
+        of: log,
+        base: first.saturating_sub(1),
+        head,
+        lamport,
+        actor,
+    });
     let lamport = batch.form.uint(what)?;
     let wall_ms = batch.times.uint(what)?;
     let count = batch.form.count("a count of transactions", RUN_TRANSACTIONS_MAX)?;
@@ -463,7 +457,7 @@ fn read_run(batch: &mut Incoming<'_>) -> Result<Run, WireError> {
     let mut transactions = Vec::new();
     for step in 0..count as u64 {
         let seq = first.checked_add(step).ok_or(WireError::Unsound { what: "a position" })?;
-        transactions.push(read_transaction(batch, named, seq, &mut last)?);
+        transactions.push(read_transaction(batch, log, seq, &mut last)?);
     }
     Ok(Run { log, branch, transactions, signature: HeadSignature(batch.noise.array(what)?) })
 }

@@ -15,6 +15,8 @@ pub enum WireError {
     Limit { what: &'static str, found: u64, max: u64 },
     #[error("{what} has the unknown tag {tag}")]
     Tag { what: &'static str, tag: u64 },
+    #[error("it speaks protocol version {theirs}")]
+    Version { theirs: u16 },
     #[error("{what} is not sound")]
     Unsound { what: &'static str },
     #[error("{len_bytes} bytes are left over after {what}")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes::{Reader, WireError, Writer};
 use crate::checkpoint::Cursor;
-use crate::clock::{Clock, Extent};
+use crate::clock::{Clock, Ends};
 use crate::enrolment::{Grant, SignedEnrolment, StreetId};
 use crate::fingerprint::{APART_MAX, Answer, DEPTH_MAX, Question};
 use crate::identity::{DocId, Epoch, LogId, Scope};
@@ -14,8 +14,8 @@ use crate::transaction::SEEN_MAX;
 use crate::turn::{Seat, Sharing};
 use crate::wipe::{SignedOrder, SignedReceipt};
 
-/// Version of everything in this module; part of the ALPN (RFC 7301) of the transport.
-pub const PROTOCOL_VERSION: u16 = 1;
+/// Version of everything in this module; a hello begins with it, so that whoever speaks another one is told so.
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// Longest frame, in bytes.
 pub const FRAME_LEN_BYTES_MAX: usize = 1024 * 1024;
@@ -135,7 +135,7 @@ pub enum Summary {
     /// Digests, where the clocks together would be long.
     Digests(Vec<(Scope, [u8; 8])>),
     /// A listener's answer to full clocks: of each only the logs that differ from what the receiver's hello said,
-    /// with length 0 for those that the sender lacks.
+    /// without ends those that the sender lacks.
     Differences(Vec<ScopeClock>),
 }
 
@@ -181,8 +181,8 @@ pub struct Acknowledged {
     /// The scope.
     #[serde(with = "super::scope")]
     pub scope: Scope,
-    /// The logs, each with how much of it.
-    pub logs: Vec<(LogId, Extent)>,
+    /// The logs, each with all ends of its branches.
+    pub logs: Vec<(LogId, Ends)>,
 }
 
 /// Pages follow.
@@ -241,11 +241,11 @@ fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &'static str) -> Re
     }
 }
 
-/// A clock lists no more logs than a transaction may have seen.
+/// A clock lists no more ends than a transaction may have seen.
 fn check_clocks(clocks: &[ScopeClock]) -> Result<(), WireError> {
-    match clocks.iter().map(|entry| entry.clock.0.len()).max() {
+    match clocks.iter().map(|entry| entry.clock.count()).max() {
         Some(found) if found > SEEN_MAX => Err(WireError::Limit {
-            what: "a clock's count of logs",
+            what: "a clock's count of ends of logs",
             found: found as u64,
             max: SEEN_MAX as u64,
         }),
@@ -346,6 +346,12 @@ impl Frame {
             JOIN => Self::Join(from_bytes(body, "a join")?),
             JOINED => Self::Joined(from_bytes(body, "the answer to a join")?),
             HELLO => {
+                let (version, _): (u16, _) =
+                    postcard::take_from_bytes(body).map_err(|_| WireError::Unsound { what: "a hello" })?;
+                if version != PROTOCOL_VERSION {
+                    // What follows may look otherwise.
+                    return Err(WireError::Version { theirs: version });
+                }
                 let hello: Box<Hello> = from_bytes(body, "a hello")?;
                 if let Some(clocks) = hello.summary.clocks() {
                     check_clocks(clocks)?;

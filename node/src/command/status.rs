@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use wangge_model::clock::Ends;
 use wangge_model::identity::Scope;
 use wangge_model::schema::kinds;
 use wangge_model::session::Completeness;
@@ -51,7 +52,7 @@ pub(super) fn status(replica: &Replica) -> Result<Answer, CommandError> {
     let (photos_unsent, photos_missing) = replica.photos_waiting()?;
     let mut tallies: BTreeMap<String, (Tally, bool, u64)> = BTreeMap::new();
     for (scope, (clock, completeness)) in replica.clocks() {
-        let transactions = clock.0.values().map(|extent| extent.len).sum();
+        let transactions = clock.0.values().map(Ends::len).sum();
         let complete = matches!(completeness, Completeness::Whole);
         tallies.insert(scope.to_string(), (tally(replica, &scope)?, complete, transactions));
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use wangge_model::clock::{Clock, Extent};
+use wangge_model::clock::Clock;
 use wangge_model::enrolment::SignedEnrolment;
 use wangge_model::fingerprint::{APART_MAX, Answer, Holds, Question};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
@@ -23,7 +23,7 @@ use super::NetError;
 use super::listen::{Gate, NeighbourGate};
 use super::photos::Terms;
 use super::sync::ROSTER_CHANGED;
-use crate::replica::{Came, Durable, IntakeError, Replica, ReplicaError, SealedIntakeError};
+use crate::replica::{Came, Durable, Intake, IntakeError, Misfit, Replica, ReplicaError, SealedIntakeError};
 
 /// While this much waits to be sent, nothing more is loaded.
 const BACKLOG_LEN_BYTES: usize = 512 * 1024;
@@ -317,8 +317,8 @@ impl Exchange {
     }
 
     fn durable(&mut self, durable: Durable) -> Result<(), NetError> {
-        let Durable { scope, log, extent } = durable;
-        Ok(self.session.handle(Input::Durable { scope, log, extent })?)
+        let Durable { scope, log, ends, piece } = durable;
+        Ok(self.session.handle(Input::Durable { scope, log, ends, piece })?)
     }
 
     /// Does what the session asks for, as long as the peer takes what is sent.
@@ -463,7 +463,7 @@ impl Exchange {
     /// What was said of pages that broke off counts no longer: others come instead, or none.
     fn hold_only(&mut self, scope: Scope) -> Result<(), NetError> {
         self.hear()?;
-        let held = self.replica.clocks().remove(&scope).map(|(clock, _)| clock).unwrap_or_default();
+        let held = self.replica.clock(&scope);
         Ok(self.session.handle(Input::BegunAgain(scope, held))?)
     }
 
@@ -607,8 +607,8 @@ impl Exchange {
                 if tracing::enabled!(tracing::Level::TRACE)
                     && let Some(acks) = acknowledged(&bytes)
                 {
-                    for (log, extent) in acks.logs {
-                        tracing::trace!(%log, len = extent.len, "an acknowledgement leaves");
+                    for (log, ends) in acks.logs {
+                        tracing::trace!(%log, len = ends.len(), "an acknowledgement leaves");
                     }
                 }
                 self.backlog.bytes.extend_from_slice(&bytes);
@@ -655,9 +655,9 @@ impl Exchange {
                 }
                 self.over = true;
             }
-            Output::Load { scope, log, from, at_peer } => {
-                let runs = self.replica.load_run(&scope, &log, from, at_peer)?;
-                self.session.handle(Input::Loaded { scope, log, runs })?;
+            Output::Load { scope, log, end, at_peer } => {
+                let sending = self.replica.load_run(&scope, &log, &end, &at_peer)?;
+                self.session.handle(Input::Loaded { scope, log, end, sending })?;
             }
             Output::LoadCheckpoint(scope) => {
                 let (start, clock, documents) = self.replica.load_checkpoint(&scope)?;
@@ -694,25 +694,23 @@ impl Exchange {
                 }
                 let logs: BTreeSet<LogId> = runs.iter().map(|run| run.log).collect();
                 match self.replica.ingest(&scope, runs) {
-                    Ok(misfits) => {
-                        for misfit in misfits {
-                            let (log, held) = (misfit.log, misfit.held);
+                    Ok(intake) => {
+                        for Misfit { log, from_its_beginning } in &intake.misfits {
+                            let (log, from_its_beginning) = (*log, *from_its_beginning);
                             self.misfits += 1;
                             if self.misfits > MISFITS_MAX {
-                                let next = held.len + 1;
                                 return Err(NetError::Rules(format!(
-                                    "a gap: transactions of log {log} that do not follow position {next}, \
-                                 {MISFITS_MAX} times"
+                                    "a gap: transactions of log {log} that do not follow what is here, \
+                                     {MISFITS_MAX} times"
                                 )));
                             }
-                            if self.replica.durable_end(&scope, &log).is_none() {
-                                self.session.handle(Input::Gone(scope.clone(), log))?;
-                            }
-                            self.session.handle(Input::Misfit { scope: scope.clone(), log, held })?;
+                            let scope = scope.clone();
+                            self.session.handle(Input::Misfit { scope, log, from_its_beginning })?;
                         }
                         self.hear()?;
-                        let held = self.replica.durable_ends(&scope, &logs);
-                        self.session.handle(Input::Ingested { scope, held })?;
+                        let theirs = self.session.peer_clock_of(&scope);
+                        let taken = self.replica.taken(&scope, &logs, &intake, theirs);
+                        self.session.handle(Input::Ingested { scope, taken })?;
                     }
                     Err(IntakeError::Replica(error)) => return Err(error.into()),
                     Err(IntakeError::Withheld { .. })
@@ -723,16 +721,13 @@ impl Exchange {
                         // says of that comes behind. Until then what it leaves out is asked for once more.
                         for log in logs.iter().copied() {
                             self.misfits += 1;
-                            let held = self.replica.durable_end(&scope, &log);
-                            if held.is_none() {
-                                self.session.handle(Input::Gone(scope.clone(), log))?;
-                            }
-                            let held = held.unwrap_or(Extent { len: 0, head: [0; 4] });
-                            self.session.handle(Input::Misfit { scope: scope.clone(), log, held })?;
+                            let (scope, from_its_beginning) = (scope.clone(), false);
+                            self.session.handle(Input::Misfit { scope, log, from_its_beginning })?;
                         }
                         self.hear()?;
-                        let held = self.replica.durable_ends(&scope, &logs);
-                        self.session.handle(Input::Ingested { scope, held })?;
+                        let theirs = self.session.peer_clock_of(&scope);
+                        let taken = self.replica.taken(&scope, &logs, &Intake::default(), theirs);
+                        self.session.handle(Input::Ingested { scope, taken })?;
                     }
                     Err(broken) if self.room_len_bytes.is_some() && !self.told => {
                         // Whatever its log looks like, it is to hear that it is revoked.
@@ -755,8 +750,8 @@ impl Exchange {
                 let is_without = packed.is_empty();
                 let (count, whole) = self.replica.store_page(&scope, end, &packed, &signature)?;
                 self.session.count_documents(count);
-                if let Some(Came { clock, kept }) = whole {
-                    self.session.handle(Input::Completed { scope, clock, kept })?;
+                if let Some(Came { clock, held }) = whole {
+                    self.session.handle(Input::Completed { scope, clock, held })?;
                 } else if is_without {
                     self.hold_only(scope)?;
                 }

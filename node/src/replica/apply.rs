@@ -77,7 +77,11 @@ impl Documents for StoredDocuments<'_> {
                 touches.then(|| (*log, self.replica.actor_at(self.held, log, *seq), record))
             })
             .collect();
-        found.sort_by_key(|(log, _, record)| (record.transaction.lamport, *log, record.transaction.seq));
+        found.sort_by_key(|(_, _, record)| {
+            let transaction = &record.transaction;
+            // The head tells branches apart, whatever they are called here.
+            (transaction.lamport, transaction.log, transaction.seq, record.head)
+        });
         found
     }
 

@@ -1,18 +1,18 @@
 //! Local transactions: what one action of the worker changed, durable before it counts as saved.
 
-use std::collections::BTreeSet;
 use std::sync::MutexGuard;
 
-use wangge_model::clock::{Clock, Extent, head_tag};
+use wangge_model::clock::{Extent, Extents, head_tag};
 use wangge_model::document::{Change, Document, Op};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{EMPTY_HEAD, LogIdentity, LogRecord, Tip, next_head, sign_head};
-use wangge_model::materialise::AppliedLog;
+use wangge_model::materialise::{AppliedLog, branch_of};
 use wangge_model::planted::{self, Bug};
 use wangge_model::right::NOBODY;
 use wangge_model::schema::Kind;
 use wangge_model::transaction::{LEN_BYTES_MAX, Opening, Seen, Transaction, actor};
+use wangge_model::tree;
 use wangge_model::turn::sign_turn;
 use wangge_model::verdict::Verdict;
 use wangge_store::Batch;
@@ -267,7 +267,7 @@ impl Replica {
         record: Vec<u8>,
         tip: Tip,
         mut documents: Vec<Document>,
-        reported: Clock,
+        reported: Extents,
         after_ms: u64,
     ) -> Result<Option<Committed>, ReplicaError> {
         let (log, seq) = (transaction.log, transaction.seq);
@@ -324,7 +324,7 @@ impl Replica {
         if *scope == Scope::Street {
             self.refresh_roster()?;
         }
-        self.note_durable(scope, &[(log, extent)], &BTreeSet::new());
+        self.note_durable(scope, &[(log, extent)]);
         let changed = documents.iter().map(Document::id).collect();
         for (document, (key, stored)) in documents.into_iter().zip(stored) {
             self.recent.put(key, stored.unwrap_or_default(), document);
@@ -337,14 +337,14 @@ impl Replica {
 fn written_by(held: &HeldScope<'_>, centre: &ReplicaId, seen: &[Seen]) -> u64 {
     let centres = |log: &LogId| held.tips.get(log).is_some_and(|tip| tip.identity.replica == *centre);
     let written = seen.iter().filter(|seen| centres(&seen.log));
-    let written = written.filter_map(|seen| held.record(&seen.log, seen.len));
+    let written = written.filter_map(|seen| held.record(&branch_of(held, seen)?, seen.len));
     written.map(|record| record.transaction.wall_ms).max().unwrap_or(0)
 }
 
 /// What has taken effect here since the last transaction of `own` reported it, and the clock that
 /// reporting it leads to. `None` if the end of a log where it took effect is not known: what is not reported must
 /// not count for the Lamport number either.
-fn unreported(held: &HeldScope<'_>, scoped: &ScopeState, own: &LogId) -> Option<(Vec<Seen>, Clock)> {
+fn unreported(held: &HeldScope<'_>, scoped: &ScopeState, own: &LogId) -> Option<(Vec<Seen>, Extents)> {
     let mut clock = scoped.reported.clone();
     let mut seen = Vec::new();
     for (log, state) in scoped.applied.0.iter().filter(|(log, _)| *log != own) {
@@ -360,7 +360,7 @@ fn unreported(held: &HeldScope<'_>, scoped: &ScopeState, own: &LogId) -> Option<
                 _ => return None,
             },
         };
-        seen.push(Seen { log: *log, len: state.len, head: tag });
+        seen.push(Seen { log: tree::root(held, log), len: state.len, head: tag });
         clock.0.insert(*log, Extent { len: state.len, head: tag });
     }
     Some((seen, clock))

@@ -16,6 +16,8 @@ use wangge_model::identity::{DocId, ReplicaId, Scope};
 use wangge_model::schema::Kind;
 use wangge_store::Batch;
 
+use super::lookup::holder;
+use super::scope::HeldScope;
 use super::vault::{decode_record, encode_record, pages_name};
 use super::{Edit, Replica, ReplicaError, encode, keys, lock};
 
@@ -110,11 +112,14 @@ impl Replica {
         let centre = self.profile().centre();
         let state = lock(&self.state);
         let Some(scoped) = state.scopes.get(scope) else { return Ok(false) };
+        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
         Ok(document.origins().all(|origin| {
-            let decided = scoped.decided.get(&origin.log).copied().unwrap_or(0);
+            // A branch is decided by itself.
+            let log = holder(&held, origin);
+            let decided = scoped.decided.get(&log).copied().unwrap_or(0);
             scoped
                 .tips
-                .get(&origin.log)
+                .get(&log)
                 .is_some_and(|tip| tip.identity.replica == centre || origin.seq <= decided.max(tip.floor))
         }))
     }

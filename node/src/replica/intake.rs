@@ -5,26 +5,37 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wangge_model::audit::{Entry, What};
-use wangge_model::clock::Extent;
+use wangge_model::clock::{Clock, Extent};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::{Outcome, ingest};
 use wangge_model::log::{Checked, LogError, Run};
 use wangge_model::planted::{self, Bug};
 use wangge_model::schema::Kind;
+use wangge_model::session::Taken;
 use wangge_model::transaction::ScopeSecret;
+use wangge_model::tree;
 use wangge_store::Batch;
 
 use super::scope::{HeldScope, ScopeState, extent_of};
 use super::vault::encode_record;
 use super::{Replica, ReplicaError, State, encode, keys, lock, past};
 
-/// A run that did not fit: what to tell the peer is held of the log.
+/// A run that did not fit: what to ask the peer for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Misfit {
     /// The log.
     pub log: LogId,
-    /// What to ask from.
-    pub held: Extent,
+    /// Whether it is needed from its beginning.
+    pub from_its_beginning: bool,
+}
+
+/// What became of runs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Intake {
+    /// Those that did not fit.
+    pub misfits: Vec<Misfit>,
+    /// Where the others end: the log, the log or branch by the name under which it is held here, and the end.
+    came: Vec<(LogId, LogId, Extent)>,
 }
 
 /// Why transactions of a peer are not taken in.
@@ -75,33 +86,48 @@ const LOGS_OF_REPLICA_ELSEWHERE_MAX: usize = 2 * LOGS_OF_REPLICA_MAX;
 /// and must not fill clocks either.
 const STRANGERS_MAX: usize = 64;
 
-const NOTHING: Extent = Extent { len: 0, head: [0; 4] };
-
 impl Replica {
     /// Takes runs of one scope in. Returns at once; [`Replica::subscribe`] tells when they are durable.
     ///
     /// # Errors
     /// [`IntakeError::Log`] if the peer broke a rule; what came before the bad run is kept.
-    pub fn ingest(self: &Arc<Self>, scope: &Scope, runs: Vec<Run>) -> Result<Vec<Misfit>, IntakeError> {
+    pub fn ingest(self: &Arc<Self>, scope: &Scope, runs: Vec<Run>) -> Result<Intake, IntakeError> {
         self.recover()?;
         self.check_withheld(&runs)?;
-        let mut misfits = Vec::new();
-        let branches: BTreeSet<LogId> =
-            runs.iter().filter(|run| run.branch.is_some()).map(|run| run.log).collect();
-        let forked = self.take_in(scope, runs, false, &mut misfits)?;
-        if !forked.is_empty() {
-            // A branch moves under another name: nothing may take effect meanwhile.
-            let _turn = lock(&self.documents);
+        let mut intake = Intake::default();
+        let mut rest = self.take_in(scope, runs, false, &mut intake)?;
+        while !rest.is_empty() {
             self.settle()?;
-            self.take_in(scope, forked, true, &mut misfits)?;
-            self.settle()?;
+            rest = self.take_in(scope, rest, true, &mut intake)?;
         }
-        for log in branches {
-            if let Some(renamed) = self.give_name_back(scope, &log)? {
-                misfits.push(Misfit { log: renamed, held: NOTHING });
+        Ok(intake)
+    }
+
+    /// What a session is told of logs of which runs came: what of them is durable here and what is on its way there,
+    /// and what of that the peer has, which holds `theirs`.
+    pub fn taken(
+        &self,
+        scope: &Scope,
+        logs: &BTreeSet<LogId>,
+        intake: &Intake,
+        theirs: Option<&Clock>,
+    ) -> Vec<Taken> {
+        let state = lock(&self.state);
+        let Some(scoped) = state.scopes.get(scope) else { return Vec::new() };
+        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+        let taken = |log: &LogId| {
+            let came: Vec<_> = intake.came.iter().filter(|(root, ..)| root == log).collect();
+            let due = came.iter().filter(|(_, piece, end)| scoped.durable.len_of(piece) < end.len);
+            let at_peer = theirs.map(|clock| clock.ends_of(log)).unwrap_or_default();
+            Taken {
+                log: *log,
+                due: due.map(|(_, piece, end)| (*piece, end.len)).collect(),
+                came: came.iter().map(|(.., end)| *end).collect(),
+                ends: scoped.ends(&held, log),
+                passed: at_peer.iter().filter(|end| tree::find(&held, log, end).is_some()).copied().collect(),
             }
-        }
-        Ok(misfits)
+        };
+        logs.iter().map(taken).collect()
     }
 
     /// Refuses runs in which a peer leaves out what no order allows it to: nobody may withhold.
@@ -129,13 +155,14 @@ impl Replica {
         Ok(self.store.commit(Batch::new())?)
     }
 
-    /// Takes runs in until one shows a fork; returns that one and the rest, unless `may_rename`.
+    /// Takes runs in until one speaks of what is on its way to the disk, where it cannot be compared; returns that one
+    /// and the rest, unless all that was on its way has `settled`.
     fn take_in(
         self: &Arc<Self>,
         scope: &Scope,
         runs: Vec<Run>,
-        may_rename: bool,
-        misfits: &mut Vec<Misfit>,
+        mut settled: bool,
+        intake: &mut Intake,
     ) -> Result<Vec<Run>, IntakeError> {
         let mut batch = Batch::new();
         let mut news = Vec::new();
@@ -144,7 +171,6 @@ impl Replica {
         let me = self.profile().replica();
         let mut early = Vec::new();
         let mut forked = Vec::new();
-        let mut renamed = BTreeSet::new();
         let mut result = Ok(Vec::new());
         {
             let mut state = lock(&self.state);
@@ -160,63 +186,57 @@ impl Replica {
             let mut runs = runs.into_iter();
             while let Some(run) = runs.next() {
                 let log = run.log;
-                if in_flight(scoped, &run) {
-                    continue;
-                }
                 let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+                if !std::mem::take(&mut settled) && is_in_flight(scoped, &held, &run) {
+                    result = Ok(std::iter::once(run).chain(runs).collect());
+                    break;
+                }
                 match ingest(scope, &scoped.secret, &held, run) {
                     Err(error) => {
                         result = Err(error.into());
                         break;
                     }
-                    Ok(Outcome::Known) => {}
-                    Ok(Outcome::Append(checked)) => {
-                        let opens = !scoped.tips.contains_key(&checked.log);
+                    Ok(Outcome::Below) => {}
+                    Ok(Outcome::Known { log: piece, len }) => {
+                        let end = Extent { len, head: held.tag(&piece, len) };
+                        intake.came.push((log, piece, end));
+                    }
+                    Ok(Outcome::Append(mut checked)) => {
+                        let piece = checked.log;
+                        let opens = !scoped.tips.contains_key(&piece);
                         if opens && let Err(error) = self.may_open(scope, scoped, roster.as_ref(), &checked) {
                             result = Err(error);
                             break;
                         }
-                        if checked.log == own {
+                        if piece == own {
                             took_back += checked.records.len() as u64;
                         }
-                        // A branch of this replica's own that others wrote.
-                        own_fork |= opens
-                            && checked.tip.identity.branch.is_some()
-                            && checked.tip.identity.replica == me;
-                        if opens && checked.tip.identity.branch.is_some() {
-                            forked.push(checked.log);
+                        if opens && let Some(branch) = &mut checked.tip.identity.branch {
+                            if planted::is(Bug::DropBranch) {
+                                continue;
+                            }
+                            // Where it was declared below a floor, the checkpoint names it.
+                            if branch.base > 0 && branch.actor == [0; 16] {
+                                branch.actor = self.actor_below(&held, &scoped.applied, &branch.of);
+                            }
+                            let (of, base) = (branch.of, branch.base);
+                            tracing::warn!(%scope, log = %of, base, branch = %piece, "a log forked: both branches are kept");
+                            // Another disk wrote as this replica.
+                            own_fork |= checked.tip.identity.replica == me;
+                            forked.push(piece);
                         }
+                        intake.came.push((log, piece, extent_of(&checked.tip)));
                         append(scope, scoped, checked, erased, &mut batch, &mut news);
-                        if scoped.aside.contains(&log) {
-                            self.take_from_aside(scope, scoped, &log, &mut batch, &mut news)?;
+                        if scoped.aside.contains(&piece) {
+                            self.take_from_aside(scope, scoped, &piece, &mut batch, &mut news)?;
                         }
-                    }
-                    Ok(Outcome::Rename { append: checked, .. }) if !may_rename => {
-                        let transactions = checked.records.into_iter().map(|r| r.transaction).collect();
-                        let branch = checked.tip.identity.branch;
-                        let run = Run { log, branch, transactions, signature: checked.signature };
-                        result = Ok(std::iter::once(run).chain(runs).collect());
-                        break;
-                    }
-                    Ok(Outcome::Rename { to, branch, append: checked }) => {
-                        if let Err(error) = self.may_open(scope, scoped, roster.as_ref(), &checked) {
-                            result = Err(error);
-                            break;
-                        }
-                        forked.push(log);
-                        renamed.insert(log);
-                        own_fork |= checked.tip.identity.replica == me;
-                        took_back += u64::from(log == own);
-                        let base = branch.base;
-                        tracing::warn!(%scope, %log, base, branch = %to, "a log forked: both branches are kept");
-                        self.rename(scope, scoped, to, branch, &mut batch, &mut news)?;
-                        append(scope, scoped, checked, erased, &mut batch, &mut news);
                     }
                     Ok(Outcome::Gap { log }) => {
-                        let held = scoped.durable.0.get(&log).copied().unwrap_or(NOTHING);
-                        misfits.push(Misfit { log, held });
+                        intake.misfits.push(Misfit { log, from_its_beginning: false });
                     }
-                    Ok(Outcome::Rewind { log }) => misfits.push(Misfit { log, held: NOTHING }),
+                    Ok(Outcome::Rewind { log }) => {
+                        intake.misfits.push(Misfit { log, from_its_beginning: true });
+                    }
                 }
             }
             if !batch.is_empty() {
@@ -230,7 +250,7 @@ impl Replica {
                         for (log, extent) in &news {
                             tracing::trace!(%log, len = extent.len, "transactions of a peer are durable");
                         }
-                        replica.note_durable(&scope, &news, &renamed);
+                        replica.note_durable(&scope, &news);
                     }
                     Err(error) => {
                         tracing::error!(%scope, %error, "transactions of a peer could not be stored");
@@ -242,7 +262,7 @@ impl Replica {
             }
         }
         if !early.is_empty() {
-            self.note_durable(scope, &early, &BTreeSet::new());
+            self.note_durable(scope, &early);
         }
         if took_back > 0 {
             tracing::warn!("this replica's own transactions came back from a peer: a new epoch begins");
@@ -323,11 +343,12 @@ fn append(
     scoped.tips.insert(log, tip);
 }
 
-/// Whether the run is held already but still on its way to the disk.
-fn in_flight(scoped: &ScopeState, run: &Run) -> bool {
+/// Whether the run speaks of positions of its log that are still on their way to the disk.
+fn is_in_flight(scoped: &ScopeState, held: &HeldScope<'_>, run: &Run) -> bool {
     let last = run.transactions.last().map_or(0, |t| t.seq);
     let first = run.transactions.first().map_or(0, |t| t.seq);
-    let held = scoped.tips.get(&run.log).map_or(0, |tip| tip.len);
-    let durable = scoped.durable.len_of(&run.log);
-    first > durable && last <= held
+    tree::pieces(held, &run.log).iter().any(|piece| {
+        let len = scoped.tips.get(piece).map_or(0, |tip| tip.len);
+        scoped.durable.len_of(piece) < len && first <= len && last > scoped.durable.len_of(piece)
+    })
 }

@@ -9,10 +9,13 @@ use std::sync::PoisonError;
 use wangge_model::clock::Clock;
 use wangge_model::enrolment::Grant;
 use wangge_model::identity::{DocId, Scope};
+use wangge_model::ingest::Held;
+use wangge_model::tree;
 use wangge_model::wipe::{SignedOrder, SignedReceipt, WipeError};
 use wangge_store::{Batch, StoreError};
 
 use super::salvage::Reader;
+use super::scope::{HeldScope, ScopeState, extent_of};
 use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
 
 /// Records that are deleted in one batch.
@@ -44,7 +47,7 @@ impl Replica {
                 let Some(scoped) = state.scopes.get(scope) else { continue };
                 let nothing = Clock::default();
                 let there = peer_has.get(scope).unwrap_or(&nothing);
-                if scoped.tips.iter().any(|(log, tip)| there.len_of(log) < tip.len) {
+                if self.has_more(scope, scoped, there) {
                     return Ok(None);
                 }
             }
@@ -155,8 +158,19 @@ impl Replica {
     pub fn holds_more(&self, peer_has: &BTreeMap<Scope, Clock>) -> bool {
         let state = lock(&self.state);
         peer_has.iter().any(|(scope, there)| {
-            let held = state.scopes.get(scope);
-            held.is_some_and(|held| held.tips.iter().any(|(log, tip)| there.len_of(log) < tip.len))
+            state.scopes.get(scope).is_some_and(|scoped| self.has_more(scope, scoped, there))
+        })
+    }
+
+    /// Whether a peer with the clock `there` lacks something that is here of a scope, as far as can be seen.
+    fn has_more(&self, scope: &Scope, scoped: &ScopeState, there: &Clock) -> bool {
+        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+        scoped.tips.iter().any(|(log, tip)| {
+            let root = tree::root(&held, log);
+            // Where the log forked, an end that is not known here may be another branch.
+            let may_be_another = !held.branches(&root).is_empty();
+            tree::reach(&held, there.ends_of(&root), log) < tip.len
+                && (may_be_another || !there.may_hold(&root, &extent_of(tip)))
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wangge_model::clock::{Clock, head_tag};
+use wangge_model::clock::Clock;
 use wangge_model::document::{DocumentView, Origin, stored_heads, stored_origins};
 use wangge_model::identity::{DocId, Hash, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
@@ -11,6 +11,7 @@ use wangge_model::materialise::Applied;
 use wangge_model::planted::{self, Bug};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
+use wangge_model::tree;
 
 use super::scope::HeldScope;
 use super::{Replica, ReplicaError, keys, lock};
@@ -73,17 +74,9 @@ impl Receipts {
     }
 }
 
-/// Up to where a peer with `clock` has what is held here as `log`: what it holds under that name may be
-/// another branch.
+/// Up to where a peer with `clock` has what is held here as `log`.
 fn reached(held: &HeldScope<'_>, clock: &Clock, log: &LogId) -> u64 {
-    let (Some(at_peer), Some(tip)) = (clock.0.get(log), held.tips.get(log)) else { return 0 };
-    let is_same = if at_peer.len == tip.len {
-        head_tag(&tip.head) == at_peer.head
-    } else {
-        at_peer.len <= tip.floor
-            || held.record(log, at_peer.len).is_some_and(|record| head_tag(&record.head) == at_peer.head)
-    };
-    if is_same { at_peer.len } else { 0 }
+    tree::reach(held, clock.ends_of(&tree::root(held, log)), log)
 }
 
 /// The log, or branch of it, that holds the change of an origin.
@@ -281,9 +274,13 @@ impl Replica {
         let rolled_back = self.is_centre_put_back(scope)?;
         let state = lock(&self.state);
         let Some(scoped) = state.scopes.get(scope) else { return Ok(None) };
+        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
         // Once the relay has shown that it lacks what it decided, only what it says it holds counts.
         let known = |verdicts: &BTreeMap<LogId, u64>| match rolled_back && !planted::is(Bug::TrustReceipt) {
-            true => verdicts.iter().map(|(log, upto)| (*log, (*upto).min(at_centre.len_of(log)))).collect(),
+            true => verdicts
+                .iter()
+                .map(|(log, upto)| (*log, (*upto).min(reached(&held, &at_centre, log))))
+                .collect(),
             false => verdicts.clone(),
         };
         let (decided, backed) = (known(&scoped.decided), known(&scoped.backed));
@@ -304,13 +301,13 @@ impl Replica {
             return Ok(0);
         }
         let mut unsent = 0;
-        for (scope, (clock, _)) in self.clocks() {
-            let Some(receipts) = self.receipts(&scope)? else { continue };
+        for scope in self.scopes() {
+            let durable = lock(&self.state).scopes.get(&scope).map(|scoped| scoped.durable.clone());
+            let (Some(durable), Some(receipts)) = (durable, self.receipts(&scope)?) else { continue };
             let held = HeldScope { store: &self.store, scope: &scope, tips: &receipts.tips };
-            for (log, extent) in &clock.0 {
-                let base = receipts.tips.get(log).and_then(|tip| tip.identity.branch.as_ref());
-                let arrived = receipts.arrived(&held, log).max(base.map_or(0, |branch| branch.base));
-                unsent += extent.len.saturating_sub(arrived);
+            for (log, extent) in &durable.0 {
+                let base = held.leaves(log).map_or(0, |(_, base)| base);
+                unsent += extent.len.saturating_sub(receipts.arrived(&held, log).max(base));
             }
         }
         Ok(unsent)

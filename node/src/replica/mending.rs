@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wangge_model::clock::{Clock, Extent, head_tag};
+use wangge_model::clock::{Clock, Extent, Extents, head_tag};
 use wangge_model::document::{Document, VIEW_FORMAT};
 use wangge_model::identity::{DocId, Hash, LogId, Scope};
 use wangge_model::log::{EMPTY_HEAD, Tip, next_head};
@@ -115,6 +115,7 @@ impl Replica {
         let Some(tip) = state.scopes.get(scope).and_then(|scoped| scoped.tips.get(log)).cloned() else {
             return Ok(Outcome::Repaired);
         };
+        let named = LogId::derive(scope, &tip.identity.replica, tip.identity.epoch);
         let mut batch = Batch::new();
         let mut outcome = Outcome::Asked;
         if seq > tip.len {
@@ -127,7 +128,7 @@ impl Replica {
                 }
                 _ => return Ok(Outcome::Lost),
             }
-        } else if self.is_centre() || holders.iter().any(|clock| clock.len_of(log) >= seq) {
+        } else if self.is_centre() || holders.iter().any(|clock| clock.len_of(&named) >= seq) {
             // What the centre had, those have who wrote it, and who got it from there.
             let Some(end) = self.signed_until(scope, log, seq - 1, &tip)? else { return Ok(Outcome::Lost) };
             for seq in end.len + 1..=tip.len {
@@ -155,7 +156,7 @@ impl Replica {
             }
             if *log == self.own_log(scope) {
                 // What the transactions that go had reported as seen is to be reported again.
-                batch.put(keys::reported(scope), encode(&Clock::default()));
+                batch.put(keys::reported(scope), encode(&Extents::default()));
             }
             tracing::warn!(%scope, %log, from = tip.len, to = end.len, "a damaged log is cut back; a peer has the rest");
         } else {
@@ -183,7 +184,7 @@ impl Replica {
         let later = self.store.commit_later(batch)?;
         drop(state);
         later.wait()?;
-        self.note_durable(scope, &news, &BTreeSet::new());
+        self.note_durable(scope, &news);
         Ok(outcome)
     }
 
@@ -335,7 +336,7 @@ impl Replica {
         self.drop_kept_pages(scope, &mut batch)?;
         batch.put(keys::applied(scope), encode(&Applied::default()));
         batch.put(keys::completeness(scope), encode(&Arrival::Nothing));
-        batch.put(keys::reported(scope), encode(&Clock::default()));
+        batch.put(keys::reported(scope), encode(&Extents::default()));
         self.store.commit(batch)?;
         self.load_anew(&mut lock(&self.state).scopes, scope)?;
         self.recent.clear();

@@ -7,7 +7,6 @@
 
 mod apply;
 mod audit;
-mod branches;
 mod commit;
 mod compare;
 mod crossing;
@@ -46,12 +45,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::mpsc::UnboundedSender;
 
 use wangge_model::audit::{Entry as Record, What};
-use wangge_model::clock::{Clock, Extent};
+use wangge_model::clock::{Clock, Ends, Extent};
 use wangge_model::document::DocumentError;
 use wangge_model::identity::{DocId, Epoch, LogId, ReplicaId, Scope};
+use wangge_model::ingest::Held;
 use wangge_model::log::SigningKey;
 use wangge_model::right::Refusal;
 use wangge_model::session::Completeness;
+use wangge_model::tree;
 use wangge_store::{Batch, Store, StoreError};
 
 pub use audit::{AuditBreak, AuditReport};
@@ -59,7 +60,7 @@ pub use commit::{Committed, Edit};
 pub use crossing::Touched;
 pub use doctor::{Checkup, Finding, Outcome, Trouble};
 pub use erase::ErasureOrder;
-pub use intake::{IntakeError, Misfit};
+pub use intake::{Intake, IntakeError, Misfit};
 pub use lookup::{Delivery, Found, ScopeDigest};
 pub use machine::{Machine, Program, System, World};
 pub use pages::Came;
@@ -70,21 +71,23 @@ pub use turn::Acting;
 pub use vault::KEY_FILE;
 pub use verdicts::{Damage, LogState, Quarantined};
 
-use scope::ScopeState;
+use scope::{HeldScope, ScopeState};
 use vault::{Access, Vault, VaultError};
 
 /// How exactly it is known when the centre was last met, milliseconds: each session would write otherwise.
 const MET_EVERY_MS: u64 = 60 * 1_000;
 
-/// A log has become durable up to an extent.
+/// More of a log has become durable.
 #[derive(Clone, Debug)]
 pub struct Durable {
     /// The scope.
     pub scope: Scope,
     /// The log.
     pub log: LogId,
-    /// How far.
-    pub extent: Extent,
+    /// Where its branches end now.
+    pub ends: Ends,
+    /// The log or branch that has grown, by the name that it has here, and how far.
+    pub piece: (LogId, u64),
 }
 
 struct State {
@@ -474,6 +477,7 @@ impl Replica {
         }
         replica.leave()?;
         replica.load_scopes()?;
+        replica.upgrade()?;
         replica.check_mark()?;
         replica.salvage()?;
         replica.renew_views()?;
@@ -490,6 +494,40 @@ impl Replica {
             tracing::warn!(%error, "no turn begins");
         }
         Ok(replica)
+    }
+
+    /// Takes up a store that an older version wrote. Before version 3 one end was noted of each log, and of each branch,
+    /// that a peer had; where a log forked it is left out, and the peer tells it again. All else stays, branches under the
+    /// names that they had.
+    fn upgrade(&self) -> Result<(), ReplicaError> {
+        let mut profile = self.profile();
+        if profile.version >= STORE_VERSION {
+            return Ok(());
+        }
+        let mut forked: BTreeSet<LogId> = BTreeSet::new();
+        for (scope, scoped) in &lock(&self.state).scopes {
+            let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+            forked.extend(held.forked().iter().flat_map(|log| tree::pieces(&held, log)));
+        }
+        let mut batch = Batch::new();
+        for key in self.store.scan_keys(keys::REMEMBERED) {
+            let key = key?;
+            let value = self.store.get(&key).ok().flatten();
+            let former: Option<BTreeMap<LogId, Extent>> =
+                value.and_then(|value| postcard::from_bytes(&value).ok());
+            let Some(mut former) = former else {
+                batch.delete(key);
+                continue;
+            };
+            former.retain(|log, _| !forked.contains(log));
+            let ends = former.into_iter().map(|(log, extent)| (log, Ends::from(extent)));
+            batch.put(key, encode(&Clock(ends.collect())));
+        }
+        profile.version = STORE_VERSION;
+        put_profile(&profile, &mut batch);
+        self.store.commit(batch)?;
+        *self.profile.write().unwrap_or_else(PoisonError::into_inner) = profile.prepared();
+        Ok(())
     }
 
     /// Tells the centre of wrong PINs that were tried while nobody had the store open.
@@ -632,20 +670,14 @@ impl Replica {
         lock(&self.state)
             .scopes
             .iter()
-            .map(|(scope, state)| (scope.clone(), (state.durable.clone(), state.completeness)))
+            .map(|(scope, state)| (scope.clone(), (state.clock(&self.store, scope), state.completeness)))
             .collect()
     }
 
-    /// What is durable of a log.
-    pub fn durable_end(&self, scope: &Scope, log: &LogId) -> Option<Extent> {
-        lock(&self.state).scopes.get(scope)?.durable.0.get(log).copied()
-    }
-
-    /// What is durable of some logs of a scope.
-    pub fn durable_ends(&self, scope: &Scope, logs: &BTreeSet<LogId>) -> Vec<(LogId, Option<Extent>)> {
+    /// What is durable of a scope; nothing if it is not held.
+    pub fn clock(&self, scope: &Scope) -> Clock {
         let state = lock(&self.state);
-        let durable = state.scopes.get(scope).map(|scoped| &scoped.durable.0);
-        logs.iter().map(|log| (*log, durable.and_then(|ends| ends.get(log)).copied())).collect()
+        state.scopes.get(scope).map(|scoped| scoped.clock(&self.store, scope)).unwrap_or_default()
     }
 
     /// News of durable data, from now on.
@@ -656,24 +688,25 @@ impl Replica {
     }
 
     /// Notes that logs are durable and tells whoever listens: of all together, as what is heard together is
-    /// acknowledged together. Where another branch took the name of a log (`renamed`), what was durable under
-    /// it says nothing any more.
-    pub(super) fn note_durable(&self, scope: &Scope, ends: &[(LogId, Extent)], renamed: &BTreeSet<LogId>) {
+    /// acknowledged together.
+    pub(super) fn note_durable(&self, scope: &Scope, grown: &[(LogId, Extent)]) {
+        let mut news = Vec::with_capacity(grown.len());
         if let Some(state) = lock(&self.state).scopes.get_mut(scope) {
-            for (log, extent) in ends {
-                if renamed.contains(log) {
-                    state.durable.0.remove(log);
-                }
-                let held = state.durable.0.entry(*log).or_insert(*extent);
+            for (piece, extent) in grown {
+                let held = state.durable.0.entry(*piece).or_insert(*extent);
                 if held.len <= extent.len {
                     *held = *extent;
                 }
             }
+            let held = HeldScope { store: &self.store, scope, tips: &state.tips };
+            for (piece, extent) in grown {
+                let log = tree::root(&held, piece);
+                let ends = state.ends(&held, &log);
+                news.push(Durable { scope: scope.clone(), log, ends, piece: (*piece, extent.len) });
+            }
         }
-        let news =
-            |(log, extent): &(LogId, Extent)| Durable { scope: scope.clone(), log: *log, extent: *extent };
         lock(&self.subscribers)
-            .retain(|subscriber| ends.iter().all(|end| subscriber.send(news(end)).is_ok()));
+            .retain(|subscriber| news.iter().all(|durable| subscriber.send(durable.clone()).is_ok()));
     }
 
     // ---- what peers have
@@ -733,10 +766,14 @@ impl Replica {
     fn note_rollback(&self, scope: &Scope, clock: &Clock, batch: &mut Batch) -> Result<(), ReplicaError> {
         let centre = self.profile().centre();
         let lacks = match lock(&self.state).scopes.get(scope) {
-            Some(scoped) => scoped.durable.0.iter().any(|(log, extent)| {
-                extent.len > clock.len_of(log)
-                    && scoped.tips.get(log).is_some_and(|tip| tip.identity.replica == centre)
-            }),
+            Some(scoped) => {
+                let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+                scoped.durable.0.iter().any(|(piece, extent)| {
+                    scoped.tips.get(piece).is_some_and(|tip| tip.identity.replica == centre)
+                        && !clock.may_hold(&tree::root(&held, piece), extent)
+                        && tree::reach(&held, clock.ends_of(&tree::root(&held, piece)), piece) < extent.len
+                })
+            }
             None => return Ok(()),
         };
         let key = keys::rolled_back(scope);

@@ -3,8 +3,11 @@
 use wangge_model::clock::{Extent, head_tag};
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::ingest::Held;
-use wangge_model::log::{HeadSignature, Run};
+use wangge_model::log::{Branch, HeadSignature, Run};
 use wangge_model::planted::{self, Bug};
+use wangge_model::session::Sending;
+use wangge_model::transaction::Transaction;
+use wangge_model::tree;
 
 use super::scope::HeldScope;
 use super::{Replica, ReplicaError, lock};
@@ -15,9 +18,8 @@ const RUN_TRANSACTIONS: u64 = 512;
 const RUN_LEN_BYTES: usize = 128 * 1024;
 
 impl Replica {
-    /// The next run of `log` from position `from`, ending where its author signed. If the peer's head
-    /// differs from the one here, the log forked: the run begins at its beginning then. Empty if
-    /// nothing can be given: the rest of the log lies below the floor, or there is none.
+    /// The next run of `log` on the way to the end `end`, after what the peer has of it (`at_peer`), ending where its
+    /// author signed.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -25,40 +27,33 @@ impl Replica {
         &self,
         scope: &Scope,
         log: &LogId,
-        from: u64,
-        at_peer: Option<Extent>,
-    ) -> Result<Vec<Run>, ReplicaError> {
+        end: &Extent,
+        at_peer: &[Extent],
+    ) -> Result<Sending, ReplicaError> {
         let (tips, durable) = {
             let state = lock(&self.state);
-            let Some(scoped) = state.scopes.get(scope) else { return Ok(Vec::new()) };
-            (scoped.tips.clone(), scoped.durable.len_of(log))
+            let Some(scoped) = state.scopes.get(scope) else { return Ok(Sending::Nothing) };
+            (scoped.tips.clone(), scoped.durable.clone())
         };
-        let Some(tip) = tips.get(log) else { return Ok(Vec::new()) };
         let held = HeldScope { store: &self.store, scope, tips: &tips };
-        let base = tip.identity.branch.as_ref().map_or(0, |branch| branch.base);
-        let mut from = from;
-        if let Some(extent) = at_peer
-            && extent.len > base
-            && extent.len <= tip.len
-        {
-            let head = if extent.len == tip.len {
-                Some(tip.head)
-            } else {
-                held.record(log, extent.len).map(|r| r.head)
-            };
-            if head.is_some_and(|head| head_tag(&head) != extent.head) {
-                from = 1;
-            }
+        if tree::find(&held, log, end).is_none() {
+            return Ok(Sending::Nothing);
         }
-        let from = from.max(base + 1);
-        if from <= tip.floor || from > durable {
-            return Ok(Vec::new());
-        }
-        let mut transactions = Vec::new();
-        let mut signed: Option<(usize, HeadSignature)> = None;
+        let Some((piece, from, parts)) = tree::go_on(&held, log, end, at_peer) else {
+            return Ok(Sending::Wait);
+        };
+        let Some(tip) = tips.get(&piece) else { return Ok(Sending::Nothing) };
+        let upto = durable.len_of(&piece).min(end.len);
+        let is_forked = tips.values().any(|other| {
+            other.identity.branch.is_some()
+                && (other.identity.replica, other.identity.epoch)
+                    == (tip.identity.replica, tip.identity.epoch)
+        });
+        let mut transactions: Vec<Transaction> = Vec::new();
+        let mut signed: Option<(usize, Extent, HeadSignature)> = None;
         let mut len_bytes = 0;
-        for seq in from..=durable {
-            let Some(record) = held.record(log, seq) else { break };
+        for seq in from..=upto {
+            let Some(record) = held.record(&piece, seq) else { break };
             len_bytes += record.transaction.to_bytes().len();
             transactions.push(record.transaction);
             let full = len_bytes > RUN_LEN_BYTES || seq - from + 1 >= RUN_TRANSACTIONS;
@@ -66,17 +61,46 @@ impl Replica {
                 if full && signed.is_some() {
                     break;
                 }
-                signed = Some((transactions.len(), signature));
+                signed =
+                    Some((transactions.len(), Extent { len: seq, head: head_tag(&record.head) }, signature));
                 if full {
                     break;
                 }
             }
         }
-        let Some((count, signature)) = signed else { return Ok(Vec::new()) };
-        if planted::is(Bug::LoseTail) && count > 1 && count as u64 == durable - from + 1 {
-            return Ok(Vec::new());
+        let Some((count, last, signature)) = signed else { return Ok(Sending::Nothing) };
+        if planted::is(Bug::LoseTail) && count > 1 && count as u64 == upto - from + 1 {
+            return Ok(Sending::Nothing);
         }
         transactions.truncate(count);
-        Ok(vec![Run { log: *log, branch: tip.identity.branch.clone(), transactions, signature }])
+        let before = tree::at(&held, &piece, from - 1).filter(|_| is_forked && (from > 1 || parts));
+        let branch = before.map(|point| Branch {
+            of: *log,
+            base: point.seq,
+            head: point.head,
+            lamport: point.lamport,
+            actor: self.actor_at(&held, &piece, point.seq),
+        });
+        Ok(Sending::Runs(vec![Run { log: *log, branch, transactions, signature }], last))
+    }
+
+    /// All runs of a log from a position on the way to its farthest end.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn load_from(&self, scope: &Scope, log: &LogId, from: u64) -> Result<Vec<Run>, ReplicaError> {
+        let Some(end) = self.clock(scope).ends_of(log).last().copied() else { return Ok(Vec::new()) };
+        let before = {
+            let state = lock(&self.state);
+            let Some(scoped) = state.scopes.get(scope) else { return Ok(Vec::new()) };
+            let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+            let piece = tree::find(&held, log, &end).unwrap_or(*log);
+            Extent { len: from - 1, head: held.tag(&piece, from - 1) }
+        };
+        let known = if before.len == 0 { Vec::new() } else { vec![before] };
+        match self.load_run(scope, log, &end, &known)? {
+            Sending::Runs(runs, _) => Ok(runs),
+            Sending::Nothing | Sending::Wait => Ok(Vec::new()),
+        }
     }
 }

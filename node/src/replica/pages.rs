@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, sign_part};
-use wangge_model::clock::{Clock, Extent, head_tag};
+use wangge_model::clock::{Clock, head_tag};
 use wangge_model::document::{Document, FormError, stored_page};
 use wangge_model::identity::{Epoch, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
-use wangge_model::log::Tip;
+use wangge_model::log::{LogIdentity, Tip};
 use wangge_model::materialise::AppliedLog;
 use wangge_model::planted::{self, Bug};
 use wangge_model::session::Completeness;
@@ -20,7 +20,7 @@ use wangge_store::Batch;
 
 use super::apply::Writes;
 use super::salvage::kept_checkpoint;
-use super::scope::{Arrival, HeldScope, ends_of, extent_of};
+use super::scope::{Arrival, HeldScope, clock_of, ends_of, extent_of};
 use super::vault::Later;
 use super::verdicts::Decisions;
 use super::{Replica, ReplicaError, encode, keys, lock};
@@ -41,8 +41,8 @@ pub struct Page {
 pub struct Came {
     /// Where its logs ended.
     pub clock: Clock,
-    /// Of them, those that were held before and end elsewhere: as they are held.
-    pub kept: Vec<(LogId, Extent)>,
+    /// What of the scope is held now.
+    pub held: Clock,
 }
 
 fn halves(signature: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
@@ -50,6 +50,17 @@ fn halves(signature: &[u8; 64]) -> ([u8; 32], [u8; 32]) {
     first.copy_from_slice(&signature[..32]);
     second.copy_from_slice(&signature[32..]);
     (first, second)
+}
+
+/// Whether transactions of the log that an entry of a checkpoint is about, or is a branch of, are held from the
+/// beginning.
+fn is_whole(held: &BTreeMap<LogId, Tip>, entry: &CheckpointLog) -> bool {
+    let LogIdentity { replica, epoch, .. } = entry.tip.identity;
+    held.values().any(|tip| {
+        tip.floor == 0
+            && tip.identity.branch.is_none()
+            && (tip.identity.replica, tip.identity.epoch) == (replica, epoch)
+    })
 }
 
 /// A page on its way to the disk, and its end.
@@ -78,8 +89,7 @@ impl Replica {
             };
             let start: CheckpointStart = postcard::from_bytes(&start).map_err(|_| damaged())?;
             let checkpoint: Checkpoint = postcard::from_bytes(&start.bytes).map_err(|_| damaged())?;
-            let clock = checkpoint.logs.iter().map(|entry| (entry.log, extent_of(&entry.tip))).collect();
-            return Ok((start, Clock(clock), checkpoint.documents));
+            return Ok((start, clock_of(&checkpoint), checkpoint.documents));
         }
         let mut documents = 0;
         if self.is_centre() {
@@ -96,7 +106,6 @@ impl Replica {
         }
         let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
         let mut logs = Vec::new();
-        let mut clock = Clock::default();
         for (log, tip) in &scoped.tips {
             let Some(applied) = scoped.applied.0.get(log) else { continue };
             let head = if applied.len == tip.len {
@@ -114,13 +123,14 @@ impl Replica {
                 lamport: applied.lamport,
                 floor: applied.len,
             };
-            clock.0.insert(*log, extent_of(&tip));
             logs.push(CheckpointLog { log: *log, tip, actor: applied.actor });
         }
-        let mut voids = scoped.voids.clone();
-        voids.retain(|(log, seq), _| *seq <= clock.len_of(log));
-        drop(state);
         let checkpoint = Checkpoint { scope: scope.clone(), logs, documents };
+        let ends = ends_of(&checkpoint);
+        let mut voids = scoped.voids.clone();
+        voids.retain(|(log, seq), _| *seq <= ends.len_of(log));
+        drop(state);
+        let clock = clock_of(&checkpoint);
         let bytes = checkpoint.to_bytes(&voids);
         let signature = sign_part(&self.signing_key(), scope, b"start", &bytes);
         let start = CheckpointStart { scope: scope.clone(), bytes, signature: halves(&signature) };
@@ -145,13 +155,13 @@ impl Replica {
             epochs.map(|epoch| LogId::derive(scope, peer, Epoch(*epoch))).collect();
         let stands_for = if self.is_centre() {
             // One that was put back to a backup knows less than it has given.
-            lock(&self.state).scopes.get(scope).map(|scoped| scoped.durable.clone())
+            Some(self.clock(scope))
         } else {
-            kept_checkpoint(&self.store, scope).map(|kept| ends_of(&kept))
+            kept_checkpoint(&self.store, scope).map(|kept| clock_of(&kept))
         };
         let stands_for = stands_for.unwrap_or_default();
         let mut others = at_peer.0.iter().filter(|(log, _)| !its_own.contains(log));
-        Ok(others.all(|(log, extent)| stands_for.len_of(log) >= extent.len))
+        Ok(others.all(|(log, ends)| stands_for.len_of(log) >= ends.len()))
     }
 
     /// The page after a cursor.
@@ -304,17 +314,10 @@ impl Replica {
             // They may take something out of the documents of this page.
             self.store.commit(std::mem::take(&mut batch))?;
         }
-        let mut came = Came { clock: Clock::default(), kept: Vec::new() };
         let mut ends = Vec::new();
         for entry in &checkpoint.logs {
-            came.clock.0.insert(entry.log, extent_of(&entry.tip));
             let own = held.get(&entry.log);
-            if let Some(own) = own.filter(|own| own.floor == 0 || own.len >= entry.tip.len)
-                && extent_of(own) != extent_of(&entry.tip)
-            {
-                came.kept.push((entry.log, extent_of(own)));
-            }
-            if own.is_some_and(|own| own.floor == 0) {
+            if is_whole(&held, entry) {
                 // Whether it is the same as far as both go, only its transactions show: they follow.
                 continue;
             }
@@ -358,7 +361,7 @@ impl Replica {
         }
         // Photos that were taken away came named all the same.
         self.orders_due.store(true, Ordering::Release);
-        Ok((count, Some(came)))
+        Ok((count, Some(Came { clock: clock_of(&checkpoint), held: self.clock(scope) })))
     }
 
     /// What the centre had decided at a checkpoint about the logs of which transactions are held: its verdicts lie
@@ -373,19 +376,18 @@ impl Replica {
         let Ok(start) = postcard::from_bytes::<CheckpointStart>(&start) else { return Ok(Vec::new()) };
         let centre = self.profile().centre();
         let voided = Checkpoint::voided(&start.bytes);
-        let whole = |log: &LogId| held.get(log).is_some_and(|tip| tip.floor == 0);
-        let ours = checkpoint
-            .logs
-            .iter()
-            .filter(|entry| entry.tip.identity.replica != centre && entry.tip.len > 0 && whole(&entry.log));
+        let ours = checkpoint.logs.iter().filter(|entry| {
+            entry.tip.identity.replica != centre && entry.tip.len > 0 && is_whole(held, entry)
+        });
         let verdict = |entry: &CheckpointLog| {
             let mut voids = Vec::new();
             for of_log in voided.iter().filter(|of_log| of_log.log == entry.log) {
                 let seqs = of_log.from..=of_log.upto.min(entry.tip.len);
                 voids.extend(seqs.map(|seq| Void { seq, reason: of_log.reason }));
             }
+            let LogIdentity { replica, epoch, .. } = entry.tip.identity;
             Verdict {
-                log: entry.log,
+                log: LogId::derive(scope, &replica, epoch),
                 upto: entry.tip.len,
                 head: head_tag(&entry.tip.head),
                 // Pages say it beside each change.
@@ -462,10 +464,8 @@ impl Replica {
         let state = lock(&self.state);
         let scoped = state.scopes.get(scope)?;
         let checkpoint = scoped.arriving.as_ref()?;
-        let mut clock = scoped.durable.clone();
-        for entry in &checkpoint.logs {
-            clock.0.insert(entry.log, extent_of(&entry.tip));
-        }
+        let mut clock = scoped.clock(&self.store, scope);
+        clock.0.extend(clock_of(checkpoint).0);
         Some(clock)
     }
 }

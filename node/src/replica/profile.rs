@@ -11,7 +11,7 @@ use wangge_model::identity::{Epoch, ReplicaId, Scope};
 use super::{ReplicaError, World};
 
 /// Version of the store's records; a store of a newer one is refused.
-pub const STORE_VERSION: u32 = 2;
+pub const STORE_VERSION: u32 = 3;
 
 /// What is stored of this replica itself.
 #[derive(Clone, Serialize, Deserialize)]

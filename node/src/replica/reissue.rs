@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use wangge_model::clock::Clock;
+use wangge_model::clock::Extents;
 use wangge_model::document::{Change, Document, Origin, stored_origins, stored_page};
 use wangge_model::identity::{DocId, LogId, Scope};
 use wangge_model::transaction::actor;
@@ -95,7 +95,7 @@ impl Replica {
             }
             batch.put(keys::applied(scope), encode(&applied));
             // What the transactions that go had reported as seen is to be reported again.
-            batch.put(keys::reported(scope), encode(&Clock::default()));
+            batch.put(keys::reported(scope), encode(&Extents::default()));
             batch.put(keys::reissued(scope), encode(&due));
             let unfit = self.unfit(scope, &tips);
             for (log, seq) in unfit {

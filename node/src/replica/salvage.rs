@@ -4,7 +4,7 @@
 use serde::de::DeserializeOwned;
 
 use wangge_model::checkpoint::Checkpoint;
-use wangge_model::clock::Clock;
+use wangge_model::clock::Extents;
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::log::{Branch, EMPTY_HEAD, LogIdentity, LogRecord, Tip};
 use wangge_model::materialise::{Applied, AppliedLog};
@@ -189,9 +189,9 @@ impl Replica {
             if anew {
                 // The end that was lost may have been later than what is left of it, or nothing says how far what it
                 // had seen had taken effect: it cannot go on.
-                batch.put(keys::reported(&scope), encode(&Clock::default()));
+                batch.put(keys::reported(&scope), encode(&Extents::default()));
                 if let Some(scoped) = lock(&self.state).scopes.get_mut(&scope) {
-                    scoped.reported = Clock::default();
+                    scoped.reported = Extents::default();
                 }
             }
             self.store.commit(batch)?;

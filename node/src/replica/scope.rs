@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, Cursor};
-use wangge_model::clock::{Clock, Extent, head_tag};
-use wangge_model::identity::{DocId, Hash, LogId, Scope};
+use wangge_model::clock::{Clock, Ends, Extent, Extents, head_tag};
+use wangge_model::identity::{DocId, LogId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{LogRecord, Tip};
 use wangge_model::materialise::Applied;
 use wangge_model::session::Completeness;
 use wangge_model::transaction::ScopeSecret;
+use wangge_model::tree;
 use wangge_model::verdict::VoidReason;
 use wangge_store::{Batch, StoreError};
 
@@ -37,11 +38,11 @@ pub(super) struct ScopeState {
     /// Ends of the logs, those being written included.
     pub(super) tips: BTreeMap<LogId, Tip>,
     /// What is on the disk.
-    pub(super) durable: Clock,
+    pub(super) durable: Extents,
     pub(super) applied: Applied,
-    pub(super) reported: Clock,
+    pub(super) reported: Extents,
     /// The ends of the logs of the checkpoint that it began from.
-    pub(super) floors: Clock,
+    pub(super) floors: Extents,
     pub(super) completeness: Completeness,
     pub(super) arriving: Option<Checkpoint>,
     pub(super) voids: BTreeMap<(LogId, u64), VoidReason>,
@@ -62,8 +63,8 @@ pub(super) fn extent_of(tip: &Tip) -> Extent {
 }
 
 /// The ends of the logs of a checkpoint.
-pub(super) fn ends_of(checkpoint: &Checkpoint) -> Clock {
-    Clock(checkpoint.logs.iter().map(|entry| (entry.log, extent_of(&entry.tip))).collect())
+pub(super) fn ends_of(checkpoint: &Checkpoint) -> Extents {
+    Extents(checkpoint.logs.iter().map(|entry| (entry.log, extent_of(&entry.tip))).collect())
 }
 
 impl ScopeState {
@@ -84,7 +85,7 @@ impl ScopeState {
                 tips.insert(log, tip);
             }
         }
-        let durable = Clock(tips.iter().map(|(log, tip)| (*log, extent_of(tip))).collect());
+        let durable = Extents(tips.iter().map(|(log, tip)| (*log, extent_of(tip))).collect());
         let applied = reader.read(&keys::applied(scope))?;
         let reported = reader.read(&keys::reported(scope))?;
         let floors = match reader.read(&keys::floors(scope))? {
@@ -161,6 +162,27 @@ impl ScopeState {
         })
     }
 
+    /// What is on the disk, as others are told it.
+    pub(super) fn clock(&self, store: &Vault, scope: &Scope) -> Clock {
+        let held = HeldScope { store, scope, tips: &self.tips };
+        let extents = self.durable.0.iter().map(|(log, extent)| (*log, Ends::from(*extent)));
+        let mut clock = Clock(extents.collect());
+        for branch in self.tips.iter().filter(|(_, tip)| tip.identity.branch.is_some()).map(|(log, _)| log) {
+            clock.0.remove(branch);
+            let log = tree::root(&held, branch);
+            clock.set(log, self.ends(&held, &log));
+        }
+        clock
+    }
+
+    /// Where the branches of one log end that are on the disk.
+    pub(super) fn ends(&self, held: &HeldScope<'_>, log: &LogId) -> Ends {
+        if held.branches(log).is_empty() {
+            return self.durable.0.get(log).copied().map(Ends::from).unwrap_or_default();
+        }
+        tree::ends(held, log, |piece| self.durable.len_of(piece))
+    }
+
     /// How far the pages have come, as it is stored.
     pub(super) fn arrival(&self) -> Arrival {
         match (self.completeness, &self.arriving) {
@@ -232,12 +254,9 @@ pub(super) struct HeldScope<'a> {
 }
 
 impl HeldScope<'_> {
-    /// The chain's value at a position, if it is held.
-    pub(super) fn head(&self, log: &LogId, seq: u64) -> Option<Hash> {
-        match self.tips.get(log) {
-            Some(tip) if tip.len == seq => Some(tip.head),
-            _ => self.record(log, seq).map(|record| record.head),
-        }
+    /// The first bytes of the head at a position, zeros if it is not known.
+    pub(super) fn tag(&self, log: &LogId, seq: u64) -> [u8; 4] {
+        tree::at(self, log, seq).map_or([0; 4], |point| head_tag(&point.head))
     }
 }
 
@@ -247,14 +266,8 @@ impl Held for HeldScope<'_> {
     }
 
     fn record(&self, log: &LogId, seq: u64) -> Option<LogRecord> {
-        // A branch shares what lies before it with the log it left.
-        let mut log = *log;
-        while let Some(branch) = self.tips.get(&log).and_then(|tip| tip.identity.branch.as_ref()) {
-            if seq > branch.base {
-                break;
-            }
-            log = branch.of;
-        }
+        // A branch shares what lies before it with what it left.
+        let log = tree::owner(self, log, seq);
         let bytes = match self.store.get(&keys::record(self.scope, &log, seq)) {
             Ok(bytes) => bytes?,
             Err(error) => {
@@ -273,4 +286,47 @@ impl Held for HeldScope<'_> {
         let leaves = |tip: &Tip| tip.identity.branch.as_ref().is_some_and(|branch| branch.of == *log);
         self.tips.iter().filter(|(_, tip)| leaves(tip)).map(|(id, _)| *id).collect()
     }
+
+    fn forked(&self) -> BTreeSet<LogId> {
+        let forked = self.tips.iter().filter(|(_, tip)| tip.identity.branch.is_some());
+        forked.map(|(branch, _)| tree::root(self, branch)).collect()
+    }
+
+    fn leaves(&self, log: &LogId) -> Option<(LogId, u64)> {
+        self.tips.get(log)?.identity.branch.as_ref().map(|branch| (branch.of, branch.base))
+    }
+}
+
+/// The ends of the logs of a checkpoint, for the model's functions.
+struct HeldCheckpoint<'a>(&'a Checkpoint);
+
+impl Held for HeldCheckpoint<'_> {
+    fn tip(&self, log: &LogId) -> Option<Tip> {
+        self.0.logs.iter().find(|entry| entry.log == *log).map(|entry| entry.tip.clone())
+    }
+
+    fn record(&self, _: &LogId, _: u64) -> Option<LogRecord> {
+        None
+    }
+
+    fn branches(&self, log: &LogId) -> Vec<LogId> {
+        let leaves = |tip: &Tip| tip.identity.branch.as_ref().is_some_and(|branch| branch.of == *log);
+        self.0.logs.iter().filter(|entry| leaves(&entry.tip)).map(|entry| entry.log).collect()
+    }
+
+    fn forked(&self) -> BTreeSet<LogId> {
+        let forked = self.0.logs.iter().filter(|entry| entry.tip.identity.branch.is_some());
+        forked.map(|entry| tree::root(self, &entry.log)).collect()
+    }
+}
+
+/// What a checkpoint stands for, as others are told it.
+pub(super) fn clock_of(checkpoint: &Checkpoint) -> Clock {
+    let held = HeldCheckpoint(checkpoint);
+    let lens: BTreeMap<LogId, u64> = checkpoint.logs.iter().map(|entry| (entry.log, entry.tip.len)).collect();
+    let mut clock = Clock::default();
+    for entry in checkpoint.logs.iter().filter(|entry| entry.tip.identity.branch.is_none()) {
+        clock.set(entry.log, tree::ends(&held, &entry.log, |piece| lens.get(piece).copied().unwrap_or(0)));
+    }
+    clock
 }

@@ -5,15 +5,16 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use wangge_model::clock::head_tag;
+use wangge_model::clock::Extent;
 use wangge_model::document::Document;
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{LogIdentity, LogRecord, Run, Tip};
-use wangge_model::materialise::{Applied, Open, branch_of, enter};
+use wangge_model::materialise::{Applied, Open, enter};
 use wangge_model::right::{Act, judge};
 use wangge_model::roster::RosterView;
-use wangge_model::transaction::{ScopeSecret, Seen};
+use wangge_model::transaction::ScopeSecret;
+use wangge_model::tree;
 use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
 use wangge_store::Batch;
 
@@ -186,8 +187,7 @@ impl Replica {
         for (log, tip) in held.tips.iter().filter(|(_, tip)| tip.identity.replica == centre) {
             for seq in applied.len_of(log).max(tip.floor) + 1..=tip.len {
                 let Some(record) = held.record(log, seq) else { break };
-                for verdict in record.transaction.verdicts {
-                    let Some(verdict) = meant(held, &verdict) else { continue };
+                for verdict in record.transaction.verdicts.iter().flat_map(|verdict| meant(held, verdict)) {
                     let upto = bench.decided.entry(verdict.log).or_default();
                     *upto = (*upto).max(verdict.upto);
                     for void in &verdict.voids {
@@ -227,7 +227,7 @@ impl Replica {
         let Decisions { decided, voids, backed } = decisions;
         let (mut entering, mut withdrawn) = (Vec::new(), false);
         let verdicts: Vec<Verdict> =
-            verdicts.iter().filter_map(|verdict| meant(documents.held, verdict)).collect();
+            verdicts.iter().flat_map(|verdict| meant(documents.held, verdict)).collect();
         for verdict in &verdicts {
             let log = verdict.log;
             if documents.is_of_centre(&log) {
@@ -238,6 +238,10 @@ impl Replica {
             }
             let before = decided.get(&log).copied().unwrap_or(0);
             let upto = before.max(verdict.upto);
+            if upto == before && verdict.voids.is_empty() && verdict.settled.is_empty() {
+                // What a branch shares with others was decided before it.
+                continue;
+            }
             decided.insert(log, upto);
             batch.put(keys::decided(scope, &log), encode(&upto));
             if verdict.observed_ms > 0 {
@@ -374,17 +378,19 @@ impl Replica {
         if declared != [0; 16] {
             return declared;
         }
+        let applied = lock(&self.state).scopes.get(held.scope).map(|scoped| scoped.applied.clone());
+        self.actor_below(held, &applied.unwrap_or_default(), &tree::owner(held, log, seq))
+    }
+
+    /// The actor that was declared below the floor of a log.
+    pub(super) fn actor_below(&self, held: &HeldScope<'_>, applied: &Applied, log: &LogId) -> [u8; 16] {
         let floor = held.tips.get(log).map_or(0, |tip| tip.floor);
         let kept = kept_checkpoint(&self.store, held.scope);
         let kept = kept
             .and_then(|kept| kept.logs.into_iter().find(|entry| entry.log == *log && entry.tip.len == floor));
         match kept {
             Some(entry) => entry.actor,
-            None => {
-                let state = lock(&self.state);
-                let applied = state.scopes.get(held.scope).and_then(|scoped| scoped.applied.0.get(log));
-                applied.map_or([0; 16], |applied| applied.actor)
-            }
+            None => applied.0.get(log).map_or([0; 16], |applied| applied.actor),
         }
     }
 
@@ -480,7 +486,11 @@ impl Replica {
         let mut all = Vec::new();
         for (scope, scoped) in &state.scopes {
             let mut verdicts = Vec::new();
-            for (log, applied) in &scoped.applied.0 {
+            let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+            let mut logs: Vec<_> = scoped.applied.0.iter().collect();
+            // What branches share is decided before them.
+            logs.sort_by_key(|(log, _)| held.leaves(log).map_or(0, |(_, base)| base + 1));
+            for (log, applied) in logs {
                 let own = scoped.tips.get(log).is_none_or(|tip| tip.identity.replica == centre);
                 let decided = scoped.decided.get(log).copied().unwrap_or(0);
                 if own || applied.len <= decided {
@@ -492,11 +502,9 @@ impl Replica {
                     .map(|((_, seq), reason)| Void { seq: *seq, reason: *reason })
                     .collect();
                 verdicts.push(Verdict {
-                    log: *log,
+                    log: tree::root(&held, log),
                     upto: applied.len,
-                    head: HeldScope { store: &self.store, scope, tips: &scoped.tips }
-                        .head(log, applied.len)
-                        .map_or([0; 4], |head| head_tag(&head)),
+                    head: held.tag(log, applied.len),
                     observed_ms: now,
                     roster,
                     voids,
@@ -508,6 +516,24 @@ impl Replica {
             }
         }
         all
+    }
+
+    /// A position of a log or branch as a verdict names it: the log by the name that its transactions bear, and the
+    /// first bytes of the head.
+    pub fn position_named(&self, scope: &Scope, log: &LogId, seq: u64) -> (LogId, [u8; 4]) {
+        let state = lock(&self.state);
+        let Some(scoped) = state.scopes.get(scope) else { return (*log, [0; 4]) };
+        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+        (tree::root(&held, log), held.tag(log, seq))
+    }
+
+    /// The first bytes of the head at a position on the way to what a verdict decides.
+    pub fn head_before(&self, scope: &Scope, verdict: &Verdict, seq: u64) -> [u8; 4] {
+        let state = lock(&self.state);
+        let Some(scoped) = state.scopes.get(scope) else { return [0; 4] };
+        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+        let end = Extent { len: verdict.upto, head: verdict.head };
+        tree::find(&held, &verdict.log, &end).map_or([0; 4], |piece| held.tag(&piece, seq))
     }
 
     /// Positions that wait for a person to accept or discard them, by scope, log and position.
@@ -611,14 +637,10 @@ impl Replica {
     /// [`ReplicaError`].
     pub fn commit_backed(&self, scope: &Scope, logs: &BTreeMap<LogId, u64>) -> Result<(), ReplicaError> {
         let roster = self.roster().map_or(0, |roster| roster.version);
-        let backed = |(log, upto): (&LogId, &u64)| Verdict {
-            log: *log,
-            upto: *upto,
-            head: [0; 4],
-            observed_ms: self.now_ms(),
-            roster,
-            voids: Vec::new(),
-            settled: Vec::new(),
+        let backed = |(log, upto): (&LogId, &u64)| {
+            let (log, head) = self.position_named(scope, log, *upto);
+            let observed_ms = self.now_ms();
+            Verdict { log, upto: *upto, head, observed_ms, roster, voids: Vec::new(), settled: Vec::new() }
         };
         self.commit_verdicts(scope, logs.iter().map(backed).collect())
     }
@@ -685,9 +707,7 @@ impl Replica {
         }
         let state = lock(&self.state);
         let tips = &state.scopes.get(scope)?.tips;
-        let of = run.branch.as_ref().map(|branch| branch.of);
-        let tip = tips.get(&run.log).or_else(|| tips.get(&of?))?;
-        Some(tip.identity.replica)
+        Some(tips.get(&run.log)?.identity.replica)
     }
 
     fn all_voids(&self) -> Vec<(Scope, BTreeMap<LogId, Tip>, Voids)> {
@@ -705,18 +725,27 @@ impl Replica {
     }
 }
 
-/// The verdict under the name that the branch it is about has here; `None` if it is about a branch that is not
-/// here.
-fn meant(held: &HeldScope<'_>, verdict: &Verdict) -> Option<Verdict> {
+/// The verdict as several, one for each log and branch on the way to what it decides, under the names that they have
+/// here. None if it is about a branch that is not here.
+fn meant(held: &HeldScope<'_>, verdict: &Verdict) -> Vec<Verdict> {
     let Verdict { log, upto, head, .. } = *verdict;
     if head == [0; 4] {
-        return Some(verdict.clone());
+        // The name alone says it.
+        return vec![verdict.clone()];
     }
-    match branch_of(held, &Seen { log, len: upto, head }) {
-        Some(log) => Some(Verdict { log, ..verdict.clone() }),
-        None if held.head(&log, upto).is_none() => Some(verdict.clone()),
-        None => None,
-    }
+    let piece = tree::named(held, &log, &Extent { len: upto, head });
+    let log = tree::root(held, &log);
+    // Before any of the log's branches has come so far, there is but one that it can be about.
+    let is_ahead = || held.branches(&log).is_empty() && held.tips.get(&log).is_none_or(|tip| tip.len < upto);
+    let Some(piece) = piece.or_else(|| is_ahead().then_some(log)) else { return Vec::new() };
+    let of_piece = |(log, last): (LogId, u64)| {
+        let base = held.leaves(&log).map_or(0, |(_, base)| base);
+        let is_there = |seq: u64| base < seq && seq <= last;
+        let voids = verdict.voids.iter().filter(|void| is_there(void.seq)).cloned().collect();
+        let settled = verdict.settled.iter().filter(|settled| is_there(settled.seq)).cloned().collect();
+        Verdict { log, upto: last, voids, settled, ..verdict.clone() }
+    };
+    tree::way(held, &piece, upto).into_iter().filter(|(_, last)| *last > 0).map(of_piece).collect()
 }
 
 /// Notes what the relay's log `own` had decided up to a position: a backup holds that.
@@ -734,8 +763,7 @@ fn note_backup(held: &HeldScope<'_>, own: &LogId, upto: u64, backed: &mut BTreeM
         }
     }
     for record in (floor + 1..=upto).map_while(|seq| held.record(own, seq)) {
-        for verdict in record.transaction.verdicts {
-            let Some(verdict) = meant(held, &verdict) else { continue };
+        for verdict in record.transaction.verdicts.iter().flat_map(|verdict| meant(held, verdict)) {
             note(verdict.log, verdict.upto);
         }
     }

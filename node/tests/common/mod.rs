@@ -179,7 +179,7 @@ impl Station {
     /// Takes in what the centre writes into `street`; each time another number of edits.
     pub(crate) fn hear_from_centre(&self, edits: &[Edit]) {
         let run = centre_run(edits);
-        assert_eq!(self.replica.ingest(&Scope::Street, vec![run]).expect("well signed"), []);
+        assert_eq!(self.replica.ingest(&Scope::Street, vec![run]).expect("well signed").misfits, []);
         self.replica.store().commit(Batch::new()).expect("durable");
         self.replica.apply().expect("applies");
     }
@@ -229,7 +229,7 @@ impl Station {
         }
         for station in stations {
             let run = centre_run(&edits);
-            assert_eq!(station.replica.ingest(&Scope::Street, vec![run]).expect("well signed"), []);
+            assert_eq!(station.replica.ingest(&Scope::Street, vec![run]).expect("well signed").misfits, []);
             station.replica.store().commit(Batch::new()).expect("durable");
             station.replica.apply().expect("applies");
         }
@@ -291,7 +291,12 @@ impl Station {
 
     /// How many transactions there are.
     pub(crate) fn transactions(&self) -> u64 {
-        self.replica.clocks().values().flat_map(|(clock, _)| clock.0.values()).map(|extent| extent.len).sum()
+        self.replica
+            .clocks()
+            .values()
+            .flat_map(|(clock, _)| clock.0.values())
+            .map(wangge_model::clock::Ends::len)
+            .sum()
     }
 
     /// The one document of a kind in a scope that a number names.
@@ -305,10 +310,10 @@ impl Station {
         let theirs = other.replica.clocks();
         for (scope, (clock, _)) in self.replica.clocks() {
             let Some((known, _)) = theirs.get(&scope) else { continue };
-            for (log, extent) in &clock.0 {
+            for (log, ends) in &clock.0 {
                 let mut from = known.len_of(log) + 1;
-                while from <= extent.len {
-                    let runs = self.replica.load_run(&scope, log, from, None).expect("loads");
+                while from <= ends.len() {
+                    let runs = self.replica.load_from(&scope, log, from).expect("loads");
                     from += runs.iter().map(|run| run.transactions.len() as u64).sum::<u64>().max(1);
                     other.replica.ingest(&scope, runs).expect("takes in");
                 }

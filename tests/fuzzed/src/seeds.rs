@@ -145,14 +145,14 @@ fn run() -> Run {
 
 fn clocks() -> Vec<ScopeClock> {
     let mut clock = Clock::default();
-    clock.0.insert(LogId([4; 8]), Extent { len: 12, head: [1, 2, 3, 4] });
+    clock.0.insert(LogId([4; 8]), Extent { len: 12, head: [1, 2, 3, 4] }.into());
     let entry = |scope| ScopeClock { scope, clock: clock.clone(), pages: None, believes: None, again: false };
     vec![entry(grid()), entry(Scope::Street)]
 }
 
 /// One frame of each type, as honest peers send them.
 fn frames() -> Vec<Frame> {
-    let logs = vec![(LogId([4; 8]), Extent { len: 12, head: [1, 2, 3, 4] })];
+    let logs = vec![(LogId([4; 8]), Extent { len: 12, head: [1, 2, 3, 4] }.into())];
     let hello = Hello {
         version: PROTOCOL_VERSION,
         street: StreetId::of(&key(1).1),

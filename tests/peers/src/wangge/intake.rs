@@ -44,7 +44,7 @@ fn admit(replicas: &[Arc<Replica>]) -> anyhow::Result<f64> {
         let mut tip = None;
         loop {
             let from = tip.as_ref().map_or(1, |tip: &Tip| tip.len + 1);
-            let Some(run) = replica.load_run(&scope, &log, from, None)?.into_iter().next() else { break };
+            let Some(run) = replica.load_from(&scope, &log, from)?.into_iter().next() else { break };
             let started = Instant::now();
             let checked = run.check(&scope, &secret, tip.as_ref())?;
             for record in &checked.records {
