@@ -37,6 +37,7 @@ fn session(dialler: bool, grid: &Scope, held: Clock) -> Session {
 /// What `relay` sends to a device that lost the grid and holds `held` of it; what the device is asked to give.
 fn meeting(at_relay: Clock, held: Clock) -> (Vec<u8>, BTreeSet<LogId>, bool) {
     let grid = Scope::Grid("1".into());
+    let all = at_relay.clone();
     let (mut relay, mut device) = (session(false, &grid, at_relay), session(true, &grid, held));
     let (mut said, mut given, mut handed_over) = (Vec::new(), BTreeSet::new(), false);
     for _ in 0..100 {
@@ -66,6 +67,11 @@ fn meeting(at_relay: Clock, held: Clock) -> (Vec<u8>, BTreeSet<LogId>, bool) {
                     relay.handle(Input::Admitted { theirs, lost, due: true }).expect("sound");
                 }
                 Output::HandedOver => handed_over = true,
+                Output::Locate { scope, theirs } => {
+                    let mut both = theirs;
+                    both.0.retain(|log, ends| all.ends_of(log).iter().any(|end| ends.contains(end)));
+                    relay.handle(Input::Located { scope, both }).expect("sound");
+                }
                 Output::Load { log, .. } => panic!("the relay gives {log} of what was lost"),
                 _ => {}
             }
@@ -95,5 +101,18 @@ fn whoever_lost_a_scope_learns_of_no_log_that_it_does_not_hold() {
         let (said, given, handed_over) = meeting(at_relay(), clock(0..logs));
         assert!(!said.windows(8).any(|part| part == log(logs).0));
         assert!(given.is_empty() && handed_over, "{logs} logs: {given:?}");
+    }
+}
+
+/// What the relay has of a log is longer, and another branch: length says nothing.
+#[test]
+fn a_branch_that_is_shorter_than_the_other_is_taken_all_the_same() {
+    for logs in [4_u8, 150] {
+        let forked = log(1);
+        let mut at_relay = clock(0..logs);
+        at_relay.set(forked, Extent { len: 9, head: [0xee; 4] }.into());
+        let (_, given, handed_over) = meeting(at_relay, clock(0..logs));
+        assert_eq!(given, BTreeSet::from([forked]), "{logs} logs");
+        assert!(!handed_over, "its work is not here yet");
     }
 }

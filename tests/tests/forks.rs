@@ -65,6 +65,34 @@ async fn a_phone_put_back_to_before_its_worker_moved_learns_where_he_is() {
     until_equal(&relay, &[&restored]).await;
 }
 
+/// Its worker was moved while a copy of it had written more than it and had sent that: what it has itself is handed over
+/// before it goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloned_phone_whose_worker_moved_hands_over_the_shorter_branch() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let at = dir.path().join("ana");
+    let ana = Worker::join(&at, &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    let ben = Worker::join(&dir.path().join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
+    let doc = ana.person(&grid(0), NUMBER, &[("name", "张三")]);
+    ana.sync().await;
+    drop(ana);
+    let twin = dir.path().join("twin");
+    copy(&at, &twin);
+    let (ana, twin) = (Worker::open(&at), Worker::open(&twin));
+    ana.set(&grid(0), doc, &[("phone", "13800000001")]);
+    for step in 0..3 {
+        twin.set(&grid(0), doc, &[("employer", &format!("某厂{step}"))]);
+    }
+    twin.sync().await;
+    relay.roster(&["assign", "--worker", "安娜", "--role", "网格员", "--unit", GRIDS[1]]);
+    relay.roster(&["leave", "--worker", "安娜", "--unit", GRIDS[0]]);
+    ana.sync().await;
+    assert_eq!(ana.replica.scopes(), [Scope::Street, grid(1)]);
+    ben.until(&grid(0), doc, |person| person.text("phone") == "13800000001").await;
+    assert_eq!(ben.view(&grid(0), doc).expect("there").text("employer"), "某厂2");
+}
+
 /// The same where a post was added: what it has written since tells the centre that it was put back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_put_back_to_before_a_further_post_is_handed_it_again() {

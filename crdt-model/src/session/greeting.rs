@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::scope::ScopeSession;
+use super::scope::{ScopeSession, Shown};
 use super::{Completeness, HELLO_CLOCK_ENTRIES_MAX, Output, Phase, Session, SessionError};
 use crate::clock::Clock;
 use crate::identity::Scope;
@@ -45,24 +45,49 @@ impl Session {
             }
         }
         self.admitted = theirs.union(lost).cloned().collect();
-        self.phase = Phase::Open;
-        if let Some(hello) = self.hello.take() {
+        if let Some(hello) = &self.hello {
             // A lost scope that the peer does not speak of is gone there.
             let listed: BTreeSet<&Scope> = hello.summary.scopes().collect();
             self.scopes.retain(|scope, session| session.taken.is_none() || listed.contains(scope));
-            if let Some(clocks) = hello.summary.clocks() {
-                for entry in clocks {
-                    let session = self.scopes.get_mut(&entry.scope);
-                    if let Some(session) = session.filter(|session| session.taken.is_some()) {
-                        session.peer_tells(entry.clock.clone(), false);
-                    }
+            for entry in hello.summary.clocks().into_iter().flatten() {
+                let session = self.scopes.get_mut(&entry.scope);
+                if let Some(session) = session.filter(|session| session.taken.is_some()) {
+                    session.peer_tells(entry.clock.clone(), false);
                 }
             }
+        }
+        self.open()
+    }
+
+    /// Answers the hello of a peer that may take part, once it is known what of its lost scopes is here.
+    fn open(&mut self) -> Result<(), SessionError> {
+        if !self.scopes.values().all(ScopeSession::is_shown) {
+            return Ok(());
+        }
+        self.phase = Phase::Open;
+        if let Some(hello) = self.hello.take() {
             self.greet(*hello)?;
         }
         while let Some(frame) = self.early.pop_front() {
             self.handle_frame(frame)?;
         }
+        Ok(())
+    }
+
+    pub(super) fn handle_located(&mut self, scope: &Scope, both: Clock) -> Result<(), SessionError> {
+        let Some(session) = self.scopes.get_mut(scope) else { return Ok(()) };
+        session.mine = both;
+        if session.shown == Shown::Asked {
+            session.shown = Shown::Current;
+        }
+        if self.phase == Phase::Admitting {
+            return self.open();
+        }
+        if session.is_shown() && std::mem::take(&mut session.answers) {
+            let told = self.tell(scope);
+            self.send(&Frame::Clocks(vec![told]));
+        }
+        self.unacknowledged.insert(scope.clone());
         Ok(())
     }
 
@@ -266,10 +291,12 @@ impl Session {
                 answer.push(scope.clone());
             }
             self.peer_clock(entry);
-            // What is shown of a lost scope follows from what the peer has: it learns that only now.
-            let session = self.scopes.get(&scope);
-            if session.is_some_and(|session| session.taken.is_some()) && !answer.contains(&scope) {
-                answer.push(scope);
+            // What is shown of a lost scope follows from what the peer has: it learns that once it is known.
+            let session = self.scopes.get_mut(&scope);
+            if let Some(session) = session.filter(|session| session.taken.is_some()) {
+                answer.retain(|due| *due != scope);
+                session.answers = true;
+                session.shown = Shown::Due;
             }
         }
         if !answer.is_empty() {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use scope::Completeness;
 
-use scope::ScopeSession;
+use scope::{ScopeSession, Shown};
 
 use crate::checkpoint::{Checkpoint, Cursor};
 use crate::clock::{Clock, Ends, Extent};
@@ -109,6 +109,13 @@ pub enum Input<'a> {
         /// Whether it is needed from its beginning.
         from_its_beginning: bool,
     },
+    /// The answer to [`Output::Locate`].
+    Located {
+        /// The scope.
+        scope: Scope,
+        /// The ends of what both have.
+        both: Clock,
+    },
     /// The answer to [`Output::LoadCheckpoint`].
     CheckpointLoaded {
         /// The signed start.
@@ -200,6 +207,13 @@ pub enum Output {
     LoadCheckpoint(Scope),
     /// Load the page after this cursor.
     LoadPage(Scope, Option<Cursor>),
+    /// Look up what of `theirs` is here, in a scope that the peer has lost.
+    Locate {
+        /// The scope.
+        scope: Scope,
+        /// What the peer has of it.
+        theirs: Clock,
+    },
     /// Pages of a scope broke off at the peer. If those here are no older than `at_peer`, what that checkpoint stood
     /// for and what the peer holds besides, load the page after `after`, else [`Session::serve_anew`].
     ResumePages {
@@ -642,6 +656,7 @@ impl Session {
             Input::Misfit { scope, log, from_its_beginning } => {
                 self.handle_misfit(scope, log, from_its_beginning);
             }
+            Input::Located { scope, both } => self.handle_located(&scope, both)?,
             Input::CheckpointLoaded { start, clock, documents } => {
                 self.handle_checkpoint_loaded(start, &clock, documents);
             }
@@ -663,9 +678,18 @@ impl Session {
             }
         }
         self.load_sealed();
+        self.locate();
         self.note_sync();
         self.note_taken();
         Ok(())
+    }
+
+    /// Of what a peer has lost it is shown no more than it has: that is looked up.
+    fn locate(&mut self) {
+        for (scope, session) in self.scopes.iter_mut().filter(|(_, session)| session.shown == Shown::Due) {
+            session.shown = Shown::Asked;
+            self.out.push_back(Output::Locate { scope: scope.clone(), theirs: session.theirs() });
+        }
     }
 
     fn handle_frame(&mut self, frame: Frame) -> Result<(), SessionError> {
@@ -792,7 +816,9 @@ impl Session {
     }
 
     fn note_taken(&mut self) {
-        let taken = |session: &ScopeSession| session.told && session.mine.covers(&session.peer);
+        let taken = |session: &ScopeSession| {
+            session.told && session.is_shown() && session.mine.covers(&session.peer)
+        };
         if self.takes_only && self.phase == Phase::Open && self.scopes.values().all(taken) {
             self.takes_only = false;
             self.out.push_back(Output::Taken);
@@ -806,7 +832,8 @@ impl Session {
             self.out.push_back(Output::InSync);
         }
         self.was_in_sync = now;
-        let handed_over = |s: &ScopeSession| s.taken.is_none() || s.told && s.mine == s.peer;
+        let handed_over =
+            |s: &ScopeSession| s.taken.is_none() || s.told && s.is_shown() && s.mine == s.peer;
         if !self.config.dialler
             && self.phase == Phase::Open
             && !self.was_handed_over

@@ -53,6 +53,21 @@ pub(super) struct ScopeSession {
     /// The peer holds the scope no longer: what it has is taken and it is given nothing. All that is
     /// durable here; `mine` shows of it what the peer has as well.
     pub(super) taken: Option<Clock>,
+    /// Of a scope that is only taken: whether `mine` says what the peer has as well.
+    pub(super) shown: Shown,
+    /// The peer is to be told `mine` once it does.
+    pub(super) answers: bool,
+}
+
+/// How `mine` of a scope that is only taken is coming along.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shown {
+    /// It says what of the peer's work is here.
+    Current,
+    /// Either side has more since.
+    Due,
+    /// It is being looked up.
+    Asked,
 }
 
 impl ScopeSession {
@@ -75,6 +90,8 @@ impl ScopeSession {
             serving: None,
             taking: false,
             taken: None,
+            shown: Shown::Current,
+            answers: false,
         }
     }
 
@@ -98,32 +115,23 @@ impl ScopeSession {
             None => self.mine.set(log, ends),
             Some(all) => {
                 all.set(log, ends);
-                self.restrict();
+                self.shown = Shown::Due;
             }
         }
     }
 
-    /// Of a scope that is only taken, shows no more than the peer has.
-    pub(super) fn restrict(&mut self) {
-        let Some(all) = &self.taken else { return };
-        let mut mine = Clock::default();
-        let logs: BTreeSet<LogId> = self.peer.0.keys().chain(self.sent.keys()).copied().collect();
-        for log in logs {
-            let came = self.sent.get(&log).into_iter().flatten();
-            let theirs: BTreeSet<Extent> = self.peer.ends_of(&log).iter().chain(came).copied().collect();
-            let upto = theirs.last().map_or(0, |end| end.len);
-            let held = all.ends_of(&log);
-            let shown: Vec<Extent> = match held {
-                [] => continue,
-                [end] if end.len <= upto => vec![*end],
-                // It has part of what is here.
-                [_] => self.peer.ends_of(&log).to_vec(),
-                // Which branch lies on the way to which, only the transactions say.
-                _ => held.iter().filter(|end| theirs.contains(end)).copied().collect(),
-            };
-            mine.set(log, Ends::new(shown));
+    /// What the peer has of a scope that is only taken, as far as it has said or shown.
+    pub(super) fn theirs(&self) -> Clock {
+        let mut theirs = self.peer.clone();
+        for (log, came) in &self.sent {
+            theirs.set(*log, Ends::new(theirs.ends_of(log).iter().chain(came).copied().collect()));
         }
-        self.mine = mine;
+        theirs
+    }
+
+    /// Whether `mine` may be told and compared.
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown == Shown::Current
     }
 
     /// Ends of which the peer lacks something that has not been sent, one a log, each with what the peer has of that
@@ -151,13 +159,15 @@ impl ScopeSession {
     /// its way already is sent again only where the peer turns out to have less than that built on, or
     /// asks for it.
     pub(super) fn peer_tells(&mut self, clock: Clock, again: bool) {
+        if self.taken.is_some() && (again || !self.told || self.peer != clock) {
+            self.shown = Shown::Due;
+        }
         let believed = std::mem::replace(&mut self.peer, clock);
         let told = &self.peer;
         self.sent.retain(|log, _| !again && told.len_of(log) >= believed.len_of(log));
         self.midway.retain(|log, _| !again && told.len_of(log) >= believed.len_of(log));
         self.waiting.clear();
         self.told = true;
-        self.restrict();
     }
 
     /// Notes that what came of a log from the peer is held here, and so at the peer too. What it has of it besides
@@ -179,11 +189,15 @@ impl ScopeSession {
             && !self.taking
             && self.serving.is_none()
             && self.completeness == Completeness::Whole
+            && self.is_shown()
             && self.mine == self.peer
     }
 
     /// Logs whose owed acknowledgement can be given.
     pub(super) fn payable(&mut self) -> Vec<(LogId, Ends)> {
+        if !self.is_shown() {
+            return Vec::new();
+        }
         let is_due = |(log, due): &(&LogId, &BTreeMap<LogId, u64>)| {
             due.is_empty() && !self.unchecked.contains_key(*log)
         };

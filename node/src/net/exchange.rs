@@ -659,6 +659,10 @@ impl Exchange {
                 let sending = self.replica.load_run(&scope, &log, &end, &at_peer)?;
                 self.session.handle(Input::Loaded { scope, log, end, sending })?;
             }
+            Output::Locate { scope, theirs } => {
+                let both = self.replica.held_of(&scope, &theirs);
+                self.session.handle(Input::Located { scope, both })?;
+            }
             Output::LoadCheckpoint(scope) => {
                 let (start, clock, documents) = self.replica.load_checkpoint(&scope)?;
                 self.session.handle(Input::CheckpointLoaded { start, clock, documents })?;

@@ -1,6 +1,8 @@
 //! Runs of a log for a peer that lacks them.
 
-use wangge_model::clock::{Extent, head_tag};
+use std::collections::BTreeMap;
+
+use wangge_model::clock::{Clock, Extent, head_tag};
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{Branch, HeadSignature, Run};
@@ -82,6 +84,31 @@ impl Replica {
             actor: self.actor_at(&held, &piece, point.seq),
         });
         Ok(Sending::Runs(vec![Run { log: *log, branch, transactions, signature }], last))
+    }
+
+    /// What is durable here of what somebody has who lost a scope: the ends of that, and of a log of which less is here
+    /// and which did not fork where it ends, as he may have the rest.
+    pub fn held_of(&self, scope: &Scope, theirs: &Clock) -> Clock {
+        let state = lock(&self.state);
+        let Some(scoped) = state.scopes.get(scope) else { return Clock::default() };
+        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+        let mut both = Clock::default();
+        for (log, theirs) in &theirs.0 {
+            let mut upto: BTreeMap<LogId, u64> = BTreeMap::new();
+            for end in &theirs.0 {
+                let Some(piece) = tree::find(&held, log, end) else { continue };
+                for (piece, last) in tree::way(&held, &piece, end.len) {
+                    let known = upto.entry(piece).or_default();
+                    *known = (*known).max(last.min(scoped.durable.len_of(&piece)));
+                }
+            }
+            let ends = tree::ends(&held, log, |piece| upto.get(piece).copied().unwrap_or(0));
+            match scoped.ends(&held, log).0.as_slice() {
+                [end] if ends.is_empty() && end.len <= theirs.len() => both.set(*log, (*end).into()),
+                _ => both.set(*log, ends),
+            }
+        }
+        both
     }
 
     /// All runs of a log from a position on the way to its farthest end.
