@@ -75,7 +75,8 @@ pub fn ingest(scope: &Scope, secret: &ScopeSecret, held: &impl Held, run: Run) -
     }
     if held.tip(&log).is_none() {
         return if from == 1 {
-            run.check(scope, secret, None).map(Outcome::Append)
+            let checked = run.check(scope, secret, None)?;
+            Ok(Outcome::Append(before_branches(held, log, checked)))
         } else {
             Ok(Outcome::Gap { log })
         };
@@ -154,6 +155,30 @@ pub fn ingest(scope: &Scope, secret: &ScopeSecret, held: &impl Held, run: Run) -
     }
 }
 
+/// What continues a piece that was cut back may come on the way to the end of a branch that left it behind that: the
+/// branch is held, and only what precedes it is lacking.
+fn before_branches(held: &impl Held, log: LogId, mut checked: Checked) -> Checked {
+    checked.log = log;
+    let branches: Vec<(LogId, u64)> = held
+        .branches(&log)
+        .into_iter()
+        .filter_map(|branch| Some((branch, held.leaves(&branch)?.1)))
+        .collect();
+    let is_held = |record: &LogRecord| {
+        let seq = record.transaction.seq;
+        let begins = branches.iter().filter(|(_, base)| base + 1 == seq);
+        begins.filter_map(|(branch, _)| held.record(branch, seq)).any(|held| held.head == record.head)
+    };
+    if let Some(upto) = checked.records.iter().skip(1).position(is_held) {
+        checked.records.truncate(upto + 1);
+        if let Some(last) = checked.records.last() {
+            let (len, lamport) = (last.transaction.seq, last.transaction.lamport);
+            checked.tip = Tip { len, head: last.head, lamport, ..checked.tip };
+        }
+    }
+    checked
+}
+
 /// What a run is held against.
 struct Ground<'a, H> {
     scope: &'a Scope,
@@ -183,7 +208,7 @@ impl<H: Held> Ground<'_, H> {
             let rest = Run { transactions: run.transactions[at..].to_vec(), ..run.clone() };
             if here.seq == tip.len {
                 let checked = rest.check(self.scope, self.secret, Some(&tip))?;
-                return Ok(Led::To(Outcome::Append(Checked { log: here.log, ..checked })));
+                return Ok(Led::To(Outcome::Append(before_branches(self.held, here.log, checked))));
             }
             let actor = self.actor_before(run, at, &here);
             return self.branch_off(rest, here, actor).map(|checked| Led::To(Outcome::Append(checked)));
@@ -229,7 +254,7 @@ impl<H: Held> Ground<'_, H> {
         identity.branch = Some(Branch { of: base.log, base: seq, head, lamport, actor });
         let end = Tip { identity, len: seq, head, lamport, floor: tip.floor.min(seq) };
         let checked = run.check(self.scope, self.secret, Some(&end))?;
-        Ok(Checked { log: name, ..checked })
+        Ok(before_branches(self.held, name, checked))
     }
 
     /// The actor in use before the transaction `at` of a run, which follows `here`; zeros if it is not known.

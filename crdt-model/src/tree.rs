@@ -180,9 +180,12 @@ pub fn reach(held: &impl Held, ends: &[Extent], log: &LogId) -> u64 {
 }
 
 /// Where the branches of `log` end, of each piece no more than `upto` says. Follows from the transactions alone,
-/// whichever pieces hold them.
+/// whichever pieces hold them. A branch of what was cut back to before it is none: what precedes it is to come again.
 pub fn ends(held: &impl Held, log: &LogId, upto: impl Fn(&LogId) -> u64) -> Ends {
-    let pieces = pieces(held, log);
+    let mut pieces = pieces(held, log);
+    let is_cut = |piece: &LogId| held.leaves(piece).is_some_and(|(of, base)| upto(&of) < base);
+    let goes_through = |piece: &LogId| way(held, piece, upto(piece)).into_iter().any(|(on, _)| is_cut(&on));
+    pieces.retain(|piece| !goes_through(piece));
     let point =
         |piece: &LogId| at(held, piece, upto(piece)).filter(|point| point.log == *piece && point.seq > 0);
     let points: Vec<Point> = pieces.iter().filter_map(point).collect();

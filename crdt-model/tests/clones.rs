@@ -114,7 +114,7 @@ impl Disk {
 }
 
 /// What one replica holds.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Replica {
     tips: BTreeMap<LogId, Tip>,
     records: BTreeMap<(LogId, u64), LogRecord>,
@@ -403,4 +403,45 @@ fn whoever_began_from_pages_agrees_too() {
         assert_eq!(late.ends(), expected(&all), "seed {seed}");
         assert_eq!(late.fold(), centre.fold(), "seed {seed}: documents differ");
     }
+}
+
+/// A disk was damaged: a piece ends before branches leave it, which are here. What precedes them comes again.
+#[test]
+fn what_was_cut_back_below_a_branch_comes_again() {
+    let mut cut_below = 0;
+    for seed in 0..SEEDS {
+        let dice = &mut Dice(2_000_000 + seed);
+        let disks = disks(dice, 16);
+        let mut centre = Replica::default();
+        for disk in disks.iter().filter(|disk| !disk.chain.is_empty()) {
+            let transactions = disk.chain.iter().map(|(record, _)| record.transaction.clone()).collect();
+            let signature = disk.chain[disk.chain.len() - 1].1;
+            centre.take(Run { log: log(), branch: None, transactions, signature });
+        }
+        let mut damaged = centre.clone();
+        let pieces: Vec<LogId> = damaged.tips.keys().copied().collect();
+        let piece = pieces[dice.below(pieces.len())];
+        let base = damaged.leaves(&piece).map_or(0, |(_, base)| base);
+        let len = base + dice.below((damaged.tips[&piece].len - base) as usize) as u64;
+        let end = tree::at(&damaged, &piece, len).expect("held");
+        damaged.records.retain(|(of, seq), _| *of != piece || *seq <= len);
+        cut_below +=
+            damaged.branches(&piece).iter().filter(|b| damaged.leaves(b).is_some_and(|l| l.1 > len)).count();
+        if len == 0 {
+            damaged.tips.remove(&piece);
+        } else if let Some(tip) = damaged.tips.get_mut(&piece) {
+            (tip.len, tip.head, tip.lamport) = (len, end.head, end.lamport);
+        }
+        for _ in 0..4 {
+            centre.give_to(&mut damaged);
+        }
+        assert_eq!(damaged.ends(), centre.ends(), "seed {seed}");
+        for (record, _) in disks.iter().flat_map(|disk| &disk.chain) {
+            let end = Extent { len: record.transaction.seq, head: head_tag(&record.head) };
+            let piece = tree::find(&damaged, &log(), &end);
+            let held = piece.and_then(|piece| damaged.record(&piece, end.len));
+            assert_eq!(held.map(|held| held.head), Some(record.head), "seed {seed}, position {}", end.len);
+        }
+    }
+    assert!(cut_below > 20, "no piece was cut below a branch");
 }

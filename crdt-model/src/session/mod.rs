@@ -816,9 +816,8 @@ impl Session {
     }
 
     fn note_taken(&mut self) {
-        let taken = |session: &ScopeSession| {
-            session.told && session.is_shown() && session.mine.covers(&session.peer)
-        };
+        let taken =
+            |session: &ScopeSession| session.told && session.is_shown() && session.mine.covers(&session.peer);
         if self.takes_only && self.phase == Phase::Open && self.scopes.values().all(taken) {
             self.takes_only = false;
             self.out.push_back(Output::Taken);
@@ -832,8 +831,7 @@ impl Session {
             self.out.push_back(Output::InSync);
         }
         self.was_in_sync = now;
-        let handed_over =
-            |s: &ScopeSession| s.taken.is_none() || s.told && s.is_shown() && s.mine == s.peer;
+        let handed_over = |s: &ScopeSession| s.taken.is_none() || s.told && s.is_shown() && s.mine == s.peer;
         if !self.config.dialler
             && self.phase == Phase::Open
             && !self.was_handed_over

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use wangge_model::clock::{Clock, Extent, Extents, head_tag};
 use wangge_model::document::{Document, VIEW_FORMAT};
 use wangge_model::identity::{DocId, Hash, LogId, Scope};
+use wangge_model::ingest::Held;
 use wangge_model::log::{EMPTY_HEAD, Tip, next_head};
 use wangge_model::materialise::Applied;
+use wangge_model::tree;
 use wangge_model::verdict::VoidReason;
 use wangge_model::wire::decode_page;
 use wangge_store::Batch;
@@ -16,7 +18,7 @@ use super::apply::put_all;
 use super::doctor::{Checkup, Finding, Outcome, Trouble};
 use super::pages::Page;
 use super::salvage::{beginning, kept_checkpoint, restore_record};
-use super::scope::{Arrival, ScopeState, extent_of};
+use super::scope::{Arrival, HeldScope, ScopeState, extent_of};
 use super::vault::{Vault, decode_record};
 use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
 
@@ -115,7 +117,17 @@ impl Replica {
         let Some(tip) = state.scopes.get(scope).and_then(|scoped| scoped.tips.get(log)).cloned() else {
             return Ok(Outcome::Repaired);
         };
-        let named = LogId::derive(scope, &tip.identity.replica, tip.identity.epoch);
+        let is_held = |clock: &Clock| {
+            let Some(scoped) = state.scopes.get(scope) else { return false };
+            let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+            let named = tree::root(&held, log);
+            match held.branches(&named).is_empty() {
+                true => clock.len_of(&named) >= seq,
+                // A longer branch says nothing of this one.
+                false => tree::reach(&held, clock.ends_of(&named), log) >= seq,
+            }
+        };
+        let is_elsewhere = self.is_centre() || holders.iter().any(is_held);
         let mut batch = Batch::new();
         let mut outcome = Outcome::Asked;
         if seq > tip.len {
@@ -128,7 +140,7 @@ impl Replica {
                 }
                 _ => return Ok(Outcome::Lost),
             }
-        } else if self.is_centre() || holders.iter().any(|clock| clock.len_of(&named) >= seq) {
+        } else if is_elsewhere {
             // What the centre had, those have who wrote it, and who got it from there.
             let Some(end) = self.signed_until(scope, log, seq - 1, &tip)? else { return Ok(Outcome::Lost) };
             for seq in end.len + 1..=tip.len {
