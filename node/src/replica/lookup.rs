@@ -301,11 +301,15 @@ impl Replica {
             return Ok(0);
         }
         let mut unsent = 0;
+        let centre = self.profile().centre();
         for scope in self.scopes() {
             let durable = lock(&self.state).scopes.get(&scope).map(|scoped| scoped.durable.clone());
             let (Some(durable), Some(receipts)) = (durable, self.receipts(&scope)?) else { continue };
             let held = HeldScope { store: &self.store, scope: &scope, tips: &receipts.tips };
-            for (log, extent) in &durable.0 {
+            // What the centre wrote itself it has, whatever it has said of it so far.
+            let is_its_own =
+                |log: &LogId| receipts.tips.get(log).is_some_and(|tip| tip.identity.replica == centre);
+            for (log, extent) in durable.0.iter().filter(|(log, _)| !is_its_own(log)) {
                 let base = held.leaves(log).map_or(0, |(_, base)| base);
                 unsent += extent.len.saturating_sub(receipts.arrived(&held, log).max(base));
             }
