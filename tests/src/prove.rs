@@ -1,6 +1,7 @@
 //! Planting bugs and looking whether they are found.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use wangge_store::{Batch, Options, Store};
@@ -40,7 +41,7 @@ pub fn prove(
     bug: Bug,
     seeds: std::ops::Range<u64>,
     until_found: bool,
-    sound: &mut BTreeMap<u64, bool>,
+    sound: &Mutex<BTreeMap<u64, bool>>,
 ) -> Proof {
     let mut proof = Proof::default();
     for seed in seeds {
@@ -48,9 +49,15 @@ pub fn prove(
         plant(Some(bug));
         let failure = run(&plan, false).failure;
         plant(None);
-        let failure = failure
-            .filter(|_| *sound.entry(seed).or_insert_with(|| run(&plan, false).failure.is_none()))
-            .map(|failure| by(failure.wrong).to_owned());
+        let failure = failure.filter(|_| {
+            let known = sound.lock().unwrap_or_else(PoisonError::into_inner).get(&seed).copied();
+            known.unwrap_or_else(|| {
+                let is_sound = run(&plan, false).failure.is_none();
+                sound.lock().unwrap_or_else(PoisonError::into_inner).insert(seed, is_sound);
+                is_sound
+            })
+        });
+        let failure = failure.map(|failure| by(failure.wrong).to_owned());
         proof.note(failure);
         if until_found && proof.first.is_some() {
             break;

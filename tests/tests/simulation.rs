@@ -1,6 +1,8 @@
 //! A few dozen simulated streets. `cargo run --release -p wangge-tests --bin simulate` runs thousands.
 
-use wangge_tests::sim::{Plan, run};
+use std::ops::ControlFlow;
+
+use wangge_tests::sim::{Plan, in_order, run};
 
 /// Seeds that every test run takes: `SEED` chooses the first, `SEEDS` how many.
 fn number(name: &str, default: u64) -> u64 {
@@ -26,15 +28,19 @@ const MENDED: [u64; 22] = [
 #[test]
 fn replicas_keep_their_promises_whatever_happens() {
     let first = number("SEED", 30);
-    for seed in (first..first + number("SEEDS", 20)).chain(MENDED) {
-        let outcome = run(&Plan::of_seed(seed), false);
+    let seeds: Vec<u64> = (first..first + number("SEEDS", 20)).chain(MENDED).collect();
+    let plans = seeds.clone();
+    in_order(0..seeds.len() as u64, move |at| run(&Plan::of_seed(plans[at as usize]), false), |at, outcome| {
+        let seed = seeds[at as usize];
         assert!(
             outcome.failure.is_none(),
             "seed {seed}: {:?}; cargo run --release -p wangge-tests --bin simulate -- --seed {seed} --seeds 1",
             outcome.failure
         );
         assert!(outcome.counts.saved > 0, "seed {seed}: nothing was saved");
-    }
+        ControlFlow::Continue(())
+    })
+    .unwrap_or_else(|at| panic!("seed {} does not end", seeds[at as usize]));
 }
 
 /// What a seed says must be what happened: otherwise no failure could be looked into.

@@ -316,6 +316,9 @@ pub(crate) struct Opened {
     disk: Disk,
     opening: u64,
     dir: PathBuf,
+    /// Who asked for a commit after the power had gone. They are told when work is done, never from
+    /// within their call: they may hold what their callbacks ask for.
+    too_late: Mutex<Vec<Done>>,
 }
 
 impl Opened {
@@ -332,7 +335,7 @@ impl Opened {
             platter.opening += 1;
             platter.opening
         };
-        Ok(Self { disk, opening, dir: dir.to_owned() })
+        Ok(Self { disk, opening, dir: dir.to_owned(), too_late: Mutex::default() })
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -357,7 +360,7 @@ impl Opened {
     pub(crate) fn commit_then(&self, batch: Batch, done: Done) {
         match self.alive() {
             Ok(mut platter) => platter.queued.push_back((batch, done)),
-            Err(error) => done(Err(error)),
+            Err(_) => self.too_late.lock().unwrap_or_else(PoisonError::into_inner).push(done),
         }
     }
 
@@ -366,6 +369,10 @@ impl Opened {
         if self.alive().is_ok() {
             self.disk.write();
             self.disk.sync();
+        }
+        let too_late = std::mem::take(&mut *self.too_late.lock().unwrap_or_else(PoisonError::into_inner));
+        for done in too_late {
+            done(Err(no_power()));
         }
     }
 }

@@ -78,7 +78,13 @@ fn a_dead_process_leaves_what_was_written_and_a_power_loss_only_what_was_synced(
     let cut = Disk::of(&image);
     disk.crash();
     assert!(matches!(store.get(b"a"), Err(StoreError::Io { .. })), "the process is dead");
+    let told = Arc::new(Mutex::new(0));
+    let tell = Arc::clone(&told);
+    store
+        .commit_then(put("x", "too late"), move |result| *tell.lock().unwrap() += i32::from(result.is_err()));
+    assert_eq!(*told.lock().unwrap(), 0, "never within the call: the caller may hold what it asks for");
     assert!(matches!(store.commit(Batch::new()), Err(StoreError::Io { .. })));
+    assert_eq!(*told.lock().unwrap(), 1);
     let again = simulated(&disk);
     assert_eq!(entries(again.scan(b"")).len(), 3);
     assert_eq!(entries(simulated(&cut).scan(b"")).len(), 3);

@@ -1,12 +1,19 @@
 //! Simulates a street, seed after seed. See `wangge_tests::sim`.
 
+use std::ops::{ControlFlow, Range};
 use std::process::ExitCode;
+#[cfg(feature = "planted")]
+use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::Parser;
 
 use wangge_model::planted::Bug;
-use wangge_tests::sim::{Counts, FULL_ALPHABET, Outcome, Plan, run, shrink};
+use wangge_tests::sim::{Counts, FULL_ALPHABET, Outcome, Plan, Wrong, in_order, run, shrink};
+
+/// As in the programs themselves.
+#[global_allocator]
+static ALLOCATOR: wangge_node::memory::MiMalloc = wangge_node::memory::MiMalloc;
 
 /// Runs that are spent on making a failing run shorter.
 const SHRINK_RUNS_MAX: usize = 300;
@@ -67,9 +74,9 @@ fn plant(_: Option<Bug>) -> bool {
     false
 }
 
-/// Plants each bug in turn, prints a table, and fails if one is not found.
+/// Plants each bug, prints a table, and fails if one is not found.
 #[cfg(feature = "planted")]
-fn prove(seeds: std::ops::Range<u64>, until_found: bool) -> ExitCode {
+fn prove(seeds: Range<u64>, until_found: bool) -> ExitCode {
     use wangge_tests::prove::{Proof, prove, prove_compaction, prove_lost_centre};
     let mut missed = 0;
     let mut tell = |name: &str, proof: &Proof| {
@@ -79,22 +86,27 @@ fn prove(seeds: std::ops::Range<u64>, until_found: bool) -> ExitCode {
         missed += u64::from(proof.first.is_none());
     };
     println!("{:<24} {:>8} {:>14} found by", "planted bug", "first at", "found in");
-    let mut sound = std::collections::BTreeMap::new();
-    for (name, bug) in Bug::ALL {
-        let proof = match bug {
-            // Too narrow a moment for chance to meet it often.
-            Bug::TrustReceipt => prove_lost_centre(),
-            bug => prove(bug, seeds.clone(), until_found, &mut sound),
-        };
-        tell(name, &proof);
+    let sound = Mutex::default();
+    let (from, count) = (seeds.start, Bug::ALL.len());
+    let plant_one = move |number: u64| match Bug::ALL[number as usize].1 {
+        // Too narrow a moment for chance to meet it often.
+        Bug::TrustReceipt => prove_lost_centre(),
+        bug => prove(bug, seeds.clone(), until_found, &sound),
+    };
+    let all = in_order(0..count as u64, plant_one, |number, proof| {
+        tell(Bug::ALL[number as usize].0, &proof);
+        ControlFlow::Continue(())
+    });
+    if let Err(number) = all {
+        return refuse(&format!("{} does not end", Bug::ALL[number as usize].0));
     }
     tell("lose-tail-on-compaction", &prove_compaction());
-    println!("{} bugs, {missed} not found; seeds from {}", Bug::ALL.len() + 1, seeds.start);
+    println!("{} bugs, {missed} not found; seeds from {from}", count + 1);
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[cfg(not(feature = "planted"))]
-fn prove(_: std::ops::Range<u64>, _: bool) -> ExitCode {
+fn prove(_: Range<u64>, _: bool) -> ExitCode {
     refuse("this build has no planted bugs: --features planted")
 }
 
@@ -107,54 +119,45 @@ fn main() -> ExitCode {
         let last = first + arguments.seeds.unwrap_or(SEEDS);
         return prove(first..last, arguments.until_found);
     }
-    if let Some(name) = &arguments.planted {
-        match Bug::ALL.iter().find(|(known, _)| known == name) {
-            Some((_, bug)) if plant(Some(*bug)) => {}
+    let bug = match &arguments.planted {
+        None => None,
+        Some(name) => match Bug::ALL.iter().find(|(known, _)| known == name) {
+            Some((_, bug)) if plant(Some(*bug)) => Some(*bug),
             Some(_) => return refuse("this build has no planted bugs: --features planted"),
             None => {
                 let known: Vec<&str> = Bug::ALL.iter().map(|(name, _)| *name).collect();
                 return refuse(&format!("no bug {name:?}; there are {}", known.join(", ")));
             }
-        }
-    }
+        },
+    };
     let mut counts = Counts::default();
     let (mut failed, mut done) = (0, 0);
     let mut hash = blake3::Hasher::new();
     let began = Instant::now();
     let seeds = arguments.seeds.unwrap_or(if arguments.seed.is_some() { 1 } else { SEEDS });
-    for seed in first..first + seeds {
-        let plan = Plan::of_seed(seed);
-        let outcome = run(&plan, arguments.trace);
+    let traced = arguments.trace;
+    // A bug is planted in each thread by itself.
+    let one = move |seed| {
+        plant(bug);
+        run(&Plan::of_seed(seed), traced)
+    };
+    let all = in_order(first..first + seeds, one, |seed, outcome| {
         if outcome.failure.is_none() || arguments.no_shrink {
             tell(&outcome);
         }
         counts.add(&outcome.counts);
         hash.update(outcome.trace_hash.as_bytes());
         done += 1;
-        if let Some(failure) = &outcome.failure {
-            failed += 1;
-            println!("seed {seed}: {:?} at {} ms: {}", failure.wrong, failure.at_ms, failure.what);
-            if !arguments.no_shrink {
-                let (plan, outcome) = shrink(&plan, failure.wrong, SHRINK_RUNS_MAX);
-                println!("shortened to {} steps:", plan.steps.len());
-                println!(
-                    "  {} grids, {} points, {} workers, {} clerks",
-                    plan.grids, plan.points, plan.workers, plan.clerks
-                );
-                for step in &plan.steps {
-                    println!("  +{} ms {:?}", step.after_ms, step.action);
-                }
-                if arguments.trace {
-                    tell(&run(&plan, true));
-                }
-                if let Some(failure) = outcome.failure {
-                    println!("  {:?} at {} ms: {}", failure.wrong, failure.at_ms, failure.what);
-                }
-            }
-            if !arguments.keep_going {
-                break;
-            }
+        let Some(failure) = &outcome.failure else { return ControlFlow::Continue(()) };
+        failed += 1;
+        println!("seed {seed}: {:?} at {} ms: {}", failure.wrong, failure.at_ms, failure.what);
+        if !arguments.no_shrink {
+            tell_shortened(seed, failure.wrong, traced);
         }
+        if arguments.keep_going { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    if let Err(seed) = all {
+        return refuse(&format!("seed {seed} does not end: its threads wait for each other"));
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
@@ -164,4 +167,23 @@ fn main() -> ExitCode {
     );
     println!("{counts:?}");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints a shorter plan that fails alike.
+fn tell_shortened(seed: u64, wrong: Wrong, traced: bool) {
+    let (plan, outcome) = shrink(&Plan::of_seed(seed), wrong, SHRINK_RUNS_MAX);
+    println!("shortened to {} steps:", plan.steps.len());
+    println!(
+        "  {} grids, {} points, {} workers, {} clerks",
+        plan.grids, plan.points, plan.workers, plan.clerks
+    );
+    for step in &plan.steps {
+        println!("  +{} ms {:?}", step.after_ms, step.action);
+    }
+    if traced {
+        tell(&run(&plan, true));
+    }
+    if let Some(failure) = outcome.failure {
+        println!("  {:?} at {} ms: {}", failure.wrong, failure.at_ms, failure.what);
+    }
 }

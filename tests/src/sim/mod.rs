@@ -9,6 +9,7 @@ mod checks;
 mod damage;
 mod device;
 mod dice;
+mod many;
 mod model;
 mod network;
 mod orders;
@@ -19,6 +20,7 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use action::{Action, FULL_ALPHABET, Plan, Step, WHOLE_ALPHABET, Who};
+pub use many::in_order;
 pub use shrink::shrink;
 pub use town::Town;
 
