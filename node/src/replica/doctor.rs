@@ -211,7 +211,9 @@ impl Replica {
             let stored = self.store.get(&keys::tip(scope, log));
             let readable = match &stored {
                 Ok(Some(bytes)) => postcard::from_bytes::<Tip>(bytes).is_ok_and(|tip| tip.len >= upto),
-                _ => false,
+                // It arrived, and did not get to the disk yet, or found it full.
+                Ok(None) => upto == 0,
+                Err(_) => false,
             };
             if !readable {
                 let reason = match stored {
