@@ -738,6 +738,10 @@ impl Exchange {
                         self.refused(&broken.to_string());
                         self.insist();
                     }
+                    Err(withheld @ IntakeError::Withheld { .. }) => {
+                        let peer = self.purpose.peer;
+                        return Err(NetError::Unexplained { peer, reason: withheld.to_string() });
+                    }
                     Err(broken) => {
                         // What precedes it may have failed to be written here: then the peer is not to blame.
                         self.hear()?;
@@ -890,7 +894,7 @@ pub fn farewell(error: &NetError) -> Option<Vec<u8>> {
     let reason = match error {
         NetError::Session(SessionError::Refused { .. }) | NetError::Broken { .. } => return None,
         NetError::Session(error) => error.to_string(),
-        NetError::Rules(reason) => reason.clone(),
+        NetError::Rules(reason) | NetError::Unexplained { reason, .. } => reason.clone(),
         other => other.to_string(),
     };
     Some(refusal(&reason))

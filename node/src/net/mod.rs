@@ -101,8 +101,20 @@ pub enum NetError {
         en: String,
     },
     /// A transaction that breaks the rules.
-    #[error("the peer sent what breaks the rules: {0}")]
+    #[error("对方发来的内容不合规则,已拒收:{0}\nthe peer sent what breaks the rules: {0}")]
     Rules(String),
+    /// Changes were left out, and the order of erasure that says why is not here: it may be on a part of a disk that
+    /// is damaged.
+    #[error(
+        "{peer} 未带来部分更改,本机也没有相应的销毁令,暂不接收。与社管中心同步、必要时运行 doctor 修复后会继续\n\
+         not taken from {peer}: {reason}; it goes on after a sync with the centre, or once doctor has mended a disk"
+    )]
+    Unexplained {
+        /// Who left them out.
+        peer: ReplicaId,
+        /// What is left out.
+        reason: String,
+    },
     /// The control socket.
     #[error("本地控制接口出错:{0}\nthe control socket: {0}")]
     Control(std::io::Error),

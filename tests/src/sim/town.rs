@@ -751,12 +751,13 @@ impl Town {
             NetError::Replica(error @ ReplicaError::NotHeld { .. }) if self.is_moved(who) => {
                 self.say(|town| format!("{}: {doing}: {error}", town.name(who)));
             }
-            // Who cannot read his roster admits nobody, and says why; nor does he know of an order to erase.
-            NetError::Rules(reason)
-                if self.devices[who].is_damaged()
-                    && (reason.contains("is damaged") || reason.contains("is withheld")) =>
-            {
+            // Who cannot read his roster admits nobody, and says why.
+            NetError::Rules(reason) if self.devices[who].is_damaged() && reason.contains("is damaged") => {
                 self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
+            }
+            // The order itself may not have come along: a disk is damaged, or the centre was put back.
+            NetError::Unexplained { .. } if !self.model.erased.is_empty() => {
+                self.say(|town| format!("{}: {doing}: {}", town.name(who), error.in_english()));
             }
             NetError::Replica(error) => self.excuse(who, doing, error),
             error => {
