@@ -391,3 +391,18 @@ pub fn number(order: u32) -> String {
     let check = wangge_model::checks::id_number::check_character(&body).expect("17 digits");
     format!("{body}{check}")
 }
+
+/// Copies the directory of a replica or of the relay that is closed, as a backup or an imaging tool does.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory");
+    for entry in std::fs::read_dir(from).expect("lists") {
+        let entry = entry.expect("an entry");
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().expect("a type");
+        if kind.is_dir() {
+            copy(&path, &to);
+        } else if kind.is_file() {
+            std::fs::copy(&path, &to).expect("copies");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use wangge_node::net::{SyncOptions, sync};
 use wangge_node::replica::{Checkup, Outcome, Replica, Trouble};
 use wangge_store::{Batch, Options, Store};
 use wangge_tests::process::{Programs, text};
-use wangge_tests::street::{Relay, Worker, grid, number, until_equal};
+use wangge_tests::street::{Relay, Worker, copy, grid, number, until_equal};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_under-test");
 
@@ -31,19 +31,6 @@ impl Dice {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("dir");
-    for entry in std::fs::read_dir(from).expect("reads") {
-        let entry = entry.expect("entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("type").is_dir() {
-            copy(&entry.path(), &target);
-        } else if entry.file_type().expect("type").is_file() {
-            std::fs::copy(entry.path(), target).expect("copies");
-        }
     }
 }
 

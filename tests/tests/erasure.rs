@@ -14,7 +14,7 @@ use wangge_node::command::{Command, Unwatched, execute};
 use wangge_node::replica::vault::KEY_FILE;
 use wangge_node::replica::{Edit, Replica};
 use wangge_store::{Batch, Options, Store};
-use wangge_tests::street::{Relay, Worker, grid};
+use wangge_tests::street::{Relay, Worker, copy, grid};
 
 const ERASED: &str = "990101199001010019";
 const STAYS: &str = "990101199001010027";
@@ -33,20 +33,6 @@ fn run(worker: &Worker, words: &[&str]) -> Result<Value, wangge_node::command::C
 fn phone(doc: DocId, number: &str) -> Edit {
     let op = Op { target: Target::Field("phone".to_owned()), value: Some(Scalar::from(number)) };
     Edit { doc, kind: Kind::PERSON, ops: vec![op] }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a directory");
-    for entry in std::fs::read_dir(from).expect("lists") {
-        let entry = entry.expect("an entry");
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type().expect("a type");
-        if kind.is_dir() {
-            copy(&path, &to);
-        } else if kind.is_file() {
-            std::fs::copy(&path, &to).expect("copies");
-        }
-    }
 }
 
 fn holds(dir: &Path, needle: &[u8]) -> bool {

@@ -4,22 +4,33 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use wangge_model::identity::{Epoch, Role, Scope};
+use wangge_model::identity::{DocId, Epoch, Role, Scope};
 use wangge_node::command::{Command, Unwatched, execute};
-use wangge_tests::street::{GRIDS, Relay, Worker, grid, until_equal};
+use wangge_tests::street::{GRIDS, Relay, Worker, copy, grid, until_equal};
 
 const NUMBER: &str = "990101199001010019";
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("dir");
-    for entry in std::fs::read_dir(from).expect("reads") {
-        let entry = entry.expect("entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("type").is_dir() {
-            copy(&entry.path(), &target);
-        } else if entry.file_type().expect("type").is_file() {
-            std::fs::copy(entry.path(), target).expect("copies");
-        }
+/// A street in which a disk was cloned after a first sync; both copies are open.
+struct Cloned {
+    relay: Relay,
+    ana: Worker,
+    twin: Worker,
+    ben: Worker,
+    doc: DocId,
+}
+
+impl Cloned {
+    async fn begin(dir: &Path) -> Self {
+        let relay = Relay::start(&dir.join("relay")).await;
+        let at = dir.join("ana");
+        let ana = Worker::join(&at, &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+        let ben = Worker::join(&dir.join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
+        let doc = ana.person(&grid(0), NUMBER, &[("name", "张三")]);
+        ana.sync().await;
+        drop(ana);
+        let twin = dir.join("twin");
+        copy(&at, &twin);
+        Self { relay, ana: Worker::open(&at), twin: Worker::open(&twin), ben, doc }
     }
 }
 
@@ -70,16 +81,7 @@ async fn a_phone_put_back_to_before_its_worker_moved_learns_where_he_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloned_phone_whose_worker_moved_hands_over_the_shorter_branch() {
     let dir = tempfile::tempdir().expect("dir");
-    let relay = Relay::start(&dir.path().join("relay")).await;
-    let at = dir.path().join("ana");
-    let ana = Worker::join(&at, &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
-    let ben = Worker::join(&dir.path().join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
-    let doc = ana.person(&grid(0), NUMBER, &[("name", "张三")]);
-    ana.sync().await;
-    drop(ana);
-    let twin = dir.path().join("twin");
-    copy(&at, &twin);
-    let (ana, twin) = (Worker::open(&at), Worker::open(&twin));
+    let Cloned { relay, ana, twin, ben, doc } = Cloned::begin(dir.path()).await;
     ana.set(&grid(0), doc, &[("phone", "13800000001")]);
     for step in 0..3 {
         twin.set(&grid(0), doc, &[("employer", &format!("某厂{step}"))]);
@@ -155,16 +157,7 @@ async fn a_phone_whose_mark_is_gone_too_hears_it_from_the_centre() {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_branches_of_a_cloned_disk_are_kept() {
     let dir = tempfile::tempdir().expect("dir");
-    let relay = Relay::start(&dir.path().join("relay")).await;
-    let at = dir.path().join("ana");
-    let ana = Worker::join(&at, &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
-    let ben = Worker::join(&dir.path().join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
-    let doc = ana.person(&grid(0), NUMBER, &[("name", "张三")]);
-    ana.sync().await;
-    drop(ana);
-    let twin = dir.path().join("twin");
-    copy(&at, &twin);
-    let (ana, twin) = (Worker::open(&at), Worker::open(&twin));
+    let Cloned { relay, ana, twin, ben, doc } = Cloned::begin(dir.path()).await;
     for step in 0..5 {
         ana.set(&grid(0), doc, &[("phone", &format!("1380000000{step}"))]);
         twin.set(&grid(0), doc, &[("employer", &format!("某厂{step}"))]);

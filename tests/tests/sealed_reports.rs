@@ -1,7 +1,6 @@
 //! Reports and audit entries reach the centre sealed, by whatever way; nobody on the way reads them, and
 //! nobody sees that there was one.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -12,7 +11,7 @@ use wangge_node::command::{Command, ReportSealedArgs, Unwatched, execute};
 use wangge_node::net::{Listener, NeighbourGate, SyncOptions, sync};
 use wangge_node::replica::Replica;
 use wangge_store::Options;
-use wangge_tests::street::{Relay, Worker, area, grid, number};
+use wangge_tests::street::{Relay, Worker, area, copy, grid, number};
 
 const TEXT: &str = "网格长收受礼品,见附页";
 
@@ -149,13 +148,13 @@ async fn a_phone_put_back_goes_on_telling_and_a_new_key_opens_old_reports() {
     report(&ana, "第一件");
     ana.sync().await;
     Arc::into_inner(ana.replica).expect("nobody else").close();
-    let copy = dir.path().join("copy");
-    copy_directory(&at, &copy);
+    let copied = dir.path().join("copy");
+    copy(&at, &copied);
     let ana = Worker { replica: Arc::new(Replica::open(&at, Options::default()).expect("opens")) };
     report(&ana, "第二件");
     ana.sync().await;
     assert_eq!(ask(&relay, &"RenewSealKey".into()), 2);
-    let back = Worker { replica: Arc::new(Replica::open(&copy, Options::default()).expect("opens")) };
+    let back = Worker { replica: Arc::new(Replica::open(&copied, Options::default()).expect("opens")) };
     report(&back, &"第三件,很长。".repeat(200));
     // The first session learns that the centre holds other cells, the next one tells.
     for _ in 0..2 {
@@ -171,17 +170,4 @@ async fn a_phone_put_back_goes_on_telling_and_a_new_key_opens_old_reports() {
     }
     assert_eq!(texts, ["第一件", "第二件", "第三件", "第四件"]);
     assert_audit_holds(&relay);
-}
-
-fn copy_directory(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("makes");
-    for entry in std::fs::read_dir(from).expect("reads") {
-        let entry = entry.expect("reads");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("reads").is_dir() {
-            copy_directory(&entry.path(), &target);
-        } else if entry.file_type().expect("reads").is_file() {
-            std::fs::copy(entry.path(), target).expect("copies");
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! The program is updated: what an earlier version stored is taken up, and nothing of it is lost.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use wangge_model::clock::{Clock, Extent, head_tag};
 use wangge_model::document::Document;
@@ -11,20 +10,7 @@ use wangge_model::schema::Kind;
 use wangge_model::transaction::{Seen, Transaction};
 use wangge_node::replica::{Delivery, Replica, STORE_VERSION};
 use wangge_store::{Batch, Options};
-use wangge_tests::street::{Relay, Worker, grid, number, put, until_equal};
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("dir");
-    for entry in std::fs::read_dir(from).expect("reads") {
-        let entry = entry.expect("entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("type").is_dir() {
-            copy(&entry.path(), &target);
-        } else if entry.file_type().expect("type").is_file() {
-            std::fs::copy(entry.path(), target).expect("copies");
-        }
-    }
-}
+use wangge_tests::street::{Relay, Worker, copy, grid, number, put, until_equal};
 
 /// Makes of a store what version 2 wrote: of a peer it noted one end for each log. Returns what is noted.
 fn as_version_2(replica: &Replica) -> BTreeMap<Vec<u8>, Clock> {
