@@ -94,10 +94,15 @@ impl Index {
         self.len += 1;
     }
 
-    /// All keys with the values that are visible now, each as a change and the place of its operation.
-    pub(super) fn current(&self) -> impl Iterator<Item = (Option<&str>, &str, Vec<(usize, usize)>)> {
-        self.puts.iter().map(|((container, key), puts)| {
-            let visible = puts.iter().filter(|put| put.gone.is_empty());
+    /// All keys with the values that are visible now, each as a change and the place of its operation. Of the
+    /// containers that `keeps` names nothing ever goes.
+    pub(super) fn current(
+        &self,
+        keeps: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = (Option<&str>, &str, Vec<(usize, usize)>)> {
+        self.puts.iter().map(move |((container, key), puts)| {
+            let kept = container.as_deref().is_some_and(&keeps);
+            let visible = puts.iter().filter(|put| kept || put.gone.is_empty());
             let visible = visible.map(|put| (put.by as usize, put.nth as usize)).collect();
             (container.as_deref(), key.as_str(), visible)
         })

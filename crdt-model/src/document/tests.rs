@@ -90,6 +90,28 @@ fn a_change_builds_on_nothing_that_is_ahead_of_the_logs() {
     assert_eq!(ahead.view().conflicts().count(), 1);
 }
 
+/// Branches of a forked log share positions, and an event's key names one: whoever writes on after he took the other
+/// branch back writes beside what happened there, not over it.
+#[test]
+fn an_event_replaces_none_of_another_branch_of_its_log() {
+    let event = |text: &str| {
+        vec![Op { target: Target::Event { container: "events".into() }, value: Some(text.into()) }]
+    };
+    let texts = |document: &Document| -> Vec<String> {
+        document.view().histories["events"].iter().map(|event| event.value.to_text()).collect()
+    };
+    let mut case = Document::new(DocId([3; 16]), Kind::CASE).expect("known");
+    let lost = case.draft(event("written before the disk was put back"));
+    case.apply(&lost, &origin(1, 5, 5)).expect("applies");
+    let since = case.draft(event("written since"));
+    case.apply(&since, &Origin { actor: [2; 16], ..origin(1, 5, 6) }).expect("applies");
+    assert_eq!(texts(&case), ["written before the disk was put back", "written since"]);
+    let read = Document::decode(case.id(), &case.encode()).expect("decodes");
+    assert_eq!(read.view(), case.view());
+    let page = Document::of_page(&stored_page(case.id(), &case.encode()).expect("reads")).expect("applies");
+    assert_eq!((page.heads(), page.view()), (case.heads(), case.view()));
+}
+
 #[test]
 fn a_late_change_lands_where_its_author_stood() {
     let mut a = person();

@@ -127,7 +127,12 @@ impl Document {
                 Shape::History => drop(events.insert(container.name, Vec::new())),
             }
         }
-        for (container, key, visible) in Index::of(&self.applied).current() {
+        // Branches of a forked log share positions, and so keys of events: an event written in one by who knew the
+        // other does not replace what has its key there.
+        let keeps = |container: &str| {
+            self.spec.container(container).is_some_and(|(_, _, container)| container.shape == Shape::History)
+        };
+        for (container, key, visible) in Index::of(&self.applied).current(keeps) {
             let mut claims: Vec<(&Scalar, &Origin)> = visible
                 .into_iter()
                 .filter_map(|(change, op)| {

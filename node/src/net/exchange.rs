@@ -800,6 +800,10 @@ impl Exchange {
                 self.recheck()?;
             }
             Output::PeerHas { scope, clock } => {
+                // What the centre had, others have: it asks for no clock before it cuts a damaged log.
+                if !self.replica.is_centre() {
+                    self.replica.hear_of(&self.purpose.peer, &scope, &clock);
+                }
                 self.peer_has.insert(scope, clock);
             }
             Output::LoadSealed => {

@@ -297,6 +297,7 @@ impl Replica {
     /// What peers had of a scope when last heard of.
     fn holders(&self, scope: &Scope) -> Result<Vec<Clock>, ReplicaError> {
         let mut clocks = Vec::new();
+        clocks.extend(lock(&self.heard).iter().filter(|((_, of), _)| of == scope).map(|(_, at)| at.clone()));
         for key in self.store.scan_keys(keys::REMEMBERED) {
             let key = key?;
             if key.get(33..).is_some_and(|name| name == scope.to_string().as_bytes())

@@ -125,6 +125,8 @@ pub struct Replica {
     crossing: crossing::Changed,
     /// Whether it is the centre's own, for good.
     is_centre: bool,
+    /// What peers were last heard to have, also where that is not noted in the store yet.
+    heard: Mutex<BTreeMap<(ReplicaId, Scope), Clock>>,
     /// The last page of each scope that came, on its way to the disk.
     arriving_pages: Mutex<BTreeMap<Scope, pages::Stored>>,
     /// Audit entries and sealed cells are written one at a time.
@@ -460,6 +462,7 @@ impl Replica {
             recent: recent::Recent::default(),
             turn: RwLock::new(None),
             is_centre,
+            heard: Mutex::default(),
             arriving_pages: Mutex::default(),
             sealing: Mutex::new(()),
             compared: compare::Compared::default(),
@@ -754,6 +757,11 @@ impl Replica {
         }
         self.write_mark();
         Ok(())
+    }
+
+    /// Hears what `peer` has of a scope. A session that goes on without being in sync notes it only when it ends.
+    pub(crate) fn hear_of(&self, peer: &ReplicaId, scope: &Scope, clock: &Clock) {
+        lock(&self.heard).insert((*peer, scope.clone()), clock.clone());
     }
 
     /// When this replica last heard from the centre, to the minute, milliseconds since 1970 (UTC).

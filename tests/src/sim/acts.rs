@@ -523,7 +523,7 @@ impl Town {
         self.disturb(who);
         if !self.devices[who].disk.is_alive() {
             // Nobody told the worker whether it was saved; the disk will tell.
-            self.devices[who].unsure = drafts;
+            self.unsure(who, drafts);
             return None;
         }
         let mut saved = Vec::new();
@@ -549,12 +549,20 @@ impl Town {
             Ok(()) => Some(()),
             Err(error) => {
                 // A store that failed is opened again before it tells what it holds.
-                if self.devices[who].disk.is_poisoned() && self.devices[who].unsure.is_empty() {
-                    self.devices[who].unsure = drafts;
+                if self.devices[who].disk.is_poisoned() {
+                    self.unsure(who, drafts);
                 }
                 self.refused(who, &error);
                 None
             }
+        }
+    }
+
+    /// The disk will tell whether this was saved. After a write that failed the store takes no more: what comes
+    /// behind it is not there.
+    fn unsure(&mut self, who: Who, drafts: Vec<Draft>) {
+        if self.devices[who].unsure.is_empty() {
+            self.devices[who].unsure = drafts;
         }
     }
 
@@ -771,6 +779,8 @@ impl Town {
         let name = format!("{}-copy{at}", self.devices[who].name);
         self.devices.push(Device::new(name, self.devices[who].post, disk, world));
         self.install(at, Some(who));
+        // What a failed fsync left may be on the copy, too.
+        self.devices[at].unsure = self.devices[who].unsure.clone();
         self.counts.rollbacks += 1;
         self.start(at);
         Some(())
