@@ -148,7 +148,8 @@ impl ScopeSession {
             let sent = self.sent.get(log);
             let is_known =
                 |end: &&Extent| at_peer.contains(*end) || sent.is_some_and(|sent| sent.contains(*end));
-            let end = ends.0.iter().find(|end| !is_known(end))?;
+            // The farthest, as it waits for nothing: a nearer one may lie on the way to what is not known here.
+            let end = ends.0.iter().rev().find(|end| !is_known(end))?;
             let known = at_peer.iter().chain(sent.into_iter().flatten()).copied().collect();
             Some((*log, *end, known))
         };
@@ -207,5 +208,24 @@ impl ScopeSession {
         }
         let held = |log: LogId| Some((log, self.mine.0.get(&log)?.clone()));
         logs.into_iter().filter_map(held).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a clone wrote ends before the branch that the peer lacks: that goes first, as it waits for nothing.
+    #[test]
+    fn of_a_forked_log_the_farthest_end_goes_first() {
+        let log = LogId([1; 8]);
+        let end = |len, tag| Extent { len, head: [tag; 4] };
+        let mut mine = Clock::default();
+        mine.set(log, Ends::new(vec![end(1, 1), end(5, 2)]));
+        let mut session = ScopeSession::new(mine, Completeness::Whole, None);
+        let mut theirs = Clock::default();
+        theirs.set(log, end(3, 3).into());
+        session.peer_tells(theirs, false);
+        assert_eq!(session.unsent(), [(log, end(5, 2), vec![end(3, 3)])]);
     }
 }
