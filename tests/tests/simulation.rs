@@ -21,11 +21,11 @@ fn number(name: &str, default: u64) -> u64 {
 /// from the relay (10126), did not come to rest (2085, 1000043), or were accused of a gap (1648). What was written
 /// while pages were ahead of the logs (2000185, 2000208). An event that hid another branch's (1303). The simulator forgot
 /// what a failed fsync had left on the disk (1337, 3239). Damaged work that a neighbour had acknowledged was written once
-/// more all the same (2000224).
-const MENDED: [u64; 26] = [
+/// more all the same (2000224). What was saved was told to be refused, as a note of what a peer had was damaged (2000421).
+const MENDED: [u64; 27] = [
     23, 67, 258, 1286, 1514, 1213, 1_000_094, 1_000_106, 1_000_200, 1_000_230, 2_000_000, 2_000_012,
     2_000_024, 2_000_052, 2_000_081, 2_000_286, 10_126, 2_085, 1_648, 1_000_043, 2_000_185, 2_000_208, 1303,
-    1337, 3239, 2_000_224,
+    1337, 3239, 2_000_224, 2_000_421,
 ];
 
 #[test]
