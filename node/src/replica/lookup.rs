@@ -12,6 +12,7 @@ use wangge_model::planted::{self, Bug};
 use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
 use wangge_model::tree;
+use wangge_store::StoreError;
 
 use super::scope::HeldScope;
 use super::{Replica, ReplicaError, keys, lock};
@@ -232,8 +233,8 @@ impl Replica {
         let Some(receipts) = self.receipts(scope)? else { return Ok(Delivery::Here) };
         let centre = self.profile().centre();
         let mut peers = Vec::new();
-        for entry in self.store.scan(keys::REMEMBERED) {
-            let (key, value) = entry?;
+        // What a peer had that is not readable is as if it had not been heard: peers tell it again.
+        for (key, value) in self.store.scan(keys::REMEMBERED).map_while(Result::ok) {
             let here = key.get(33..).is_some_and(|name| name == scope.to_string().as_bytes());
             let peer = key.get(1..33).and_then(ReplicaId::from_slice);
             if here
@@ -288,7 +289,11 @@ impl Replica {
     }
 
     fn remembered_scope(&self, peer: &ReplicaId, scope: &Scope) -> Result<Clock, ReplicaError> {
-        let bytes = self.store.get(&keys::remembered(peer, scope))?;
+        let bytes = match self.store.get(&keys::remembered(peer, scope)) {
+            // As if it had not been heard.
+            Err(StoreError::Damaged { .. }) => None,
+            read => read?,
+        };
         Ok(bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default())
     }
 

@@ -748,7 +748,7 @@ impl Replica {
             }
             let key = keys::remembered(peer, scope);
             let value = encode(clock);
-            if self.store.get(&key)?.as_ref() != Some(&value) {
+            if !matches!(self.store.get(&key), Ok(Some(known)) if known == value) {
                 batch.put(key, value);
             }
         }
