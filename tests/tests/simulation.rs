@@ -17,17 +17,17 @@ fn number(name: &str, default: u64) -> u64 {
 /// was settled by writing damaged work once more (2000000), what did not fit a damaged document and was never tried
 /// again (2000012), an erasure that nobody reports whom the unit was given later (2000024), a store that took no more
 /// writes under a damaged key (2000052), a damaged sealed cell that ended every session (2000081), a device that could not
-/// be started because the end of its log in a unit that it left was damaged (2000286). Clones of clones: that differed
-/// from the relay (10126), did not come to rest (2085, 1000043, 1224, 5133), or were accused of a gap (1648). What was
-/// written while pages were ahead of the logs (2000185, 2000208). A full disk that passed for a damaged one (2000327). A
-/// neighbour accused of leaving out what a lost order had erased (2000294). An event that hid another branch's (1303).
-/// Damaged work that a neighbour had acknowledged was written once more all the same (2000224). The simulator forgot what
-/// a failed fsync had left on the disk (1337, 3239, 6111). What was saved was told to be refused, as a note of what a peer had was damaged
-/// (2000421).
+/// be started because the end of its log in a unit that it left was damaged (2000286), what only a damaged disk had had
+/// and was asked of peers for ever (2000385, 2000076). Clones of clones: that differed from the relay (10126), did not
+/// come to rest (2085, 1000043, 1224, 5133), or were accused of a gap (1648). What was written while pages were ahead of
+/// the logs (2000185, 2000208). A full disk that passed for a damaged one (2000327). A neighbour accused of leaving out
+/// what a lost order had erased (2000294). An event that hid another branch's (1303). Damaged work that a neighbour had
+/// acknowledged was written once more all the same (2000224). What was saved and was told to be refused, as a note of what
+/// a peer had was damaged (2000421). The simulator forgot what a failed fsync had left on the disk (1337, 3239, 6111).
 const MENDED: &[u64] = &[
     23, 67, 258, 1286, 1514, 1213, 1_000_094, 1_000_106, 1_000_200, 1_000_230, 2_000_000, 2_000_012,
-    2_000_024, 2_000_052, 2_000_081, 2_000_286, 10_126, 2_085, 1_648, 1_000_043, 1_224, 5_133, 2_000_185,
-    2_000_208, 2_000_327, 2_000_294, 1_303, 2_000_224, 1_337, 3_239, 6_111, 2_000_421,
+    2_000_024, 2_000_052, 2_000_081, 2_000_286, 2_000_385, 2_000_076, 10_126, 2_085, 1_648, 1_000_043, 1_224,
+    5_133, 2_000_185, 2_000_208, 2_000_327, 2_000_294, 1_303, 2_000_224, 2_000_421, 1_337, 3_239, 6_111,
 ];
 
 #[test]

@@ -231,7 +231,7 @@ impl Replica {
                 checkup.note(Finding::new(Trouble::Clock, reason).within(scope).at(*log, upto));
             }
             if applied.len_of(log) > tip.len && walked.broken.is_none() {
-                let reason = "documents hold more of this log than is stored: the rest is asked for";
+                let reason = "documents hold more of this log than is stored";
                 checkup.note(Finding::new(Trouble::Transaction, reason).within(scope).at(*log, tip.len + 1));
             }
             let ended = applied.0.get(log).and_then(|state| state.ended).unwrap_or(u64::MAX);

@@ -320,6 +320,13 @@ impl Replica {
         let profile = self.profile();
         LogId::derive(scope, &profile.replica(), profile.epoch())
     }
+
+    /// Whether this replica writes a log, or wrote it in an earlier epoch.
+    pub(super) fn is_own_log(&self, scope: &Scope, log: &LogId) -> bool {
+        let profile = self.profile();
+        let mut epochs = profile.earlier.iter().copied().chain([profile.epoch()]);
+        epochs.any(|epoch| LogId::derive(scope, &profile.replica(), epoch) == *log)
+    }
 }
 
 fn append(

@@ -91,18 +91,20 @@ impl Replica {
                 finding.outcome = self.settle_aside(scope, &log)?;
             }
         }
+        let holds = findings.iter().filter(|finding| finding.what == Trouble::Transaction).count() == 1;
         for finding in findings.iter_mut().filter(|finding| logs.contains(&finding.what)) {
             let (Some(log), Some(seq)) = (finding.log, finding.seq) else { continue };
-            finding.outcome = self.cut(scope, &log, seq)?;
-            if log == own && finding.outcome == Outcome::Lost && finding.what == Trouble::Transaction {
-                finding.outcome = self.reissue(scope, seq)?;
+            finding.outcome = self.cut(scope, &log, seq, finding.what)?;
+            let is_work = finding.what == Trouble::Transaction && self.is_own_log(scope, &log);
+            if is_work && finding.outcome == Outcome::Lost {
+                finding.outcome = self.reissue(scope, &log, seq, holds)?;
             }
             cut_own |= log == own && finding.outcome == Outcome::Asked;
         }
         Ok(cut_own)
     }
 
-    fn cut(&self, scope: &Scope, log: &LogId, seq: u64) -> Result<Outcome, ReplicaError> {
+    fn cut(&self, scope: &Scope, log: &LogId, seq: u64, what: Trouble) -> Result<Outcome, ReplicaError> {
         let _turn = lock(&self.documents);
         self.store.commit(Batch::new())?;
         let holders = self.holders(scope)?;
@@ -134,6 +136,12 @@ impl Replica {
             // The transactions are whole: only the end is to be written again.
             let last = self.signed_until(scope, log, tip.len, &tip)?;
             match last {
+                // What documents hold of it beyond that is asked for, unless nobody but this replica had it.
+                Some(_) if what == Trouble::Transaction => {
+                    if !is_elsewhere && self.is_own_log(scope, log) {
+                        return Ok(Outcome::Lost);
+                    }
+                }
                 Some(end) if end.len == tip.len => {
                     batch.put(keys::tip(scope, log), encode(&end));
                     outcome = Outcome::Repaired;

@@ -10,13 +10,15 @@ use serde::{Deserialize, Serialize};
 use wangge_model::clock::Extents;
 use wangge_model::document::{Change, Document, Origin, stored_origins, stored_page};
 use wangge_model::identity::{DocId, LogId, Scope};
-use wangge_model::transaction::actor;
+use wangge_model::ingest::Held;
+use wangge_model::transaction::{Seen, actor};
 use wangge_model::wire::PageDocument;
 use wangge_store::Batch;
 
 use super::apply::put_all;
 use super::doctor::Outcome;
 use super::salvage::beginning;
+use super::scope::HeldScope;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// What is to be written once more.
@@ -30,26 +32,44 @@ struct Due {
 }
 
 impl Replica {
-    /// Ends this replica's own log before position `seq`, which is damaged and was never sent, and writes once
-    /// more what the documents show of it and of what came after.
+    /// Ends a log of this replica's own before position `seq`, which is damaged or gone and was never sent, and writes
+    /// once more what the documents show of it and of what came after. If all else `holds`, documents that are lacking
+    /// are made anew with the others, so that what is written once more stands on all that it had built on.
     ///
     /// # Errors
     /// If the store fails. What is to be written once more is on the disk before anything is taken away.
-    pub(super) fn reissue(&self, scope: &Scope, seq: u64) -> Result<Outcome, ReplicaError> {
+    pub(super) fn reissue(
+        &self,
+        scope: &Scope,
+        log: &LogId,
+        seq: u64,
+        holds: bool,
+    ) -> Result<Outcome, ReplicaError> {
         let is_all_said;
         {
             let turn = lock(&self.documents);
             self.store.commit(Batch::new())?;
-            let log = self.own_log(scope);
+            let log = *log;
             let found = lock(&self.state).scopes.get(scope).map(|scoped| {
                 let voids: BTreeSet<(LogId, u64)> = scoped.voids.keys().copied().collect();
-                (scoped.tips.clone(), scoped.secret.clone(), voids)
+                (scoped.tips.clone(), scoped.secret.clone(), voids, scoped.applied.len_of(&log))
             });
-            let Some((tips, secret, voids)) = found else { return Ok(Outcome::Lost) };
+            let Some((tips, secret, voids, reached)) = found else { return Ok(Outcome::Lost) };
             let Some(tip) = tips.get(&log) else { return Ok(Outcome::Lost) };
             let Some(end) = self.signed_until(scope, &log, seq.saturating_sub(1), tip)? else {
                 return Ok(Outcome::Lost);
             };
+            let held = HeldScope { store: &self.store, scope, tips: &tips };
+            let builds_on = |seen: &Seen| seen.log == log && seen.len > end.len;
+            let later = tips.iter().filter(|(other, _)| **other != log && self.is_own_log(scope, other));
+            let later = later.flat_map(|(other, tip)| (tip.floor + 1..=tip.len).map(|seq| (*other, seq)));
+            if later
+                .filter_map(|(other, seq)| held.record(&other, seq))
+                .any(|record| record.transaction.seen.iter().any(builds_on))
+            {
+                // What a later epoch wrote builds on it, and may be with others, where it waits as well.
+                return Ok(Outcome::Lost);
+            }
             let Some(applied) = beginning(&self.store, scope, tips.iter()) else { return Ok(Outcome::Lost) };
             let mut due = Due { log, end: end.len, documents: Vec::new() };
             let mut batch = Batch::new();
@@ -69,8 +89,13 @@ impl Replica {
                 batch.delete(key);
                 batch.delete(keys::view(scope, document.kind(), &cursor.doc));
             }
+            let lacking = if holds { self.lacking(scope) } else { BTreeSet::new() };
+            for doc in &lacking {
+                batch.delete(keys::lacking(scope, doc));
+            }
             if tips.values().any(|tip| tip.floor > 0) {
-                let wanted = due.documents.iter().map(|(doc, _)| *doc).collect();
+                let wanted =
+                    due.documents.iter().map(|(doc, _)| *doc).chain(lacking.iter().copied()).collect();
                 let mut found = Vec::new();
                 if !self.kept_documents(scope, &secret, &wanted, &mut found) {
                     return Ok(Outcome::Lost);
@@ -79,15 +104,19 @@ impl Replica {
                     put_all(self.writes_of(scope, &document), &mut batch);
                 }
             }
-            is_all_said = (end.len + 1..=tip.len).filter(|seq| !voids.contains(&(log, *seq))).all(|seq| {
+            let last = tip.len.max(reached);
+            is_all_said = (end.len + 1..=last).filter(|seq| !voids.contains(&(log, *seq))).all(|seq| {
                 let is_said = |doc: &DocId| self.is_erased(doc) || said.contains(&(*doc, seq));
-                match self.store.documents_of(&keys::record(scope, &log, seq)) {
+                let places = [keys::record(scope, &log, seq), keys::aside(scope, &log, seq)];
+                match places.iter().find_map(|place| self.store.documents_of(place)) {
                     Some(documents) => documents.iter().all(is_said),
                     None => said.iter().any(|(_, at)| *at == seq),
                 }
             });
-            for seq in end.len + 1..=tip.len {
+            for seq in end.len + 1..=last {
                 batch.delete(keys::record(scope, &log, seq));
+                // What was put aside follows on nothing any more.
+                batch.delete(keys::aside(scope, &log, seq));
             }
             match end.len {
                 0 => batch.delete(keys::tip(scope, &log)),
