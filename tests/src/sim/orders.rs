@@ -112,6 +112,11 @@ impl Town {
         };
         let assigned = execute(&relay, &RosterCommand::Assign(assign));
         if let Err(error) = assigned {
+            // Where the disk failed meanwhile he has the second post or not.
+            if !self.devices[0].disk.is_alive() || self.devices[0].disk.is_poisoned() {
+                self.model.moved.insert(key);
+                self.devices[who].granted.insert(unit);
+            }
             self.disturb(0);
             self.say(|_| format!("nobody is moved: {}", error.message.lines().last().unwrap_or_default()));
             return None;

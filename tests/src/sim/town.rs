@@ -300,6 +300,11 @@ impl Town {
                 self.at(60_000, Event::Start(who));
                 return;
             }
+            if error.to_string().contains("could not reach the simulated disk") {
+                // The power went once more, while what was damaged was written anew.
+                self.at(1_000, Event::Start(who));
+                return;
+            }
             let what = format!("{} cannot be started: {error}", device.name);
             self.fail(Wrong::Start, what);
             return;
