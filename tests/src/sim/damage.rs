@@ -66,9 +66,7 @@ impl Town {
 
     fn hear(&mut self, who: Who, findings: &[Finding]) {
         for found in findings {
-            self.say(|town| {
-                format!("{}: {:?} {:?}: {}", town.name(who), found.outcome, found.what, found.reason)
-            });
+            self.say(|town| format!("{}: {found:?}", town.name(who)));
         }
         if let Some(damage) = &mut self.devices[who].damage {
             damage.is_named |= findings.iter().any(|found| found.outcome == Outcome::Lost);
