@@ -48,7 +48,8 @@ pub enum Outcome {
         /// The log.
         log: LogId,
     },
-    /// It lies below what came in pages: whether it is the same cannot be seen here.
+    /// It lies below what came in pages, or where what is held does not open: whether it is the same cannot be seen
+    /// here.
     Below,
 }
 
@@ -204,6 +205,12 @@ impl<H: Held> Ground<'_, H> {
             let Some(tip) = self.held.tip(&here.log) else { return Ok(Led::Below(here)) };
             if here.seq < tip.len && here.seq < tip.floor {
                 return Ok(Led::Below(here));
+            }
+            let is_unread =
+                |piece: &LogId| self.goes_on(piece, &here) && self.held.record(piece, next).is_none();
+            if self.pieces.iter().any(is_unread) {
+                // What does not open may be the same: nobody can say that this is a fork until it is mended.
+                return Ok(Led::To(Outcome::Below));
             }
             let rest = Run { transactions: run.transactions[at..].to_vec(), ..run.clone() };
             if here.seq == tip.len {
