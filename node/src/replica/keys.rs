@@ -101,6 +101,11 @@ pub(crate) fn floors(scope: &Scope) -> Vec<u8> {
     scoped(b'F', scope)
 }
 
+/// Where a log began that came in pages.
+pub(crate) fn began(scope: &Scope, log: &LogId) -> Vec<u8> {
+    logged(b'G', scope, log)
+}
+
 /// What this replica's own log has reported as seen.
 pub(crate) fn reported(scope: &Scope) -> Vec<u8> {
     scoped(b'S', scope)

@@ -17,7 +17,7 @@ use wangge_store::Batch;
 use super::apply::put_all;
 use super::doctor::{Checkup, Finding, Outcome, Trouble};
 use super::pages::Page;
-use super::salvage::{beginning, kept_checkpoint, restore_record};
+use super::salvage::{began, beginning, restore_record};
 use super::scope::{Arrival, HeldScope, ScopeState, extent_of};
 use super::vault::{Vault, decode_record};
 use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
@@ -159,9 +159,10 @@ impl Replica {
                 }
                 batch.delete(key);
             }
-            match end.len {
-                0 => batch.delete(keys::tip(scope, log)),
-                _ => batch.put(keys::tip(scope, log), encode(&end)),
+            // A branch of which nothing is left comes anew, as a log does.
+            match end.len > tip.identity.branch.as_ref().map_or(0, |branch| branch.base) {
+                true => batch.put(keys::tip(scope, log), encode(&end)),
+                false => batch.delete(keys::tip(scope, log)),
             }
             if let Some(scoped) = state.scopes.get(scope)
                 && let Some(reached) = scoped.applied.0.get(log).filter(|reached| reached.len > end.len)
@@ -296,9 +297,10 @@ impl Replica {
         if base == 0 {
             return Ok(Some(Tip { len: 0, head: EMPTY_HEAD, lamport: 0, ..tip.clone() }));
         }
-        let began = kept_checkpoint(&self.store, scope).and_then(|checkpoint| {
-            checkpoint.logs.into_iter().find(|entry| entry.log == *log && entry.tip.len == base)
-        });
+        if let Some(branch) = tip.identity.branch.as_ref().filter(|branch| branch.base == base) {
+            return Ok(Some(Tip { len: base, head: branch.head, lamport: branch.lamport, ..tip.clone() }));
+        }
+        let began = began(&self.store, scope, log, base);
         Ok(began.map(|entry| Tip { floor: tip.floor, identity: tip.identity.clone(), ..entry.tip }))
     }
 
@@ -619,6 +621,8 @@ impl Replica {
                 batch.delete(key);
                 return Ok(Outcome::Asked);
             }
+            // Asked for only if more is damaged.
+            (Some(b'G'), Some(_)) => batch.delete(key),
             // Kept for others, who begin at the centre then.
             (Some(b'Y' | b'y'), Some(scope)) => self.drop_kept_pages(&scope, batch)?,
             (Some(b'A' | b'S' | b'K' | b'F'), Some(scope)) => {

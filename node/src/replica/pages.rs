@@ -11,7 +11,7 @@ use wangge_model::document::{Document, FormError, stored_page};
 use wangge_model::identity::{Epoch, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{LogIdentity, Tip};
-use wangge_model::materialise::AppliedLog;
+use wangge_model::materialise::{Applied, AppliedLog};
 use wangge_model::planted::{self, Bug};
 use wangge_model::session::Completeness;
 use wangge_model::verdict::{Verdict, Void};
@@ -19,6 +19,7 @@ use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, PageDocument, deco
 use wangge_store::Batch;
 
 use super::apply::Writes;
+use super::mending::base_of;
 use super::salvage::kept_checkpoint;
 use super::scope::{Arrival, HeldScope, clock_of, ends_of, extent_of};
 use super::vault::Later;
@@ -63,6 +64,47 @@ fn is_whole(held: &BTreeMap<LogId, Tip>, entry: &CheckpointLog) -> bool {
     })
 }
 
+/// Bytes of transactions, before they are packed, that follow pages for the sake of a centre that is put back: as many
+/// for each document, and at least so many.
+const FOLLOWING_BYTES_PER_DOCUMENT: u64 = 128;
+const FOLLOWING_BYTES_MIN: u64 = 64 * 1024;
+
+/// Where logs begin for somebody who takes pages, if not at their ends: what no backup of the centre holds yet follows
+/// as transactions too, though documents have it. Were the centre put back to that backup, nobody else might have
+/// them; the centre's own least of all, so they come first, and then the shortest, as far as there is room.
+fn beginnings(
+    held: &HeldScope<'_>,
+    applied: &Applied,
+    backed: &BTreeMap<LogId, u64>,
+    centre: &ReplicaId,
+    documents: u64,
+) -> BTreeMap<LogId, u64> {
+    let mut room = FOLLOWING_BYTES_MIN.max(documents * FOLLOWING_BYTES_PER_DOCUMENT);
+    let mut following = Vec::new();
+    for (log, tip) in held.tips {
+        let from = backed.get(log).copied().unwrap_or(0).max(base_of(tip));
+        let upto = applied.len_of(log);
+        let mut len_bytes = 0;
+        for seq in from + 1..=upto {
+            let record = held.store.get(&keys::record(held.scope, log, seq)).ok().flatten();
+            len_bytes += record.map_or(u64::MAX - len_bytes, |record| record.len() as u64);
+            if len_bytes > room {
+                break;
+            }
+        }
+        if from < upto {
+            following.push((tip.identity.replica != *centre, len_bytes, *log, from));
+        }
+    }
+    following.sort_unstable();
+    let fits = |(_, len_bytes, log, from): (bool, u64, LogId, u64)| {
+        let left = room.checked_sub(len_bytes)?;
+        room = left;
+        Some((log, from))
+    };
+    following.into_iter().filter_map(fits).collect()
+}
+
 /// A page on its way to the disk, and its end.
 #[derive(Debug)]
 pub(super) struct Stored {
@@ -105,25 +147,32 @@ impl Replica {
             return Err(ReplicaError::NoBeginning { scope: scope.clone() });
         }
         let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+        let is_backed = state.scopes.get(&Scope::Street).is_some_and(|street| !street.backed.is_empty());
+        let begin = match is_backed {
+            true => beginnings(&held, &scoped.applied, &scoped.backed, &self.profile().replica(), documents),
+            // There is nothing to put back.
+            false => BTreeMap::new(),
+        };
         let mut logs = Vec::new();
         for (log, tip) in &scoped.tips {
             let Some(applied) = scoped.applied.0.get(log) else { continue };
-            let head = if applied.len == tip.len {
-                tip.head
+            let upto = begin.get(log).copied().unwrap_or(applied.len);
+            if upto < applied.len && upto == base_of(tip) {
+                // All of it follows.
+                continue;
+            }
+            let (head, at) = if upto == tip.len {
+                (tip.head, applied.clone())
             } else {
-                match held.record(log, applied.len) {
-                    Some(record) => record.head,
+                match held.record(log, upto) {
+                    Some(record) if upto == applied.len => (record.head, applied.clone()),
+                    Some(record) => (record.head, Applied::at(&held, log, upto)),
                     None => continue,
                 }
             };
-            let tip = Tip {
-                identity: tip.identity.clone(),
-                len: applied.len,
-                head,
-                lamport: applied.lamport,
-                floor: applied.len,
-            };
-            logs.push(CheckpointLog { log: *log, tip, actor: applied.actor });
+            let tip =
+                Tip { identity: tip.identity.clone(), len: upto, head, lamport: at.lamport, floor: upto };
+            logs.push(CheckpointLog { log: *log, tip, actor: at.actor });
         }
         let checkpoint = Checkpoint { scope: scope.clone(), logs, documents };
         let ends = ends_of(&checkpoint);
@@ -336,6 +385,7 @@ impl Replica {
                 continue;
             }
             batch.put(keys::tip(scope, &entry.log), encode(&entry.tip));
+            batch.put(keys::began(scope, &entry.log), encode(entry));
             ends.push((entry.log, entry.tip.clone()));
         }
         let decisions = self.own_verdicts(scope, &applied, &verdicts, &mut batch)?;

@@ -3,7 +3,7 @@
 
 use serde::de::DeserializeOwned;
 
-use wangge_model::checkpoint::Checkpoint;
+use wangge_model::checkpoint::{Checkpoint, CheckpointLog};
 use wangge_model::clock::Extents;
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::log::{Branch, EMPTY_HEAD, LogIdentity, LogRecord, Tip};
@@ -75,8 +75,7 @@ impl<'a> Reader<'a> {
         }
         let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
         let named = last.transaction.log;
-        let kept = kept_checkpoint(self.store, scope);
-        let kept = kept.as_ref().and_then(|kept| kept.logs.iter().find(|entry| entry.log == *log));
+        let kept = began(self.store, scope, log, first - 1);
         if opening.is_none() {
             // A branch shares its beginning with the log that it left.
             let began = self.record(&keys::record(scope, &named, 1));
@@ -130,6 +129,15 @@ pub(super) fn kept_checkpoint(store: &Vault, scope: &Scope) -> Option<Checkpoint
     postcard::from_bytes(&start.bytes).ok()
 }
 
+/// Where a log began that came in pages up to `floor`. It is noted apart from the checkpoint, which is given up with
+/// the pages when something in them is erased.
+pub(super) fn began(store: &Vault, scope: &Scope, log: &LogId, floor: u64) -> Option<CheckpointLog> {
+    let is_meant = |entry: &CheckpointLog| entry.log == *log && entry.tip.len == floor;
+    let noted = store.get(&keys::began(scope, log)).ok().flatten();
+    let noted = noted.and_then(|bytes| postcard::from_bytes(&bytes).ok()).filter(is_meant);
+    noted.or_else(|| kept_checkpoint(store, scope)?.logs.into_iter().find(is_meant))
+}
+
 /// Where a scope's documents began: nowhere, or with the checkpoint that came in pages. All that came after has
 /// to take effect again, which changes nothing that is there. `None` if the checkpoint is not kept.
 pub(super) fn beginning<'a>(
@@ -138,16 +146,8 @@ pub(super) fn beginning<'a>(
     tips: impl Iterator<Item = (&'a LogId, &'a Tip)>,
 ) -> Option<Applied> {
     let mut applied = Applied::default();
-    let mut checkpoint = None;
     for (log, tip) in tips.filter(|(_, tip)| tip.floor > 0) {
-        let checkpoint = match &checkpoint {
-            Some(checkpoint) => checkpoint,
-            None => checkpoint.insert(kept_checkpoint(store, scope)?),
-        };
-        let entry = checkpoint.logs.iter().find(|entry| entry.log == *log)?;
-        if entry.tip.len != tip.floor {
-            return None;
-        }
+        let entry = began(store, scope, log, tip.floor)?;
         let state = AppliedLog {
             len: entry.tip.len,
             lamport: entry.tip.lamport,

@@ -19,7 +19,7 @@ use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
 use wangge_store::Batch;
 
 use super::apply::StoredDocuments;
-use super::salvage::kept_checkpoint;
+use super::salvage::began;
 use super::scope::{HeldScope, ScopeState, position};
 use super::{Edit, Replica, ReplicaError, encode, keys, lock};
 
@@ -385,10 +385,7 @@ impl Replica {
     /// The actor that was declared below the floor of a log.
     pub(super) fn actor_below(&self, held: &HeldScope<'_>, applied: &Applied, log: &LogId) -> [u8; 16] {
         let floor = held.tips.get(log).map_or(0, |tip| tip.floor);
-        let kept = kept_checkpoint(&self.store, held.scope);
-        let kept = kept
-            .and_then(|kept| kept.logs.into_iter().find(|entry| entry.log == *log && entry.tip.len == floor));
-        match kept {
+        match began(&self.store, held.scope, log, floor) {
             Some(entry) => entry.actor,
             None => applied.0.get(log).map_or([0; 16], |applied| applied.actor),
         }
