@@ -301,7 +301,7 @@ pub(crate) fn reissued(scope: &Scope) -> Vec<u8> {
 
 /// All records of a scope, by their beginnings.
 pub(crate) fn all_of(scope: &Scope) -> Vec<Vec<u8>> {
-    b"TLlASKXEVOBbDdWYyNJFfhj".iter().map(|tag| scoped(*tag, scope)).collect()
+    b"TLlASKXEVOBbDdWYyNJFGfhj".iter().map(|tag| scoped(*tag, scope)).collect()
 }
 
 /// Documents that were taken away because they did not open, until what made them is back.

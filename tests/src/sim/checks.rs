@@ -221,7 +221,8 @@ impl Town {
             for who in 0..self.devices.len() {
                 if self.devices[who].is_damaged() {
                     self.examine(who);
-                    equal = false;
+                    // Whom the relay gives nothing cannot be healed.
+                    equal &= self.is_revoked(who) || self.is_unknown(who);
                 }
             }
             self.run();
@@ -390,7 +391,7 @@ impl Town {
             for (key, value) in device.disk.entries() {
                 let scope = scope_of(&key);
                 if scope.as_ref().is_some_and(|scope| !granted.contains(scope)) {
-                    leak = Some(format!("a key of {scope:?}"));
+                    leak = Some(format!("key {} is of {scope:?}", key.escape_ascii()));
                 }
                 if foreign.iter().any(|tag| value.windows(tag.len()).any(|part| part == tag.as_slice())) {
                     leak = Some(format!("key {} holds text of another grid", key.escape_ascii()));

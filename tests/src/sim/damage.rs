@@ -112,7 +112,9 @@ impl Town {
     pub(super) fn resolve_damage(&mut self) {
         for who in 0..self.devices.len() {
             let Some(damage) = &self.devices[who].damage else { continue };
-            let (held, is_named) = (damage.held.clone(), damage.is_named);
+            // Whom the relay gives nothing cannot be healed.
+            let is_cut_off = self.is_revoked(who) || self.is_unknown(who);
+            let (held, is_named) = (damage.held.clone(), damage.is_named || is_cut_off);
             if let Some(replica) = self.devices[who].replica().cloned() {
                 match replica.examine() {
                     Ok(checkup) if checkup.is_healthy() || is_named => {}
