@@ -376,18 +376,25 @@ fn apply(
                     if voided.is_empty() {
                         return Err(Fault::Form(FormError::UnknownDep { doc }));
                     }
+                    let mut with_them = entry.0.clone();
+                    let mut taken = Vec::new();
                     for (log, actor, record) in voided {
                         let void = &record.transaction;
                         let void_origin = self::origin(docs, &log, void, actor);
                         for change in void.changes.iter().filter(|c| c.doc == doc) {
                             // One that breaks the rules of form is void for that: nothing can build on it.
-                            if entry.0.apply(change, &void_origin).is_ok() {
-                                entry.0.mark(&void_origin, true);
-                                entered.push((log, void.seq));
+                            if with_them.apply(change, &void_origin).is_ok() {
+                                with_them.mark(&void_origin, true);
+                                taken.push(((log, void.seq), void_origin.clone()));
                             }
                         }
                     }
-                    entry.0.apply(change, &origin)?;
+                    with_them.apply(change, &origin)?;
+                    // Which others were void when this came differs from replica to replica: those that nothing builds
+                    // on stay out.
+                    entry.0 = with_them.without(|_| false)?;
+                    taken.retain(|(_, origin)| entry.0.has(origin));
+                    entered.extend(taken.into_iter().map(|(at, _)| at));
                 }
                 other => other?,
             }
