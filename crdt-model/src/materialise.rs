@@ -411,8 +411,27 @@ fn apply(
     }
     if only_check {
         open.documents.extend(undo);
+        leave(open, transaction, &origin)?;
     } else {
         open.entered.extend(entered);
+    }
+    Ok(())
+}
+
+/// Takes a void transaction out of documents that held it from before: what takes effect again, as after damage,
+/// may have taken effect before it was found to be void.
+fn leave(open: &mut Open, transaction: &Transaction, origin: &Origin) -> Result<(), Fault> {
+    for change in &transaction.changes {
+        let Some((document, changed)) = open.documents.get_mut(&change.doc) else { continue };
+        if document.counts(origin) {
+            let is_it = |held: &Origin| {
+                held.log == origin.log && held.seq == origin.seq && held.actor == origin.actor
+            };
+            let damaged =
+                |error: FormError| DocumentError::Damaged { doc: change.doc, reason: error.to_string() };
+            *document = document.without(is_it).map_err(damaged)?;
+            *changed = true;
+        }
     }
     Ok(())
 }
