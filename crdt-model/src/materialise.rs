@@ -376,18 +376,25 @@ fn apply(
                     if voided.is_empty() {
                         return Err(Fault::Form(FormError::UnknownDep { doc }));
                     }
+                    let mut with_them = entry.0.clone();
+                    let mut taken = Vec::new();
                     for (log, actor, record) in voided {
                         let void = &record.transaction;
                         let void_origin = self::origin(docs, &log, void, actor);
                         for change in void.changes.iter().filter(|c| c.doc == doc) {
                             // One that breaks the rules of form is void for that: nothing can build on it.
-                            if entry.0.apply(change, &void_origin).is_ok() {
-                                entry.0.mark(&void_origin, true);
-                                entered.push((log, void.seq));
+                            if with_them.apply(change, &void_origin).is_ok() {
+                                with_them.mark(&void_origin, true);
+                                taken.push(((log, void.seq), void_origin.clone()));
                             }
                         }
                     }
-                    entry.0.apply(change, &origin)?;
+                    with_them.apply(change, &origin)?;
+                    // Which others were void when this came differs from replica to replica: those that nothing builds
+                    // on stay out.
+                    entry.0 = with_them.without(|_| false)?;
+                    taken.retain(|(_, origin)| entry.0.has(origin));
+                    entered.extend(taken.into_iter().map(|(at, _)| at));
                 }
                 other => other?,
             }
@@ -404,8 +411,27 @@ fn apply(
     }
     if only_check {
         open.documents.extend(undo);
+        leave(open, transaction, &origin)?;
     } else {
         open.entered.extend(entered);
+    }
+    Ok(())
+}
+
+/// Takes a void transaction out of documents that held it from before: what takes effect again, as after damage,
+/// may have taken effect before it was found to be void.
+fn leave(open: &mut Open, transaction: &Transaction, origin: &Origin) -> Result<(), Fault> {
+    for change in &transaction.changes {
+        let Some((document, changed)) = open.documents.get_mut(&change.doc) else { continue };
+        if document.counts(origin) {
+            let is_it = |held: &Origin| {
+                held.log == origin.log && held.seq == origin.seq && held.actor == origin.actor
+            };
+            let damaged =
+                |error: FormError| DocumentError::Damaged { doc: change.doc, reason: error.to_string() };
+            *document = document.without(is_it).map_err(damaged)?;
+            *changed = true;
+        }
     }
     Ok(())
 }

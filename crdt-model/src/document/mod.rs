@@ -269,6 +269,16 @@ impl Document {
         })
     }
 
+    /// Whether the change that came from `origin` is in, void or not.
+    pub fn has(&self, origin: &Origin) -> bool {
+        self.held(origin).is_some()
+    }
+
+    /// Whether the change that came from `origin` is in and counts.
+    pub fn counts(&self, origin: &Origin) -> bool {
+        self.held(origin).is_some_and(|applied| !applied.void)
+    }
+
     /// Notes whether the change that came from `origin` is void: its values and events do not show then.
     pub fn mark(&mut self, origin: &Origin, void: bool) {
         let held = self.applied.iter_mut().rfind(|applied| {

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wangge_model::clock::Extent;
-use wangge_model::document::Document;
+use wangge_model::document::{Document, Origin, stored_page};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::{LogIdentity, LogRecord, Run, Tip};
 use wangge_model::materialise::{Applied, Open, enter};
 use wangge_model::right::{Act, judge};
 use wangge_model::roster::RosterView;
+use wangge_model::schema::Kind;
 use wangge_model::transaction::ScopeSecret;
 use wangge_model::tree;
 use wangge_model::verdict::{Settled, Verdict, Void, VoidReason};
@@ -399,22 +400,63 @@ impl Replica {
         log: &LogId,
         seq: u64,
     ) -> Result<(), ReplicaError> {
-        let Some(record) = documents.held.record(log, seq) else { return Ok(()) };
-        let actor = self.actor_at(documents.held, log, seq);
-        let transaction = &record.transaction;
-        for change in &transaction.changes {
-            let document = match open.document(&change.doc) {
+        let held = documents.held;
+        let named = tree::root(held, log);
+        let record = held.record(log, seq);
+        let actor = record.as_ref().map(|_| self.actor_at(held, log, seq));
+        let of_others = match actor {
+            Some(_) => BTreeSet::new(),
+            None => self.actors_beside(held, log, seq),
+        };
+        let is_it = |origin: &Origin| {
+            let is_his = actor.map_or_else(|| !of_others.contains(&origin.actor), |his| his == origin.actor);
+            origin.log == named && origin.seq == seq && is_his
+        };
+        let places = match &record {
+            Some(record) => {
+                record.transaction.changes.iter().map(|change| (change.kind, change.doc)).collect()
+            }
+            // A peer is to deliver it once more, and will find it void: what it changed, the documents say.
+            None => self.changed_at(documents.scope, is_it)?,
+        };
+        for (kind, doc) in places {
+            let document = match open.document(&doc) {
                 Some(document) => Some(document.clone()),
-                None => self.load_document(documents.scope, change.kind, &change.doc)?,
+                None => self.load_document(documents.scope, kind, &doc)?,
             };
             let Some(document) = document else { continue };
-            let named = transaction.log;
-            let without: Document = document
-                .without(|origin| origin.log == named && origin.seq == seq && origin.actor == actor)
-                .map_err(|e| ReplicaError::Form(e.to_string()))?;
+            let without: Document = document.without(is_it).map_err(|e| ReplicaError::Form(e.to_string()))?;
             open.replace(without);
         }
         Ok(())
+    }
+
+    /// The actors that other branches of a log used at a position.
+    fn actors_beside(&self, held: &HeldScope<'_>, log: &LogId, seq: u64) -> BTreeSet<[u8; 16]> {
+        let pieces = tree::pieces(held, &tree::root(held, log));
+        let others = pieces.iter().filter(|piece| *piece != log && tree::owner(held, piece, seq) == **piece);
+        let read = others.filter(|piece| held.record(piece, seq).is_some());
+        read.map(|piece| self.actor_at(held, piece, seq)).collect()
+    }
+
+    /// Documents that can be read and hold a change of which `is_it` says so.
+    fn changed_at(
+        &self,
+        scope: &Scope,
+        is_it: impl Fn(&Origin) -> bool,
+    ) -> Result<Vec<(Kind, DocId)>, ReplicaError> {
+        let mut changed = Vec::new();
+        for key in self.store.scan_keys(&keys::documents(scope)) {
+            let key = key?;
+            if let Some(cursor) = keys::cursor_of(&key)
+                && let Ok(Some(bytes)) = self.store.get(&key)
+                && let Ok(page) = stored_page(cursor.doc, &bytes)
+                && page.changes.iter().any(|change| is_it(&change.origin))
+            {
+                changed.push((page.kind, cursor.doc));
+            }
+        }
+        Ok(changed)
     }
 
     /// Judges again what was doubtful here and is not decided, after the roster changed.

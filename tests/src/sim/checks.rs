@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wangge_model::document::{DocumentView, Scalar};
 use wangge_model::identity::Scope;
 use wangge_model::schema::kinds;
+use wangge_model::session::Completeness;
 use wangge_node::replica::{Delivery, Replica};
 
 use super::Wrong;
@@ -145,6 +146,9 @@ impl Town {
 
     /// Documents that were written together are there together.
     fn look_at_pairs(&mut self, who: Who, replica: &Replica) {
+        // While pages come, a scope holds the documents of those that are here, and says that it is incomplete.
+        let mut whole = replica.clocks();
+        whole.retain(|_, (_, completeness)| *completeness == Completeness::Whole);
         let mut marks = BTreeMap::new();
         let mut half = None;
         for together in &self.model.together {
@@ -155,6 +159,7 @@ impl Town {
                     // Damage took one document of several: the others are saved all the same.
                     || self.model.is_lost(place, mark)
                     || self.model.erased.contains_key(place)
+                    || !whole.contains_key(&place.0)
             };
             if together.iter().any(|(place, mark)| is_out(place, mark)) {
                 continue;

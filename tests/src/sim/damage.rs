@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use wangge_model::identity::LogId;
 use wangge_node::replica::{Finding, Outcome, Replica};
 
 use super::Wrong;
@@ -77,6 +78,13 @@ impl Town {
     /// from now on other changes carry it.
     fn follow_reissued(&mut self, who: Who, replica: &Replica, before: &BTreeMap<Place, BTreeSet<Mark>>) {
         let key = self.devices[who].key;
+        let his: BTreeSet<LogId> = self
+            .model
+            .writings
+            .iter()
+            .filter(|writing| writing.by == key)
+            .map(|writing| writing.mark.0)
+            .collect();
         let mut moved: BTreeMap<(Place, Mark), Mark> = BTreeMap::new();
         for (place, earlier) in before {
             let now = self.marks(replica, place);
@@ -88,9 +96,9 @@ impl Town {
                 marks
             };
             let new = in_order(new.copied().collect());
-            let his = self.model.of(place).map(|(_, writing)| writing);
-            let his = his.filter(|writing| writing.by == key && earlier.contains(&writing.mark));
-            let gone = in_order(his.map(|writing| writing.mark).filter(|mark| !now.contains(mark)).collect());
+            // A command may write more than what the worker typed: a clerk who reports a case registers it.
+            let gone = earlier.difference(&now).filter(|mark| his.contains(&mark.0));
+            let gone = in_order(gone.copied().collect());
             // What waits for a peer is gone for now, and nothing says it once more.
             if gone.len() == new.len() {
                 moved.extend(gone.into_iter().zip(new).map(|(mark, again)| ((place.clone(), mark), again)));
