@@ -47,6 +47,14 @@ pub struct Committed {
     pub documents: Vec<DocId>,
 }
 
+/// When something was done, as its author says.
+enum When {
+    Now,
+    At(u64),
+    /// Then, and it was saved then: it is written once more.
+    Saved(u64),
+}
+
 impl Replica {
     /// Commits edits of one scope as one transaction; returns once it is durable. `None` if nothing
     /// would change. `wall_ms` is when it happened, by default now.
@@ -74,7 +82,8 @@ impl Replica {
         }
     }
 
-    /// Commits changes that say themselves what they build on.
+    /// Commits changes that say themselves what they build on, and that were saved before. Whether they count the
+    /// centre decides, as of whatever else comes when its author may not write any more.
     ///
     /// # Errors
     /// [`ReplicaError`]: nothing is written then.
@@ -92,7 +101,7 @@ impl Replica {
         for change in &changes {
             documents.push(self.open_document(scope, change.kind, change.doc)?);
         }
-        self.commit_drafted(&turn, scope, &acting, (changes, documents), Vec::new(), Some(wall_ms))
+        self.commit_drafted(&turn, scope, &acting, (changes, documents), Vec::new(), When::Saved(wall_ms))
     }
 
     /// Commits edits of the centre's own machinery, in nobody's name.
@@ -136,7 +145,8 @@ impl Replica {
                 documents.push(document);
             }
         }
-        self.commit_drafted(&turn, scope, acting, (changes, documents), verdicts, wall_ms)
+        let when = wall_ms.map_or(When::Now, When::At);
+        self.commit_drafted(&turn, scope, acting, (changes, documents), verdicts, when)
     }
 
     /// A change that builds on what has taken effect here. A document can hold more: pages may be ahead of the logs.
@@ -170,7 +180,7 @@ impl Replica {
         acting: &Author,
         (changes, documents): (Vec<Change>, Vec<Document>),
         verdicts: Vec<Verdict>,
-        wall_ms: Option<u64>,
+        when: When,
     ) -> Result<Option<Committed>, ReplicaError> {
         if changes.is_empty() && verdicts.is_empty() {
             return Ok(None);
@@ -185,7 +195,9 @@ impl Replica {
             if let Some(reason) = &state.failed {
                 return Err(ReplicaError::Failed { reason: reason.clone() });
             }
-            if let Some(reason) = &state.revoked {
+            if let Some(reason) = &state.revoked
+                && !matches!(when, When::Saved(_))
+            {
                 return Err(ReplicaError::Revoked { reason: reason.clone() });
             }
             let scoped =
@@ -221,7 +233,10 @@ impl Replica {
                 log,
                 seq,
                 lamport: scoped.applied.next_lamport(),
-                wall_ms: wall_ms.unwrap_or_else(|| self.now_ms()),
+                wall_ms: match when {
+                    When::Now => self.now_ms(),
+                    When::At(wall_ms) | When::Saved(wall_ms) => wall_ms,
+                },
                 worker,
                 actor_nonce: (current != Some(my_actor)).then_some(self.actor_nonce),
                 opening,
@@ -249,7 +264,9 @@ impl Replica {
             let record = LogRecord { head, signature, transaction };
             (record, tip, reported)
         };
-        self.may_commit(scope, &author, &record.transaction, after_ms)?;
+        if !matches!(when, When::Saved(_)) {
+            self.may_commit(scope, &author, &record.transaction, after_ms)?;
+        }
         let encoded = encode_record(&record);
         let len_bytes = encoded.len();
         if len_bytes > LEN_BYTES_MAX {

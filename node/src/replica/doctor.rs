@@ -48,6 +48,8 @@ pub enum Trouble {
     Key,
     /// Another record that does not open.
     Record,
+    /// Work whose transaction was damaged is still to be written once more.
+    Due,
 }
 
 /// What became of it.
@@ -246,6 +248,10 @@ impl Replica {
             let next = tips.get(&log).map_or(0, |tip| tip.len) + 1;
             let reason = "what was cut off with a damaged transaction is kept until a peer delivers that one";
             checkup.note(Finding::new(Trouble::Aside, reason).within(scope).at(log, next));
+        }
+        if self.awaits_reissue(scope) {
+            let reason = "what was damaged in this replica's own log is to be written once more";
+            checkup.note(Finding::new(Trouble::Due, reason).within(scope));
         }
         for finding in self.examine_apart(scope) {
             checkup.note(finding);

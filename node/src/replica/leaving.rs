@@ -164,6 +164,9 @@ impl Replica {
 
     /// Whether a peer with the clock `there` lacks something that is here of a scope, as far as can be seen.
     fn has_more(&self, scope: &Scope, scoped: &ScopeState, there: &Clock) -> bool {
+        if self.awaits_reissue(scope) {
+            return true;
+        }
         let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
         scoped.tips.iter().any(|(log, tip)| {
             let root = tree::root(&held, log);

@@ -77,6 +77,12 @@ impl Replica {
             // What is still damaged waits for what the next session brings.
             tracing::warn!(%error, "not all can take effect yet");
         }
+        self.finish_reissues()?;
+        for finding in checkup.findings.iter_mut().filter(|finding| finding.what == Trouble::Due) {
+            if finding.scope.as_ref().is_some_and(|scope| !self.awaits_reissue(scope)) {
+                finding.outcome = Outcome::Repaired;
+            }
+        }
         Ok(checkup)
     }
 

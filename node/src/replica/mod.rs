@@ -487,7 +487,7 @@ impl Replica {
         replica.sweep_photos()?;
         replica.note_wrong_pins();
         if let Err(error) = replica.finish_reissues() {
-            // It stays due: a worker's turn, or the roster, may be missing.
+            // It stays due.
             tracing::warn!(%error, "what is to be written once more waits");
         }
         if let Some(worker) = replica.store.take_opener()

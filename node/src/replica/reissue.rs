@@ -13,12 +13,13 @@ use wangge_model::identity::{DocId, LogId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::transaction::{Seen, actor};
 use wangge_model::wire::PageDocument;
-use wangge_store::Batch;
+use wangge_store::{Batch, StoreError};
 
 use super::apply::put_all;
 use super::doctor::Outcome;
 use super::salvage::beginning;
 use super::scope::HeldScope;
+use super::vault::VaultError;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// What is to be written once more.
@@ -45,6 +46,11 @@ impl Replica {
         seq: u64,
         holds: bool,
     ) -> Result<Outcome, ReplicaError> {
+        // There is room for what is due of one log.
+        self.finish_reissues()?;
+        if self.awaits_reissue(scope) {
+            return Ok(Outcome::Found);
+        }
         let is_all_said;
         {
             let turn = lock(&self.documents);
@@ -140,27 +146,46 @@ impl Replica {
         self.say_greet_again();
         self.finish_reissues()?;
         // Documents that are damaged as well, or gone, said nothing of it.
-        Ok(if is_all_said { Outcome::Repaired } else { Outcome::Lost })
+        Ok(match is_all_said {
+            true if self.awaits_reissue(scope) => Outcome::Found,
+            true => Outcome::Repaired,
+            false => Outcome::Lost,
+        })
     }
 
-    /// Writes what is due to be written once more. A crash in between repeats it without effect.
+    /// Whether something of a scope is still to be written once more.
+    pub(super) fn awaits_reissue(&self, scope: &Scope) -> bool {
+        matches!(self.store.get(&keys::reissued(scope)), Ok(Some(_)))
+    }
+
+    /// Writes what is due to be written once more. A crash in between repeats it without effect. What cannot be written
+    /// yet stays due, and each examination tells of it.
     ///
     /// # Errors
-    /// If it cannot be written; then it stays due.
+    /// If the store takes no more writes.
     pub(super) fn finish_reissues(&self) -> Result<(), ReplicaError> {
         for scope in self.scopes() {
-            let place = keys::reissued(&scope);
-            let Some(bytes) = self.store.get(&place).ok().flatten() else { continue };
-            let due: Option<Due> = postcard::from_bytes(&bytes).ok();
-            self.apply()?;
-            if let Some(due) = &due {
-                self.write_once_more(&scope, due)?;
+            match self.finish_reissue(&scope) {
+                Err(error) if is_of_store(&error) => return Err(error),
+                // A worker's turn may be missing, or what it builds on is damaged as well.
+                Err(error) => tracing::warn!(%scope, %error, "what is to be written once more waits"),
+                Ok(()) => {}
             }
-            let mut batch = Batch::new();
-            batch.delete(place);
-            self.store.commit(batch)?;
         }
         Ok(())
+    }
+
+    fn finish_reissue(&self, scope: &Scope) -> Result<(), ReplicaError> {
+        let place = keys::reissued(scope);
+        let Some(bytes) = self.store.get(&place).ok().flatten() else { return Ok(()) };
+        let due: Option<Due> = postcard::from_bytes(&bytes).ok();
+        self.apply()?;
+        if let Some(due) = &due {
+            self.write_once_more(scope, due)?;
+        }
+        let mut batch = Batch::new();
+        batch.delete(place);
+        Ok(self.store.commit(batch)?)
     }
 
     fn write_once_more(&self, scope: &Scope, due: &Due) -> Result<(), ReplicaError> {
@@ -222,5 +247,16 @@ impl Replica {
         };
         let my_actor = actor(&self.own_log(scope), self.actor_nonce);
         Ok(document.once_more(page, gone, at, &my_actor, |origin| mine.contains(&origin.log)))
+    }
+}
+
+/// Whether the store itself refuses; what is damaged in it is another matter.
+fn is_of_store(error: &ReplicaError) -> bool {
+    match error {
+        ReplicaError::Store(error) | ReplicaError::Vault(VaultError::Store(error)) => {
+            !matches!(error, StoreError::Damaged { .. })
+        }
+        ReplicaError::Vault(_) | ReplicaError::Failed { .. } => true,
+        _ => false,
     }
 }

@@ -291,6 +291,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
                 Trouble::Audit => "audit",
                 Trouble::Key => "key",
                 Trouble::Record => "record",
+                Trouble::Due => "work to be written once more",
             };
             let outcome = match outcome {
                 Outcome::Found => "damaged",

@@ -345,6 +345,7 @@ pub(super) fn say(message: &Message<'_>) -> String {
                 Trouble::Audit => "审计",
                 Trouble::Key => "密钥",
                 Trouble::Record => "其他数据",
+                Trouble::Due => "待重新写入的内容",
             };
             let outcome = match outcome {
                 Outcome::Found => "损坏",

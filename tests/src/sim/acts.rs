@@ -788,36 +788,45 @@ impl Town {
 
     /// What only this disk holds is lost with it, unless what takes its place holds it.
     pub(super) fn count_losses(&mut self, who: Who, instead: Option<&Disk>) {
-        let mut own = self.held_by(&self.devices[who].disk);
+        let (mut own, orders) = self.held_by(&self.devices[who].disk);
         own.extend(self.devices[who].damage.iter().flat_map(|damage| &damage.held));
-        let mut safe = instead.map(|disk| self.held_by(disk)).unwrap_or_default();
+        let (mut safe, mut left) = instead.map(|disk| self.held_by(disk)).unwrap_or_default();
         for (at, device) in self.devices.iter().enumerate() {
             if at != who && !device.gone {
-                safe.extend(self.held_by(&device.disk));
+                let (writings, orders) = self.held_by(&device.disk);
+                safe.extend(writings);
+                left.extend(orders);
             }
         }
         for id in own.difference(&safe) {
             self.model.writings[*id].lost = true;
             self.counts.lost += 1;
         }
+        for place in orders.difference(&left) {
+            // Nobody else had heard of the order.
+            self.model.erased.insert(place.clone(), false);
+        }
     }
 
-    /// The writings that a disk would show after a loss of power now.
-    pub(super) fn held_by(&self, disk: &Disk) -> BTreeSet<usize> {
+    /// The writings that a disk would show after a loss of power now, and what it would know as ordered to be erased.
+    pub(super) fn held_by(&self, disk: &Disk) -> (BTreeSet<usize>, BTreeSet<Place>) {
         let copy = Disk::of(&disk.durable_image());
         let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 99));
         let Ok(replica) = Replica::open(Path::new("copy"), world.machine(&copy)) else {
-            return BTreeSet::new();
+            return (BTreeSet::new(), BTreeSet::new());
         };
         if replica.apply().is_err() {
-            return BTreeSet::new();
+            return (BTreeSet::new(), BTreeSet::new());
         }
+        let orders = replica.erasure_orders().unwrap_or_default();
+        let is_ordered = |place: &&Place| orders.iter().any(|order| order.document == place.2);
+        let ordered = self.model.erased.keys().filter(is_ordered).cloned().collect();
         let mut held = BTreeSet::new();
         for place in self.model.places() {
             let marks = self.marks(&replica, place);
             held.extend(self.model.of(place).filter(|(_, w)| marks.contains(&w.mark)).map(|(id, _)| id));
         }
-        held
+        (held, ordered)
     }
 
     /// Lets the relay decide on all that it has.

@@ -18,7 +18,7 @@ impl Town {
         if device.gone || device.is_damaged() || self.is_revoked(who) {
             return None;
         }
-        let mut held = self.held_by(&device.disk);
+        let (mut held, _) = self.held_by(&device.disk);
         held.extend(device.damage.iter().flat_map(|damage| &damage.held));
         let is_named = device.damage.as_ref().is_some_and(|damage| damage.is_named);
         let key = self.devices[who].disk.flip(nth as usize)?;
