@@ -130,7 +130,12 @@ impl Replica {
             let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
             let named = tree::root(&held, log);
             match held.branches(&named).is_empty() {
-                true => clock.len_of(&named) >= seq,
+                // Where it ends as this one does not, it is the branch of a clone of which nothing is known here.
+                true => clock.ends_of(&named).iter().any(|end| {
+                    let ours = || held_head(&self.store, scope, log, end.len, &tip);
+                    end.len >= seq
+                        && (end.len > tip.len || ours().is_none_or(|head| head_tag(&head) == end.head))
+                }),
                 // A longer branch says nothing of this one.
                 false => tree::reach(&held, clock.ends_of(&named), log) >= seq,
             }
@@ -362,9 +367,7 @@ impl Replica {
         for doc in self.lacking(scope) {
             batch.delete(keys::lacking(scope, &doc));
         }
-        self.drop_kept_pages(scope, &mut batch)?;
-        batch.put(keys::applied(scope), encode(&Applied::default()));
-        batch.put(keys::completeness(scope), encode(&Arrival::Nothing));
+        self.forget_beginning(scope, &mut batch)?;
         batch.put(keys::reported(scope), encode(&Extents::default()));
         self.store.commit(batch)?;
         self.load_anew(&mut lock(&self.state).scopes, scope)?;
@@ -375,6 +378,14 @@ impl Replica {
         self.say_greet_again();
         tracing::warn!(%scope, "its pages are asked for once more");
         Ok(Outcome::Asked)
+    }
+
+    /// Lets the pages of a scope come as if nothing of it had ever come.
+    pub(super) fn forget_beginning(&self, scope: &Scope, batch: &mut Batch) -> Result<(), ReplicaError> {
+        self.drop_kept_pages(scope, batch)?;
+        batch.put(keys::applied(scope), encode(&Applied::default()));
+        batch.put(keys::completeness(scope), encode(&Arrival::Nothing));
+        Ok(())
     }
 
     /// Removes the documents of which `drop` says so, by id and whether they open. Returns which.

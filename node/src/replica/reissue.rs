@@ -18,7 +18,7 @@ use wangge_store::{Batch, StoreError};
 use super::apply::put_all;
 use super::doctor::Outcome;
 use super::salvage::beginning;
-use super::scope::HeldScope;
+use super::scope::{HeldScope, ScopeState};
 use super::vault::VaultError;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
@@ -52,6 +52,7 @@ impl Replica {
             return Ok(Outcome::Found);
         }
         let is_all_said;
+        let mut begins_again = false;
         {
             let turn = lock(&self.documents);
             self.store.commit(Batch::new())?;
@@ -83,12 +84,13 @@ impl Replica {
             for key in self.store.scan_keys(&keys::documents(scope)) {
                 let key = key?;
                 let Some(cursor) = keys::cursor_of(&key) else { continue };
-                let Some(bytes) = self.store.get(&key).ok().flatten() else { return Ok(Outcome::Lost) };
-                let Ok(origins) = stored_origins(cursor.doc, &bytes) else { return Ok(Outcome::Lost) };
+                // What does not open is put aside with this examination, and said with the next one.
+                let Some(bytes) = self.store.get(&key).ok().flatten() else { return Ok(Outcome::Found) };
+                let Ok(origins) = stored_origins(cursor.doc, &bytes) else { return Ok(Outcome::Found) };
                 if !origins.iter().any(|origin| origin.log == log && origin.seq > end.len) {
                     continue;
                 }
-                let Ok(document) = Document::decode(cursor.doc, &bytes) else { return Ok(Outcome::Lost) };
+                let Ok(document) = Document::decode(cursor.doc, &bytes) else { return Ok(Outcome::Found) };
                 let his = origins.iter().filter(|origin| origin.log == log);
                 said.extend(his.map(|origin| (cursor.doc, origin.seq)));
                 due.documents.push((cursor.doc, bytes));
@@ -103,11 +105,15 @@ impl Replica {
                 let wanted =
                     due.documents.iter().map(|(doc, _)| *doc).chain(lacking.iter().copied()).collect();
                 let mut found = Vec::new();
-                if !self.kept_documents(scope, &secret, &wanted, &mut found) {
+                if self.kept_documents(scope, &secret, &wanted, &mut found) {
+                    for document in found {
+                        put_all(self.writes_of(scope, &document), &mut batch);
+                    }
+                } else if self.is_centre() {
                     return Ok(Outcome::Lost);
-                }
-                for document in found {
-                    put_all(self.writes_of(scope, &document), &mut batch);
+                } else {
+                    // The pages come once more, and what is due waits for them.
+                    begins_again = true;
                 }
             }
             let last = tip.len.max(reached);
@@ -128,7 +134,11 @@ impl Replica {
                 0 => batch.delete(keys::tip(scope, &log)),
                 _ => batch.put(keys::tip(scope, &log), encode(&end)),
             }
-            batch.put(keys::applied(scope), encode(&applied));
+            if begins_again {
+                self.forget_beginning(scope, &mut batch)?;
+            } else {
+                batch.put(keys::applied(scope), encode(&applied));
+            }
             // What the transactions that go had reported as seen is to be reported again.
             batch.put(keys::reported(scope), encode(&Extents::default()));
             batch.put(keys::reissued(scope), encode(&due));
@@ -140,13 +150,16 @@ impl Replica {
             tracing::warn!(%scope, %log, from = tip.len, to = end.len, "a damaged log ends here: what followed is written once more");
             self.load_anew(&mut lock(&self.state).scopes, scope)?;
             self.recent.clear();
-            self.apply_all(&turn)?;
+            if !begins_again {
+                self.apply_all(&turn)?;
+            }
         }
         self.open_epoch()?;
         self.say_greet_again();
         self.finish_reissues()?;
         // Documents that are damaged as well, or gone, said nothing of it.
         Ok(match is_all_said {
+            true if begins_again => Outcome::Asked,
             true if self.awaits_reissue(scope) => Outcome::Found,
             true => Outcome::Repaired,
             false => Outcome::Lost,
@@ -179,6 +192,12 @@ impl Replica {
         let place = keys::reissued(scope);
         let Some(bytes) = self.store.get(&place).ok().flatten() else { return Ok(()) };
         let due: Option<Due> = postcard::from_bytes(&bytes).ok();
+        let is_whole =
+            |state: &ScopeState| matches!(state.completeness, wangge_model::session::Completeness::Whole);
+        if !lock(&self.state).scopes.get(scope).is_some_and(is_whole) {
+            // The pages that it builds on are on their way.
+            return Ok(());
+        }
         self.apply()?;
         if let Some(due) = &due {
             self.write_once_more(scope, due)?;

@@ -21,9 +21,10 @@ impl Town {
         let (mut held, _) = self.held_by(&device.disk);
         held.extend(device.damage.iter().flat_map(|damage| &damage.held));
         let is_named = device.damage.as_ref().is_some_and(|damage| damage.is_named);
+        let waiting = device.damage.as_ref().map(|damage| damage.waiting.clone()).unwrap_or_default();
         let key = self.devices[who].disk.flip(nth as usize)?;
         self.say(|_| format!("  a bit of {}", key.escape_ascii()));
-        self.devices[who].damage = Some(Damage { held, is_named, is_over: false });
+        self.devices[who].damage = Some(Damage { held, is_named, is_over: false, waiting });
         Some(())
     }
 
@@ -86,6 +87,9 @@ impl Town {
             .map(|writing| writing.mark.0)
             .collect();
         let mut moved: BTreeMap<(Place, Mark), Mark> = BTreeMap::new();
+        let mut waiting = BTreeMap::new();
+        let waited = self.devices[who].damage.as_mut().map(|damage| std::mem::take(&mut damage.waiting));
+        let waited = waited.unwrap_or_default();
         for (place, earlier) in before {
             let now = self.marks(replica, place);
             let known: BTreeSet<Mark> = self.model.of(place).map(|(_, writing)| writing.mark).collect();
@@ -97,12 +101,19 @@ impl Town {
             };
             let new = in_order(new.copied().collect());
             // A command may write more than what the worker typed: a clerk who reports a case registers it.
-            let gone = earlier.difference(&now).filter(|mark| his.contains(&mark.0));
-            let gone = in_order(gone.copied().collect());
-            // What waits for a peer is gone for now, and nothing says it once more.
+            let earlier = earlier.iter().chain(waited.get(place).into_iter().flatten());
+            let gone = earlier.filter(|mark| !now.contains(*mark) && his.contains(&mark.0));
+            let gone: BTreeSet<Mark> = gone.copied().collect();
             if gone.len() == new.len() {
-                moved.extend(gone.into_iter().zip(new).map(|(mark, again)| ((place.clone(), mark), again)));
+                let gone = in_order(gone).into_iter();
+                moved.extend(gone.zip(new).map(|(mark, again)| ((place.clone(), mark), again)));
+            } else {
+                // What waits for a peer is gone for now, and nothing says it once more yet.
+                waiting.insert(place.clone(), gone);
             }
+        }
+        if let Some(damage) = &mut self.devices[who].damage {
+            damage.waiting = waiting;
         }
         for writing in &mut self.model.writings {
             if let Some(mark) = moved.get(&(writing.place.clone(), writing.mark)) {

@@ -1,6 +1,6 @@
 //! A device: a disk, a clock, and the process that runs on them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use wangge_node::replica::{Durable, Replica, ReplicaError};
 use wangge_relay::{RelayError, Roster};
 use wangge_store::{Disk, Image};
 
-use super::model::Draft;
+use super::model::{Draft, Mark, Place};
 use super::world::SimulatedWorld;
 
 /// What a device is for.
@@ -65,6 +65,8 @@ pub(super) struct Damage {
     pub(super) is_named: bool,
     /// All that is stored is whole again, or what is not was named.
     pub(super) is_over: bool,
+    /// What documents lack since and is to be written once more.
+    pub(super) waiting: BTreeMap<Place, BTreeSet<Mark>>,
 }
 
 /// A running process.
