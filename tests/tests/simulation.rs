@@ -25,7 +25,7 @@ const MENDED: &[(&str, &[u64])] = &[
     ),
     ("a conflict settled by writing damaged work once more", &[2_000_000]),
     ("what did not fit a damaged document and was never tried again", &[2_000_012]),
-    ("an erasure that nobody reports whom the unit was given later", &[2_000_024]),
+    ("an erasure that nobody reports, given the unit later or away from it", &[2_000_024, 2_001_920]),
     ("a store that took no more writes under a damaged key", &[2_000_052]),
     ("a damaged sealed cell that ended every session", &[2_000_081]),
     (
@@ -44,6 +44,8 @@ const MENDED: &[(&str, &[u64])] = &[
     ("damaged work written once more that a neighbour had acknowledged", &[2_000_224]),
     ("what was saved and told to be refused, as a note of what a peer had was damaged", &[2_000_421]),
     ("a damaged transaction that a peer gave again and that was taken for a fork", &[2_000_425]),
+    ("another clone's branch taken for a peer's copy of a damaged log", &[2_002_017, 2_002_042]),
+    ("damaged work that could not be written once more as the pages were gone", &[2_002_111]),
     ("a log from pages that could not be cut back once an erasure had taken the pages", &[2_000_630]),
     (
         "damaged work not written once more, as its author may not write any more",
@@ -61,6 +63,7 @@ const MENDED: &[(&str, &[u64])] = &[
     ),
     ("the simulator took what pages had brought so far for half a transaction", &[2_001_066]),
     ("the simulator lost sight of what was written once more", &[2_001_100]),
+    ("the simulator had who had to update first dial every few seconds for hours", &[2_001_112]),
     ("the simulator waited for the healing of a device to which the relay gives nothing", &[2_000_558]),
 ];
 

@@ -50,6 +50,8 @@ pub(super) struct Device {
     pub(super) granted: BTreeSet<Scope>,
     /// An earlier copy of its disk was put back.
     pub(super) restored: bool,
+    /// Its program was too old for what a peer gave it.
+    pub(super) needs_update: bool,
     /// A bit of it has flipped.
     pub(super) damage: Option<Damage>,
     /// The key of its replica, once it has one.
@@ -100,6 +102,7 @@ impl Device {
             applies: false,
             granted: BTreeSet::new(),
             restored: false,
+            needs_update: false,
             damage: None,
             key: None,
         }

@@ -363,6 +363,7 @@ impl Town {
             | ReplicaError::Failed { .. } => true,
             _ => false,
         };
+        self.devices[who].needs_update |= matches!(error, ReplicaError::NeedsUpdate { .. });
         if trouble {
             self.say(|town| format!("{}: {doing}: {error}", town.name(who)));
             self.counts.disk_errors += 1;
@@ -375,9 +376,11 @@ impl Town {
     // ---- connections
 
     pub(super) fn dial_later(&mut self, who: Who) {
-        // Whom a restored relay refuses, and whoever cannot read what he is to send, would dial for ever: at the end of
-        // the plan a run comes to rest.
-        let is_in_vain = self.relay_restored || self.devices[who].is_damaged();
+        // Whom a restored relay refuses, whoever cannot read what he is to send, and who has to update first would dial
+        // for ever: at the end of the plan a run comes to rest.
+        let device = &self.devices[who];
+        let waits_for_update = device.needs_update && device.world.is_older();
+        let is_in_vain = self.relay_restored || device.is_damaged() || waits_for_update;
         let over = is_in_vain && self.is_plan_over;
         if !self.settling && !over && self.dialling.insert(who) {
             // That lasts for hours: daemons wait longer from time to time.
