@@ -25,13 +25,14 @@ fn number(name: &str, default: u64) -> u64 {
 /// acknowledged was written once more all the same (2000224). What was saved and was told to be refused, as a note of what
 /// a peer had was damaged (2000421). Damaged work that was not written once more, as its author's post had ended (2000727,
 /// 2000849) or his device was revoked (2000977). An erasure that was not reported, as the worker was away for a while
-/// (2001920). The simulator forgot what a failed fsync had left on the disk (1337, 3239, 6111), and that an order of erasure
-/// is lost with the centre if nobody else had heard of it (2000749).
+/// (2001920). A damaged log that was cut back for a peer that had another branch of it (2002017, 2002042). The simulator
+/// forgot what a failed fsync had left on the disk (1337, 3239, 6111), and that an order of erasure is lost with the centre
+/// if nobody else had heard of it (2000749).
 const MENDED: &[u64] = &[
     23, 67, 258, 1286, 1514, 1213, 1_000_094, 1_000_106, 1_000_200, 1_000_230, 2_000_000, 2_000_012,
     2_000_024, 2_000_052, 2_000_081, 2_000_286, 2_000_385, 2_000_076, 10_126, 2_085, 1_648, 1_000_043, 1_224,
     5_133, 2_000_185, 2_000_208, 2_000_327, 2_000_294, 1_303, 2_000_224, 2_000_421, 1_337, 3_239, 6_111,
-    2_000_727, 2_000_849, 2_000_977, 2_000_749, 2_001_920,
+    2_000_727, 2_000_849, 2_000_977, 2_000_749, 2_001_920, 2_002_017, 2_002_042,
 ];
 
 #[test]

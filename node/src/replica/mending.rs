@@ -130,7 +130,11 @@ impl Replica {
             let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
             let named = tree::root(&held, log);
             match held.branches(&named).is_empty() {
-                true => clock.len_of(&named) >= seq,
+                // An end that is another here is that of a branch, which nobody has told of yet.
+                true => clock.ends_of(&named).iter().filter(|end| end.len >= seq).any(|end| {
+                    let here = tree::at(&held, &named, end.len);
+                    here.is_none_or(|here| head_tag(&here.head) == end.head)
+                }),
                 // A longer branch says nothing of this one.
                 false => tree::reach(&held, clock.ends_of(&named), log) >= seq,
             }
