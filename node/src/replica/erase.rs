@@ -296,8 +296,10 @@ impl Replica {
             // It is gone all the same; whoever asks sees this replica among those that have not said so.
             // On a shared device it waits for somebody's turn.
             Err(ReplicaError::NoTurn | ReplicaError::Revoked { .. }) => return Ok(()),
+            // Its worker has left, and comes back perhaps: a changed roster lets it try again.
             Err(error @ ReplicaError::MayNot { .. }) => {
                 tracing::warn!(scope = %order.scope, %error, "an erasure cannot be reported");
+                return Ok(());
             }
             Err(error) => return Err(error),
         }

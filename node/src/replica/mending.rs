@@ -130,11 +130,10 @@ impl Replica {
             let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
             let named = tree::root(&held, log);
             match held.branches(&named).is_empty() {
-                // Where it ends as this one does not, it is the branch of a clone of which nothing is known here.
-                true => clock.ends_of(&named).iter().any(|end| {
-                    let ours = || held_head(&self.store, scope, log, end.len, &tip);
-                    end.len >= seq
-                        && (end.len > tip.len || ours().is_none_or(|head| head_tag(&head) == end.head))
+                // An end that is another here is that of a branch, which nobody has told of yet.
+                true => clock.ends_of(&named).iter().filter(|end| end.len >= seq).any(|end| {
+                    let here = tree::at(&held, &named, end.len);
+                    here.is_none_or(|here| head_tag(&here.head) == end.head)
                 }),
                 // A longer branch says nothing of this one.
                 false => tree::reach(&held, clock.ends_of(&named), log) >= seq,
