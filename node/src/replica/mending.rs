@@ -100,9 +100,16 @@ impl Replica {
         let holds = findings.iter().filter(|finding| finding.what == Trouble::Transaction).count() == 1;
         for finding in findings.iter_mut().filter(|finding| logs.contains(&finding.what)) {
             let (Some(log), Some(seq)) = (finding.log, finding.seq) else { continue };
+            let was_cut = lock(&self.state)
+                .scopes
+                .get(scope)
+                .and_then(|s| s.tips.get(&log))
+                .is_some_and(|t| t.len < seq);
             finding.outcome = self.cut(scope, &log, seq, finding.what)?;
-            let is_work = finding.what == Trouble::Transaction && self.is_own_log(scope, &log);
-            if is_work && finding.outcome == Outcome::Lost {
+            let is_own = self.is_own_log(scope, &log);
+            if finding.what == Trouble::Transaction && finding.outcome == Outcome::Lost && (is_own || was_cut)
+            {
+                // Another's work that no session has brought back since it was cut off is given up.
                 finding.outcome = self.reissue(scope, &log, seq, holds)?;
             }
             cut_own |= log == own && finding.outcome == Outcome::Asked;
@@ -148,7 +155,7 @@ impl Replica {
             match last {
                 // What documents hold of it beyond that is asked for, unless nobody but this replica had it.
                 Some(_) if what == Trouble::Transaction => {
-                    if !is_elsewhere && self.is_own_log(scope, log) {
+                    if !is_elsewhere {
                         return Ok(Outcome::Lost);
                     }
                 }
@@ -158,8 +165,10 @@ impl Replica {
                 }
                 _ => return Ok(Outcome::Lost),
             }
-        } else if is_elsewhere {
-            // What the centre had, those have who wrote it, and who got it from there.
+        } else if is_elsewhere || !self.is_own_log(scope, log) {
+            // What the centre had, those have who wrote it, and who got it from there. Another's work of which nobody is
+            // known to have it cannot be given to anybody, so no clock may claim it; its author may have it still.
+            outcome = if is_elsewhere { Outcome::Asked } else { Outcome::Lost };
             let Some(end) = self.signed_until(scope, log, seq - 1, &tip)? else { return Ok(Outcome::Lost) };
             for seq in end.len + 1..=tip.len {
                 let key = keys::record(scope, log, seq);
@@ -189,13 +198,13 @@ impl Replica {
                 // What the transactions that go had reported as seen is to be reported again.
                 batch.put(keys::reported(scope), encode(&Extents::default()));
             }
-            tracing::warn!(%scope, %log, from = tip.len, to = end.len, "a damaged log is cut back; a peer has the rest");
+            tracing::warn!(%scope, %log, from = tip.len, to = end.len, "a damaged log is cut back; its peers are asked for the rest");
         } else {
             return Ok(Outcome::Lost);
         }
         self.store.commit(batch)?;
         self.load_anew(&mut state.scopes, scope)?;
-        if outcome == Outcome::Asked {
+        if outcome != Outcome::Repaired {
             self.say_greet_again();
         }
         Ok(outcome)

@@ -769,8 +769,8 @@ impl Replica {
         postcard::from_bytes(&self.store.get(keys::MET).ok()??).ok()
     }
 
-    /// Notes whether the relay, which has `clock`, lacks part of its own logs: then it was put back to an
-    /// earlier state, and its earlier receipts say nothing.
+    /// Notes whether the relay, which has `clock`, lacks part of its own logs, or of what it decided about: then it was
+    /// put back to an earlier state, and its earlier receipts say nothing.
     fn note_rollback(&self, scope: &Scope, clock: &Clock, batch: &mut Batch) -> Result<(), ReplicaError> {
         let centre = self.profile().centre();
         let lacks = match lock(&self.state).scopes.get(scope) {
@@ -780,7 +780,7 @@ impl Replica {
                     scoped.tips.get(piece).is_some_and(|tip| tip.identity.replica == centre)
                         && !clock.may_hold(&tree::root(&held, piece), extent)
                         && tree::reach(&held, clock.ends_of(&tree::root(&held, piece)), piece) < extent.len
-                })
+                }) || scoped.decided.iter().any(|(log, upto)| clock.len_of(&tree::root(&held, log)) < *upto)
             }
             None => return Ok(()),
         };

@@ -33,8 +33,9 @@ struct Due {
 }
 
 impl Replica {
-    /// Ends a log of this replica's own before position `seq`, which is damaged or gone and was never sent, and writes
-    /// once more what the documents show of it and of what came after. If all else `holds`, documents that are lacking
+    /// Ends a log before position `seq`, which is damaged or gone and which nobody else has. If it is this replica's own,
+    /// what the documents show of it and of what came after is written once more; another's is lost: in its author's
+    /// name nobody may write. If all else `holds`, documents that are lacking
     /// are made anew with the others, so that what is written once more stands on all that it had built on.
     ///
     /// # Errors
@@ -51,6 +52,9 @@ impl Replica {
         if self.awaits_reissue(scope) {
             return Ok(Outcome::Found);
         }
+        let is_own = self.is_own_log(scope, log);
+        // Nobody gives the centre any, nor who is to destroy all that he holds.
+        let gets_pages = !self.is_centre() && lock(&self.state).revoked.is_none();
         let is_all_said;
         let mut begins_again = false;
         {
@@ -68,13 +72,14 @@ impl Replica {
             };
             let held = HeldScope { store: &self.store, scope, tips: &tips };
             let builds_on = |seen: &Seen| seen.log == log && seen.len > end.len;
-            let later = tips.iter().filter(|(other, _)| **other != log && self.is_own_log(scope, other));
+            let later =
+                tips.iter().filter(|(other, _)| **other != log && (!is_own || self.is_own_log(scope, other)));
             let later = later.flat_map(|(other, tip)| (tip.floor + 1..=tip.len).map(|seq| (*other, seq)));
             if later
                 .filter_map(|(other, seq)| held.record(&other, seq))
                 .any(|record| record.transaction.seen.iter().any(builds_on))
             {
-                // What a later epoch wrote builds on it, and may be with others, where it waits as well.
+                // What builds on it may be with others, where it waits as well.
                 return Ok(Outcome::Lost);
             }
             let Some(applied) = beginning(&self.store, scope, tips.iter()) else { return Ok(Outcome::Lost) };
@@ -85,12 +90,13 @@ impl Replica {
                 let key = key?;
                 let Some(cursor) = keys::cursor_of(&key) else { continue };
                 // What does not open is put aside with this examination, and said with the next one.
-                let Some(bytes) = self.store.get(&key).ok().flatten() else { return Ok(Outcome::Found) };
-                let Ok(origins) = stored_origins(cursor.doc, &bytes) else { return Ok(Outcome::Found) };
+                let unread = if gets_pages { Outcome::Found } else { Outcome::Lost };
+                let Some(bytes) = self.store.get(&key).ok().flatten() else { return Ok(unread) };
+                let Ok(origins) = stored_origins(cursor.doc, &bytes) else { return Ok(unread) };
                 if !origins.iter().any(|origin| origin.log == log && origin.seq > end.len) {
                     continue;
                 }
-                let Ok(document) = Document::decode(cursor.doc, &bytes) else { return Ok(Outcome::Found) };
+                let Ok(document) = Document::decode(cursor.doc, &bytes) else { return Ok(unread) };
                 let his = origins.iter().filter(|origin| origin.log == log);
                 said.extend(his.map(|origin| (cursor.doc, origin.seq)));
                 due.documents.push((cursor.doc, bytes));
@@ -109,7 +115,7 @@ impl Replica {
                     for document in found {
                         put_all(self.writes_of(scope, &document), &mut batch);
                     }
-                } else if self.is_centre() {
+                } else if !gets_pages {
                     return Ok(Outcome::Lost);
                 } else {
                     // The pages come once more, and what is due waits for them.
@@ -141,7 +147,9 @@ impl Replica {
             }
             // What the transactions that go had reported as seen is to be reported again.
             batch.put(keys::reported(scope), encode(&Extents::default()));
-            batch.put(keys::reissued(scope), encode(&due));
+            if is_own {
+                batch.put(keys::reissued(scope), encode(&due));
+            }
             let unfit = self.unfit(scope, &tips);
             for (log, seq) in unfit {
                 batch.delete(keys::void(scope, &log, seq));
@@ -153,6 +161,10 @@ impl Replica {
             if !begins_again {
                 self.apply_all(&turn)?;
             }
+        }
+        if !is_own {
+            self.say_greet_again();
+            return Ok(Outcome::Lost);
         }
         self.open_epoch()?;
         self.say_greet_again();
@@ -194,10 +206,12 @@ impl Replica {
         let due: Option<Due> = postcard::from_bytes(&bytes).ok();
         let is_whole =
             |state: &ScopeState| matches!(state.completeness, wangge_model::session::Completeness::Whole);
-        if !lock(&self.state).scopes.get(scope).is_some_and(is_whole) {
-            // The pages that it builds on are on their way.
+        let state = lock(&self.state);
+        if state.revoked.is_none() && !state.scopes.get(scope).is_some_and(is_whole) {
+            // The pages that it builds on are on their way. Who is to destroy all that he holds gets none.
             return Ok(());
         }
+        drop(state);
         self.apply()?;
         if let Some(due) = &due {
             self.write_once_more(scope, due)?;

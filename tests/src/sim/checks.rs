@@ -227,7 +227,7 @@ impl Town {
                 if self.devices[who].is_damaged() {
                     self.examine(who);
                     // Whom the relay gives nothing cannot be healed.
-                    equal &= self.is_revoked(who) || self.is_unknown(who);
+                    equal &= self.is_unknown(who);
                 }
             }
             self.run();

@@ -132,8 +132,7 @@ impl Town {
         for who in 0..self.devices.len() {
             let Some(damage) = &self.devices[who].damage else { continue };
             // Whom the relay gives nothing cannot be healed.
-            let is_cut_off = self.is_revoked(who) || self.is_unknown(who);
-            let (held, is_named) = (damage.held.clone(), damage.is_named || is_cut_off);
+            let (held, is_named) = (damage.held.clone(), damage.is_named || self.is_unknown(who));
             if let Some(replica) = self.devices[who].replica().cloned() {
                 match replica.examine() {
                     Ok(checkup) if checkup.is_healthy() || is_named => {}
