@@ -30,11 +30,12 @@ fn number(name: &str, default: u64) -> u64 {
 /// What the relay had found void showed for ever where a damaged document had held up the verdict (2000925),
 /// or the transaction itself was damaged when the verdict came (2000636).
 /// Who had to update first dialled every few seconds for hours (2001112).
+/// A receipt for a branch that could not be read and never left (2001360, 2001507).
 const MENDED: &[u64] = &[
     23, 67, 258, 1286, 1514, 1213, 1_000_094, 1_000_106, 1_000_200, 1_000_230, 2_000_000, 2_000_012,
     2_000_024, 2_000_052, 2_000_081, 2_000_286, 2_000_385, 2_000_076, 10_126, 2_085, 1_648, 1_000_043, 1_224,
     5_133, 2_000_185, 2_000_208, 2_000_327, 2_000_294, 1_303, 2_000_224, 2_000_421, 1_337, 3_239, 6_111,
-    2_001_066, 2_001_100, 2_000_676, 2_000_925, 2_000_636, 2_001_112,
+    2_001_066, 2_001_100, 2_000_676, 2_000_925, 2_000_636, 2_001_112, 2_001_360, 2_001_507,
 ];
 
 #[test]
