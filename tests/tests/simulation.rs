@@ -44,6 +44,7 @@ const MENDED: &[(&str, &[u64])] = &[
     ("damaged work written once more that a neighbour had acknowledged", &[2_000_224]),
     ("what was saved and told to be refused, as a note of what a peer had was damaged", &[2_000_421]),
     ("a damaged transaction that a peer gave again and that was taken for a fork", &[2_000_425]),
+    ("a receipt for a branch that could not be read and never left", &[2_001_360, 2_001_507]),
     ("another clone's branch taken for a peer's copy of a damaged log", &[2_002_017, 2_002_042]),
     ("damaged work that could not be written once more as the pages were gone", &[2_002_111]),
     ("a log from pages that could not be cut back once an erasure had taken the pages", &[2_000_630]),

@@ -45,6 +45,7 @@ impl Session {
                     unchecked.remove();
                 }
             }
+            session.came.entry(log).or_default().extend(&came);
             session.sent.entry(log).or_default().extend(came);
             session.hold(log, ends);
             session.passed.entry(log).or_default().extend(passed);

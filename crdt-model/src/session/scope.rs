@@ -31,6 +31,8 @@ pub(super) struct ScopeSession {
     pub(super) greeted: Clock,
     /// Per log: ends up to which transactions went to the peer or came from it, beyond what it has said.
     pub(super) sent: BTreeMap<LogId, BTreeSet<Extent>>,
+    /// Per log: ends up to which transactions came from the peer.
+    pub(super) came: BTreeMap<LogId, BTreeSet<Extent>>,
     /// Per log: the end of the last batch that broke off on the way to the end that was asked for.
     pub(super) midway: BTreeMap<LogId, Extent>,
     /// Logs of which nothing can be sent before more of them has come from the peer.
@@ -80,6 +82,7 @@ impl ScopeSession {
             told_peer: false,
             greeted: Clock::default(),
             sent: BTreeMap::new(),
+            came: BTreeMap::new(),
             midway: BTreeMap::new(),
             waiting: BTreeSet::new(),
             loading: BTreeSet::new(),
@@ -166,17 +169,19 @@ impl ScopeSession {
         let believed = std::mem::replace(&mut self.peer, clock);
         let told = &self.peer;
         self.sent.retain(|log, _| !again && told.len_of(log) >= believed.len_of(log));
+        self.came.retain(|log, _| !again && told.len_of(log) >= believed.len_of(log));
         self.midway.retain(|log, _| !again && told.len_of(log) >= believed.len_of(log));
         self.waiting.clear();
         self.told = true;
     }
 
     /// Notes that what came of a log from the peer is held here, and so at the peer too. What it has of it besides
-    /// is still to be had.
+    /// is still to be had. Of what went there it has nothing until it says so: it may break off, and what does not open
+    /// here never went at all.
     pub(super) fn peer_has(&mut self, log: LogId) {
-        let sent = self.sent.get(&log);
+        let came = self.came.get(&log);
         let at_peer = self.peer.ends_of(&log);
-        let is_there = |end: &&Extent| at_peer.contains(*end) || sent.is_some_and(|sent| sent.contains(*end));
+        let is_there = |end: &&Extent| at_peer.contains(*end) || came.is_some_and(|came| came.contains(*end));
         let both = self.mine.ends_of(&log).iter().filter(is_there).copied();
         let passed = self.passed.get(&log);
         let lacked =

@@ -132,21 +132,23 @@ impl Replica {
         let Some(tip) = state.scopes.get(scope).and_then(|scoped| scoped.tips.get(log)).cloned() else {
             return Ok(Outcome::Repaired);
         };
-        let is_held = |clock: &Clock| {
-            let Some(scoped) = state.scopes.get(scope) else { return false };
+        let is_held = |scoped: &ScopeState| {
             let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
             let named = tree::root(&held, log);
-            match held.branches(&named).is_empty() {
-                // An end that is another here is that of a branch, which nobody has told of yet.
-                true => clock.ends_of(&named).iter().filter(|end| end.len >= seq).any(|end| {
-                    let here = tree::at(&held, &named, end.len);
-                    here.is_none_or(|here| head_tag(&here.head) == end.head)
-                }),
+            let mut ends = holders.iter().map(|clock| clock.ends_of(&named));
+            if !held.branches(&named).is_empty() {
                 // A longer branch says nothing of this one.
-                false => tree::reach(&held, clock.ends_of(&named), log) >= seq,
+                return ends.any(|ends| tree::reach(&held, ends, log) >= seq);
             }
+            let ends: Vec<&Extent> = ends.flatten().filter(|end| end.len >= seq).collect();
+            let is_same =
+                |end: &Extent| tree::at(&held, log, end.len).map(|point| head_tag(&point.head) == end.head);
+            // A copy of this disk has written, too: where that cannot be told apart, it may be all that they have.
+            let is_copied = self.is_own_log(scope, log) && ends.iter().any(|end| is_same(end) == Some(false));
+            ends.iter().any(|end| is_same(end).unwrap_or(!is_copied))
         };
-        let is_elsewhere = self.is_centre() || holders.iter().any(is_held);
+        // What the centre had, those have who wrote it, and who got it from there.
+        let is_elsewhere = self.is_centre() || state.scopes.get(scope).is_some_and(is_held);
         let mut batch = Batch::new();
         let mut outcome = Outcome::Asked;
         if seq > tip.len {
@@ -166,7 +168,7 @@ impl Replica {
                 _ => return Ok(Outcome::Lost),
             }
         } else if is_elsewhere || !self.is_own_log(scope, log) {
-            // What the centre had, those have who wrote it, and who got it from there. Another's work of which nobody is
+            // Another's work of which nobody is
             // known to have it cannot be given to anybody, so no clock may claim it; its author may have it still.
             outcome = if is_elsewhere { Outcome::Asked } else { Outcome::Lost };
             let Some(end) = self.signed_until(scope, log, seq - 1, &tip)? else { return Ok(Outcome::Lost) };
