@@ -135,6 +135,46 @@ async fn a_restored_relay_gets_back_what_devices_hold() {
     assert!(ana.view(&grid(0), wednesday).is_some());
 }
 
+/// Whoever worked on Tuesday loses his phone, and the centre's machine dies. A device that joined after Monday's backup
+/// took what it has of Tuesday in pages: it brings it back all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_joined_after_the_backup_brings_back_what_came_since() {
+    let dir = tempfile::tempdir().expect("dir");
+    let relay = Relay::start(&dir.path().join("relay")).await;
+    let ana = join(&relay, dir.path(), "ana", Role::GridWorker, &grid(0)).await;
+    let centre = join(&relay, dir.path(), "centre", Role::CentreAdmin, &Scope::Centre).await;
+    let monday: Vec<DocId> =
+        (1..=40).map(|at| ana.person(&grid(0), &number(at), &[("name", "张三")])).collect();
+    for worker in [&ana, &centre] {
+        worker.sync().await;
+    }
+    let file = dir.path().join("monday.backup");
+    back_up(&relay, &file);
+
+    ana.set(&grid(0), monday[0], &[("phone", "13800000001")]);
+    let tuesday = ana.person(&grid(0), &number(41), &[("name", "李四")]);
+    ana.sync().await;
+    ana.decided(&grid(0)).await;
+    let cao = join(&relay, dir.path(), "cao", Role::GridWorker, &grid(0)).await;
+    cao.sync().await;
+    assert!(cao.view(&grid(0), tuesday).is_some());
+    // The centre's workstation hears who joined, and nothing of the grid.
+    centre.sync_only(&Scope::Street).await;
+    drop(ana);
+    let (old, addr) = relay.stop().await;
+    std::fs::remove_dir_all(&old).expect("the machine is gone");
+
+    let restored = dir.path().join("restored");
+    backup::restore(&restored, &file, &key_beside(&file)).expect("restores");
+    let relay = Relay::serve(&restored, addr).await;
+    for worker in [&centre, &cao, &centre, &cao] {
+        worker.sync().await;
+    }
+    assert_equal(&relay, &[&cao, &centre]);
+    assert_eq!(centre.view(&grid(0), monday[0]).expect("there").text("phone"), "13800000001");
+    assert_eq!(centre.view(&grid(0), tuesday).expect("there").text("name"), "李四");
+}
+
 /// A unit is added after the backup. The relay that is put back takes it up anew, as the one that devices know,
 /// and gets back what was written there.
 #[tokio::test(flavor = "multi_thread")]

@@ -48,6 +48,7 @@ pub struct Committed {
 }
 
 /// When something was done, as its author says.
+#[derive(Clone, Copy)]
 enum When {
     Now,
     At(u64),
