@@ -52,6 +52,9 @@ impl Town {
         }
         if let Err(error) = ordered {
             self.say(|_| format!("nobody is cut off: {}", error.message.lines().last().unwrap_or_default()));
+            // It may have been cut short: the disk had room for the roster and for nothing after it.
+            self.unsure_cuts.push(key);
+            self.resolve_cuts();
             return None;
         }
         self.cut_off(key);
