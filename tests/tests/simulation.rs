@@ -64,7 +64,7 @@ const MENDED: &[(&str, &[u64])] = &[
         &[2_000_749],
     ),
     ("the simulator took what pages had brought so far for half a transaction", &[2_001_066]),
-    ("the simulator lost sight of what was written once more", &[2_001_100]),
+    ("the simulator lost sight of what was written once more", &[2_001_100, 2_003_383, 2_003_398]),
     ("the simulator had who had to update first dial every few seconds for hours", &[2_001_112]),
     ("the simulator waited for the healing of a device to which the relay gives nothing", &[2_000_558]),
 ];
