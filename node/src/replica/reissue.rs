@@ -103,7 +103,9 @@ impl Replica {
                 batch.delete(key);
                 batch.delete(keys::view(scope, document.kind(), &cursor.doc));
             }
-            let lacking = if holds { self.lacking(scope) } else { BTreeSet::new() };
+            let all_lacking = self.lacking(scope);
+            let is_any_lacking = !all_lacking.is_empty();
+            let lacking = if holds { all_lacking } else { BTreeSet::new() };
             for doc in &lacking {
                 batch.delete(keys::lacking(scope, doc));
             }
@@ -128,7 +130,8 @@ impl Replica {
                 let places = [keys::record(scope, &log, seq), keys::aside(scope, &log, seq)];
                 match places.iter().find_map(|place| self.store.documents_of(place)) {
                     Some(documents) => documents.iter().all(is_said),
-                    None => said.iter().any(|(_, at)| *at == seq),
+                    // Nothing says which documents it changed: it may have been one that is lacking, too.
+                    None => !is_any_lacking && said.iter().any(|(_, at)| *at == seq),
                 }
             });
             for seq in end.len + 1..=last {

@@ -611,10 +611,12 @@ impl Town {
             let known: BTreeSet<Mark> =
                 self.model.of(&draft.place).map(|(_, writing)| writing.mark).collect();
             let marks = self.marks(&replica, &draft.place);
+            // A damaged end of a log lets a start open a new epoch: what was saved stands in an earlier one.
+            let logs = replica.own_ends(&draft.place.0);
             let own = marks
                 .into_iter()
                 .filter(|mark| !draft.before.contains(mark) && !known.contains(mark))
-                .filter(|mark| mark.0 == own_log(&replica, &draft.place.0));
+                .filter(|mark| logs.contains_key(&mark.0));
             let own = carriers(&replica, &draft, own);
             if let [mark] = own.as_slice() {
                 saved.push((draft, *mark));
@@ -868,11 +870,6 @@ fn carriers(replica: &Replica, draft: &Draft, new: impl IntoIterator<Item = Mark
         .map(|event| (event.log, event.seq))
         .collect();
     new.into_iter().filter(|mark| said.contains(&(mark.0, mark.1))).collect()
-}
-
-fn own_log(replica: &Replica, scope: &Scope) -> LogId {
-    let profile = replica.profile();
-    LogId::derive(scope, &profile.replica(), profile.epoch())
 }
 
 fn area() -> Scope {

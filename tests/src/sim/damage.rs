@@ -42,6 +42,12 @@ impl Town {
             Ok(checkup) => checkup,
             Err(error) => {
                 self.excuse(who, "mend", &error);
+                if let Some(damage) = &mut self.devices[who].damage {
+                    // What it has begun is carried on at the next start.
+                    for (place, marks) in before {
+                        damage.waiting.entry(place).or_insert(marks);
+                    }
+                }
                 return None;
             }
         };
@@ -64,6 +70,10 @@ impl Town {
         let Some(replica) = self.devices[who].replica().cloned() else { return };
         let findings = replica.take_salvaged();
         self.hear(who, &findings);
+        // What could not be written once more with the examination is written at a start.
+        let waiting = self.devices[who].damage.iter().flat_map(|damage| damage.waiting.keys());
+        let now = waiting.map(|place| (place.clone(), self.marks(&replica, place))).collect();
+        self.follow_reissued(who, &replica, &now);
     }
 
     fn hear(&mut self, who: Who, findings: &[Finding]) {
@@ -93,23 +103,25 @@ impl Town {
         for (place, earlier) in before {
             let now = self.marks(replica, place);
             let known: BTreeSet<Mark> = self.model.of(place).map(|(_, writing)| writing.mark).collect();
-            let new = now.difference(earlier).filter(|mark| !known.contains(*mark));
             let in_order = |marks: BTreeSet<Mark>| {
                 let mut marks: Vec<Mark> = marks.into_iter().collect();
                 marks.sort_by_key(|(_, seq, _)| *seq);
                 marks
             };
-            let new = in_order(new.copied().collect());
+            let own = replica.own_ends(&place.0);
+            // What was written once more since the wait began is new, whatever else came meanwhile.
+            let held = waited.get(place).unwrap_or(earlier);
+            let is_new = |mark: &&Mark| !known.contains(*mark) && own.contains_key(&mark.0);
+            let new = in_order(now.difference(held).filter(is_new).copied().collect());
             // A command may write more than what the worker typed: a clerk who reports a case registers it.
-            let earlier = earlier.iter().chain(waited.get(place).into_iter().flatten());
-            let gone = earlier.filter(|mark| !now.contains(*mark) && his.contains(&mark.0));
+            let gone = earlier.union(held).filter(|mark| !now.contains(*mark) && his.contains(&mark.0));
             let gone: BTreeSet<Mark> = gone.copied().collect();
             if gone.len() == new.len() {
                 let gone = in_order(gone).into_iter();
                 moved.extend(gone.zip(new).map(|(mark, again)| ((place.clone(), mark), again)));
-            } else {
+            } else if !gone.is_empty() {
                 // What waits for a peer is gone for now, and nothing says it once more yet.
-                waiting.insert(place.clone(), gone);
+                waiting.insert(place.clone(), held.clone());
             }
         }
         if let Some(damage) = &mut self.devices[who].damage {

@@ -67,7 +67,7 @@ pub(super) struct Damage {
     pub(super) is_named: bool,
     /// All that is stored is whole again, or what is not was named.
     pub(super) is_over: bool,
-    /// What documents lack since and is to be written once more.
+    /// Documents that lack something since, which is to be written once more, with all that they held before.
     pub(super) waiting: BTreeMap<Place, BTreeSet<Mark>>,
 }
 
