@@ -473,10 +473,12 @@ impl Town {
         self.disturb(who);
         match (result, made.as_slice()) {
             (Ok(()), made) => {
-                // What a peer sent may have taken effect meanwhile: his own is the one that says what he wrote.
+                // What a peer sent may have taken effect meanwhile: his own is in a log of this device.
+                let own = replica.own_ends(&place.0);
                 let found = made.iter().find_map(|doc| {
                     place.2 = *doc;
-                    let marks = self.marks(&replica, &place);
+                    let marks =
+                        self.marks(&replica, &place).into_iter().filter(|mark| own.contains_key(&mark.0));
                     let draft = draft(place.clone(), BTreeSet::new(), fields.clone());
                     let mark = carriers(&replica, &draft, marks).first().copied();
                     mark.map(|mark| (draft, mark))
