@@ -437,7 +437,9 @@ async fn what_cannot_be_made_of_what_is_here_comes_in_pages_once_more() {
     let documents = of('D');
     // At opening, and with documents, while the pages that they came from are gone too.
     for (round, damaged) in
-        [[of('A'), of('Y')].concat(), [of('y'), documents[..7].to_vec()].concat()].into_iter().enumerate()
+        [[of('A'), of('Y'), of('G')].concat(), [of('y'), documents[..7].to_vec()].concat()]
+            .into_iter()
+            .enumerate()
     {
         let at = dir.path().join(format!("cat{round}"));
         copy(&street.cat, &at);
