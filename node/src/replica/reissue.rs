@@ -53,8 +53,7 @@ impl Replica {
             return Ok(Outcome::Found);
         }
         let is_own = self.is_own_log(scope, log);
-        // Nobody gives the centre any, nor who is to destroy all that he holds.
-        let gets_pages = !self.is_centre() && lock(&self.state).revoked.is_none();
+        let gets_pages = self.gets_pages(scope);
         let is_all_said;
         let mut begins_again = false;
         {
@@ -181,6 +180,17 @@ impl Replica {
         })
     }
 
+    /// Whether pages of a scope may come. Nobody gives the centre any, nor who is to destroy all that he holds, nor whose
+    /// worker has left the unit.
+    fn gets_pages(&self, scope: &Scope) -> bool {
+        if self.is_centre() || lock(&self.state).revoked.is_some() {
+            return false;
+        }
+        let me = self.profile().replica();
+        let Ok(roster) = self.roster() else { return true };
+        !roster.replicas().contains_key(&me) || roster.holds(&me, self.now_ms()).contains(scope)
+    }
+
     /// Whether something of a scope is still to be written once more.
     pub(super) fn awaits_reissue(&self, scope: &Scope) -> bool {
         matches!(self.store.get(&keys::reissued(scope)), Ok(Some(_)))
@@ -209,12 +219,10 @@ impl Replica {
         let due: Option<Due> = postcard::from_bytes(&bytes).ok();
         let is_whole =
             |state: &ScopeState| matches!(state.completeness, wangge_model::session::Completeness::Whole);
-        let state = lock(&self.state);
-        if state.revoked.is_none() && !state.scopes.get(scope).is_some_and(is_whole) {
-            // The pages that it builds on are on their way. Who is to destroy all that he holds gets none.
+        if !lock(&self.state).scopes.get(scope).is_some_and(is_whole) && self.gets_pages(scope) {
+            // The pages that it builds on are on their way.
             return Ok(());
         }
-        drop(state);
         self.apply()?;
         if let Some(due) = &due {
             self.write_once_more(scope, due)?;
