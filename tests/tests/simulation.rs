@@ -57,6 +57,7 @@ const MENDED: &[(&str, &[u64])] = &[
         "what the relay found void and that showed for ever where damage held up the verdict",
         &[2_000_925, 2_000_636],
     ),
+    ("a peer that was refused before it heard that the centre was put back", &[2_003_023]),
     ("the simulator forgot what a failed fsync had left on the disk", &[1_337, 3_239, 6_111]),
     (
         "the simulator forgot that an order of erasure is lost with a centre that alone knew of it",

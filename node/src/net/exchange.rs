@@ -194,6 +194,14 @@ impl Exchange {
         self.backlog.unsent()
     }
 
+    /// What the peer is told when the session ends with `error`: what waits for it first, or it would neither understand
+    /// the rest after a part of a message, nor hear that less is held here than it believes, and send the same again
+    /// for ever. Nothing if it knows or cannot hear it.
+    pub fn last_words(&self, error: &NetError) -> Option<Vec<u8>> {
+        let farewell = farewell(error)?;
+        Some([self.backlog.unsent(), &farewell].concat())
+    }
+
     /// Whether there is nothing more to send or to hear.
     pub fn is_over(&self) -> bool {
         self.over && self.backlog.unsent().is_empty()
