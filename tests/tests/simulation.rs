@@ -59,6 +59,8 @@ const MENDED: &[(&str, &[u64])] = &[
     ),
     ("a damaged document of a damaged transaction that was not named as lost", &[2_003_166]),
     ("the simulator forgot what a failed fsync had left on the disk", &[1_337, 3_239, 6_111, 2_001_460]),
+    ("a peer that was refused before it heard that the centre was put back", &[2_003_023]),
+    ("the simulator forgot what a failed fsync had left on the disk", &[1_337, 3_239, 6_111]),
     (
         "the simulator forgot that an order of erasure is lost with a centre that alone knew of it",
         &[2_000_749],

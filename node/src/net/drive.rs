@@ -11,7 +11,7 @@ use wangge_model::session::{Frames, Traffic};
 use super::NetError;
 use super::door::Door;
 use super::endpoint::WINDOW_LEN_BYTES;
-use super::exchange::{Exchange, Purpose, farewell};
+use super::exchange::{Exchange, Purpose};
 use super::listen::record_refusal;
 use super::photos;
 use crate::replica::Replica;
@@ -155,9 +155,9 @@ pub(super) async fn drive(
             Ok(ended)
         }
         Err(error) => {
-            if let Some(farewell) = farewell(&error) {
+            if let Some(words) = exchange.last_words(&error) {
                 // Whoever takes nothing does not hear why.
-                let _ = tokio::time::timeout(Duration::from_millis(500), send.write_all(&farewell)).await;
+                let _ = tokio::time::timeout(Duration::from_millis(500), send.write_all(&words)).await;
                 let _ = send.finish();
                 let _ = tokio::time::timeout(Duration::from_millis(500), send.stopped()).await;
             }

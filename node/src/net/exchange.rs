@@ -194,6 +194,18 @@ impl Exchange {
         self.backlog.unsent()
     }
 
+    /// What the peer is told when the session ends with `error`; nothing if it knows or cannot hear it. Whoever could not
+    /// show why he leaves something out hears first what waits for him: how little is held here, or he believes that
+    /// the order is here and leaves out the same for ever.
+    pub fn last_words(&self, error: &NetError) -> Option<Vec<u8>> {
+        let farewell = farewell(error)?;
+        Some(match error {
+            NetError::Unexplained { .. } => [self.backlog.unsent(), &farewell].concat(),
+            // A changed roster may have taken from him what waits.
+            _ => farewell,
+        })
+    }
+
     /// Whether there is nothing more to send or to hear.
     pub fn is_over(&self) -> bool {
         self.over && self.backlog.unsent().is_empty()

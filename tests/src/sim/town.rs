@@ -625,15 +625,18 @@ impl Town {
         let end = link.end(side);
         let who = end.who;
         let exchange = end.exchange.take();
+        let words = exchange.as_ref().map_or_else(|| farewell(error), |exchange| exchange.last_words(error));
+        // It overtakes nothing that is on its way.
+        let after_ms = end.last_arrival_ms.saturating_sub(self.time.now_ms()).max(30);
         end.is_over = true;
         let dialler_is_daemon = side == Side::Dialler && !link.once;
         self.links.insert(id, link);
         self.end_of(who, "session", error);
         self.remember(who, exchange);
-        match farewell(error) {
+        match words {
             Some(bytes) if !self.cut.contains(&id) => {
-                self.at(30, Event::Arrive(id, side.other(), bytes));
-                self.at(60, Event::Notice(id, side.other()));
+                self.at(after_ms, Event::Arrive(id, side.other(), bytes));
+                self.at(after_ms + 30, Event::Notice(id, side.other()));
             }
             _ => self.cut(id),
         }
