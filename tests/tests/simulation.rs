@@ -60,12 +60,12 @@ const MENDED: &[(&str, &[u64])] = &[
     ("a damaged document of a damaged transaction that was not named as lost", &[2_003_166]),
     ("the simulator forgot what a failed fsync had left on the disk", &[1_337, 3_239, 6_111, 2_001_460]),
     ("a peer that was refused before it heard that the centre was put back", &[2_003_023]),
-    ("the simulator forgot what a failed fsync had left on the disk", &[1_337, 3_239, 6_111]),
     (
         "the simulator forgot that an order of erasure is lost with a centre that alone knew of it",
         &[2_000_749],
     ),
     ("the simulator took what pages had brought so far for half a transaction", &[2_001_066]),
+    ("the simulator knew no cut that a full disk cut short, nor whose report came", &[1_004_867, 1_004_054]),
     ("the simulator lost sight of what was written once more", &[2_001_100, 2_003_383, 2_003_398]),
     ("the simulator had who had to update first dial every few seconds for hours", &[2_001_112]),
     ("the simulator waited for the healing of a device to which the relay gives nothing", &[2_000_558]),
