@@ -168,8 +168,8 @@ impl Replica {
                 _ => return Ok(Outcome::Lost),
             }
         } else if is_elsewhere || !self.is_own_log(scope, log) {
-            // Another's work of which nobody is
-            // known to have it cannot be given to anybody, so no clock may claim it; its author may have it still.
+            // Another's work that nobody is known to have cannot be given to anybody, so no clock may claim it; its author
+            // may have it still.
             outcome = if is_elsewhere { Outcome::Asked } else { Outcome::Lost };
             let Some(end) = self.signed_until(scope, log, seq - 1, &tip)? else { return Ok(Outcome::Lost) };
             for seq in end.len + 1..=tip.len {

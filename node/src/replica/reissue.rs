@@ -11,6 +11,7 @@ use wangge_model::clock::Extents;
 use wangge_model::document::{Change, Document, Origin, stored_origins, stored_page};
 use wangge_model::identity::{DocId, LogId, Scope};
 use wangge_model::ingest::Held;
+use wangge_model::session::Completeness;
 use wangge_model::transaction::{Seen, actor};
 use wangge_model::wire::PageDocument;
 use wangge_store::{Batch, StoreError};
@@ -35,8 +36,8 @@ struct Due {
 impl Replica {
     /// Ends a log before position `seq`, which is damaged or gone and which nobody else has. If it is this replica's own,
     /// what the documents show of it and of what came after is written once more; another's is lost: in its author's
-    /// name nobody may write. If all else `holds`, documents that are lacking
-    /// are made anew with the others, so that what is written once more stands on all that it had built on.
+    /// name nobody may write. If all else `holds`, documents that are lacking are made anew with the others, so that
+    /// what is written once more stands on all that it had built on.
     ///
     /// # Errors
     /// If the store fails. What is to be written once more is on the disk before anything is taken away.
@@ -157,7 +158,7 @@ impl Replica {
                 batch.delete(keys::void(scope, &log, seq));
             }
             self.store.commit(batch)?;
-            tracing::warn!(%scope, %log, from = tip.len, to = end.len, "a damaged log ends here: what followed is written once more");
+            tracing::warn!(%scope, %log, from = tip.len, to = end.len, "a damaged log ends here");
             self.load_anew(&mut lock(&self.state).scopes, scope)?;
             self.recent.clear();
             if !begins_again {
@@ -217,8 +218,7 @@ impl Replica {
         let place = keys::reissued(scope);
         let Some(bytes) = self.store.get(&place).ok().flatten() else { return Ok(()) };
         let due: Option<Due> = postcard::from_bytes(&bytes).ok();
-        let is_whole =
-            |state: &ScopeState| matches!(state.completeness, wangge_model::session::Completeness::Whole);
+        let is_whole = |state: &ScopeState| state.completeness == Completeness::Whole;
         if !lock(&self.state).scopes.get(scope).is_some_and(is_whole) && self.gets_pages(scope) {
             // The pages that it builds on are on their way.
             return Ok(());

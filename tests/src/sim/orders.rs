@@ -197,8 +197,7 @@ impl Town {
         }
     }
 
-    /// After a start of the relay: what was ordered when it lost its power or its disk refused holds, or it does
-    /// not.
+    /// What was ordered when the relay lost its power or its disk refused holds, or it does not: the roster says.
     pub(super) fn resolve_cuts(&mut self) {
         let unsure = std::mem::take(&mut self.unsure_cuts);
         let Some(relay) = self.devices[0].replica().cloned() else { return };
