@@ -4,7 +4,7 @@
 //! A transaction takes effect when all that its author had seen has, whole or not at all. Documents
 //! reach the same state in whatever causal order transactions come.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,6 @@ pub enum Effect {
 #[derive(Debug, Default)]
 pub struct Open {
     documents: BTreeMap<DocId, (Document, bool)>,
-    entered: BTreeSet<(LogId, u64)>,
 }
 
 impl Open {
@@ -99,11 +98,6 @@ impl Open {
     /// An open document.
     pub fn document(&self, id: &DocId) -> Option<&Document> {
         self.documents.get(id).map(|(document, _)| document)
-    }
-
-    /// Void positions whose changes entered documents because something that counts builds on them.
-    pub fn drain_entered(&mut self) -> BTreeSet<(LogId, u64)> {
-        std::mem::take(&mut self.entered)
     }
 
     /// How many are open.
@@ -362,7 +356,6 @@ fn apply(
 ) -> Result<(), Fault> {
     let origin = origin(docs, log, transaction, actor);
     let mut undo: Vec<(DocId, (Document, bool))> = Vec::new();
-    let mut entered = Vec::new();
     for change in &transaction.changes {
         let done = (|| {
             let entry = open.get(docs, &change.doc, change.kind)?;
@@ -377,7 +370,6 @@ fn apply(
                         return Err(Fault::Form(FormError::UnknownDep { doc }));
                     }
                     let mut with_them = entry.0.clone();
-                    let mut taken = Vec::new();
                     for (log, actor, record) in voided {
                         let void = &record.transaction;
                         let void_origin = self::origin(docs, &log, void, actor);
@@ -385,7 +377,6 @@ fn apply(
                             // One that breaks the rules of form is void for that: nothing can build on it.
                             if with_them.apply(change, &void_origin).is_ok() {
                                 with_them.mark(&void_origin, true);
-                                taken.push(((log, void.seq), void_origin.clone()));
                             }
                         }
                     }
@@ -393,8 +384,6 @@ fn apply(
                     // Which others were void when this came differs from replica to replica: those that nothing builds
                     // on stay out.
                     entry.0 = with_them.without(|_| false)?;
-                    taken.retain(|(_, origin)| entry.0.has(origin));
-                    entered.extend(taken.into_iter().map(|(at, _)| at));
                 }
                 other => other?,
             }
@@ -412,8 +401,6 @@ fn apply(
     if only_check {
         open.documents.extend(undo);
         leave(open, transaction, &origin)?;
-    } else {
-        open.entered.extend(entered);
     }
     Ok(())
 }

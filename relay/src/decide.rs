@@ -8,7 +8,6 @@ use wangge_node::command::carry_over;
 use wangge_node::replica::Replica;
 
 use crate::moves::{moves, splits};
-use crate::restore::restore;
 use crate::roster::Roster;
 use crate::upkeep::keep_up;
 
@@ -70,7 +69,6 @@ pub fn decide_now(replica: &Replica) -> Result<(), wangge_node::replica::Replica
     if !judge_now(replica)? {
         return Ok(());
     }
-    restore(replica)?;
     // Orders count once they are decided.
     replica.obey_erasures()?;
     replica.obey_removals()?;

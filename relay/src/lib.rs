@@ -11,7 +11,6 @@ mod gate;
 mod moves;
 mod quarantine;
 mod recovery;
-mod restore;
 mod roster;
 mod sealed;
 mod serve;

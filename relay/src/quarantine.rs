@@ -7,13 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use wangge_model::audit::{Entry, What};
-use wangge_model::document::{Change, Op, Scalar, Target};
+use wangge_model::document::{Change, Scalar, Target};
 use wangge_model::identity::{LogId, Scope};
-use wangge_model::right::NOBODY;
 use wangge_model::roster::RosterView;
 use wangge_model::verdict::{Settled, Verdict, in_parts};
 use wangge_node::command::{instant, masked};
-use wangge_node::replica::{Edit, Quarantined, Replica};
+use wangge_node::replica::{Quarantined, Replica};
 use wangge_node::text::reason_zh;
 
 use crate::decide::decide_now;
@@ -157,9 +156,6 @@ pub(crate) fn settle(replica: &Replica, choice: &Choice) -> Result<Value, RelayE
         }
     }
     for found in &chosen {
-        if choice.accept {
-            reinstate(replica, found)?;
-        }
         let what = if choice.accept { "accepted" } else { "discarded" };
         let entry = Entry::new(What::QUARANTINE).within(&found.scope);
         replica.audit(entry.because(&choice.reason).detail(&format!("{what} {}", id(found))))?;
@@ -174,35 +170,6 @@ pub(crate) fn settle(replica: &Replica, choice: &Choice) -> Result<Value, RelayE
         json
     };
     Ok(chosen.iter().map(settled).collect())
-}
-
-/// Work that counts may have built on the position before anybody decided; then what it had overwritten
-/// was put back. Now that it counts its values take that place again, unless somebody has written since.
-fn reinstate(replica: &Replica, found: &Quarantined) -> Result<(), RelayError> {
-    let mut edits = Vec::new();
-    for change in &found.record.transaction.changes {
-        let Some(view) = replica.get(&found.scope, change.kind, &change.doc)? else { continue };
-        let put_back = |op: &&Op| {
-            let register = match &op.target {
-                Target::Field(key) => view.fields.get(key),
-                Target::Entry { container, key } => {
-                    view.sets.get(container.as_str()).and_then(|entries| entries.get(key))
-                }
-                Target::Event { .. } => None,
-            };
-            register.is_some_and(|register| {
-                register.shown.worker == NOBODY && Some(&register.shown.value) != op.value.as_ref()
-            })
-        };
-        let ops: Vec<Op> = change.ops.iter().filter(put_back).cloned().collect();
-        if !ops.is_empty() {
-            edits.push(Edit { doc: change.doc, kind: change.kind, ops });
-        }
-    }
-    if !edits.is_empty() {
-        replica.commit_in_no_name(&found.scope, edits)?;
-    }
-    Ok(())
 }
 
 /// A position of a list in one line.

@@ -98,17 +98,6 @@ impl Scalar {
             Self::Bytes(bytes) => ScalarValue::Bytes(bytes.clone()),
         }
     }
-
-    pub(super) fn from_automerge(value: &ScalarValue) -> Option<Self> {
-        Some(match value {
-            ScalarValue::Boolean(value) => Self::Bool(*value),
-            ScalarValue::Int(value) => Self::Int(*value),
-            ScalarValue::F64(value) => Self::F64(*value),
-            ScalarValue::Str(text) => Self::Str(text.to_string()),
-            ScalarValue::Bytes(bytes) => Self::Bytes(bytes.clone()),
-            _ => return None,
-        })
-    }
 }
 
 /// Where an operation writes.

@@ -18,6 +18,16 @@ struct Put {
     id: legacy::OpId,
     /// The changes that overwrote or deleted it.
     gone: Vec<u32>,
+    /// A change that counts was made by somebody who had seen it, or what a void change had put in its place: it shows
+    /// no longer.
+    replaced: bool,
+}
+
+impl Put {
+    /// Its change and the place of its operation.
+    fn place(&self) -> (usize, usize) {
+        (self.by as usize, self.nth as usize)
+    }
 }
 
 /// Values by container and key, and which changes no other builds on.
@@ -78,13 +88,17 @@ impl Index {
         for (nth, op) in change.ops.iter().enumerate() {
             let puts = self.puts.entry(place(op, &change.origin.log, change.origin.seq, nth)).or_default();
             for put in puts.iter_mut() {
-                if history.has(put.by) && !put.gone.iter().any(|by| history.has(*by)) {
+                if !history.has(put.by) {
+                    continue;
+                }
+                put.replaced |= !change.void;
+                if !put.gone.iter().any(|by| history.has(*by)) {
                     put.gone.push(by);
                 }
             }
             if op.value.is_some() {
                 let id = legacy::OpId(change.start_op + nth as u64, actor.clone());
-                puts.push(Put { by, nth: nth as u32, id, gone: Vec::new() });
+                puts.push(Put { by, nth: nth as u32, id, gone: Vec::new(), replaced: false });
             }
         }
         for dep in &change.deps {
@@ -94,18 +108,27 @@ impl Index {
         self.len += 1;
     }
 
-    /// All keys with the values that are visible now, each as a change and the place of its operation. Of the
-    /// containers that `keeps` names nothing ever goes.
+    /// All keys with the values that no change that counts has replaced, each as a change and the place of its
+    /// operation. Of the containers that `keeps` names nothing ever goes.
     pub(super) fn current(
         &self,
         keeps: impl Fn(&str) -> bool,
     ) -> impl Iterator<Item = (Option<&str>, &str, Vec<(usize, usize)>)> {
         self.puts.iter().map(move |((container, key), puts)| {
             let kept = container.as_deref().is_some_and(&keeps);
-            let visible = puts.iter().filter(|put| kept || put.gone.is_empty());
-            let visible = visible.map(|put| (put.by as usize, put.nth as usize)).collect();
-            (container.as_deref(), key.as_str(), visible)
+            let standing = puts.iter().filter(|put| kept || !put.replaced).map(Put::place).collect();
+            (container.as_deref(), key.as_str(), standing)
         })
+    }
+
+    /// The same under one key.
+    pub(super) fn standing(
+        &self,
+        container: Option<&str>,
+        key: &str,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        let at = (container.map(str::to_owned), key.to_owned());
+        self.puts.get(&at).into_iter().flatten().filter(|put| !put.replaced).map(Put::place)
     }
 
     /// The changes that no other builds on.

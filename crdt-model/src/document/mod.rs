@@ -8,7 +8,6 @@ mod again;
 mod change;
 mod index;
 mod packed;
-mod restoring;
 mod view;
 
 use std::collections::BTreeSet;
@@ -27,7 +26,7 @@ pub use change::{
 pub use packed::VIEW_FORMAT;
 pub use view::{Claim, DocumentView, EventView, Register};
 
-use index::Index;
+use index::{History, Index};
 
 use crate::identity::{DocId, Hash, LogId};
 use crate::schema::{Kind, KindSpec};
@@ -295,53 +294,30 @@ impl Document {
         self.applied.is_empty()
     }
 
-    /// The distinct texts visible in a field.
-    pub fn texts(&self, field: &str) -> Vec<String> {
-        let values = self.automerge.get_all(ObjId::Root, field).unwrap_or_default();
-        let mut texts: Vec<String> = values
-            .iter()
-            .filter_map(|(value, _)| match value {
-                automerge::Value::Scalar(scalar) => Scalar::from_automerge(scalar),
-                automerge::Value::Object(_) => None,
-            })
-            .map(|scalar| scalar.to_text())
-            .collect();
-        texts.sort_unstable();
-        texts.dedup();
-        texts
-    }
-
-    /// Leaves out of `ops` what would write a value that is there already or delete what is not.
+    /// Leaves out of `ops` what would write a value that shows already or clear what shows none.
     pub fn effective(&self, ops: Vec<Op>) -> Vec<Op> {
-        ops.into_iter()
-            .filter(|op| {
-                let (container, key) = match &op.target {
-                    Target::Field(key) => (None, key),
-                    Target::Entry { container, key } => (Some(container), key),
-                    Target::Event { .. } => return true,
-                };
-                let obj = match container {
-                    None => ObjId::Root,
-                    Some(name) => match self.container(name) {
-                        Some(obj) => obj,
-                        None => return true,
-                    },
-                };
-                let visible = self.automerge.get_all(&obj, key.as_str()).unwrap_or_default();
-                match &op.value {
-                    None => !visible.is_empty(),
-                    Some(value) => {
-                        let same = |(found, _): &(automerge::Value<'_>, ObjId)| match found {
-                            automerge::Value::Scalar(scalar) => {
-                                Scalar::from_automerge(scalar).as_ref() == Some(value)
-                            }
-                            automerge::Value::Object(_) => false,
-                        };
-                        visible.is_empty() || !visible.iter().all(same)
-                    }
-                }
-            })
-            .collect()
+        let index = Index::of(&self.applied);
+        let effective = |mut op: Op| {
+            let (container, key) = match &op.target {
+                Target::Field(key) => (None, key),
+                Target::Entry { container, key } => (Some(container.as_str()), key),
+                Target::Event { .. } => return Some(op),
+            };
+            let shown: Vec<&Scalar> = self.counting(index.standing(container, key)).map(|(value, _)| value).collect();
+            let says_nothing_new = match &op.value {
+                None => shown.is_empty(),
+                Some(value) => !shown.is_empty() && shown.iter().all(|found| *found == value),
+            };
+            if says_nothing_new {
+                return None;
+            }
+            if op.value.is_none() && index.visible(container, key, &History::Whole).is_empty() {
+                // It shows because what deleted it is void. Automerge has it no longer, and deletes nothing twice.
+                op.value = Some(Scalar::Str(String::new()));
+            }
+            Some(op)
+        };
+        ops.into_iter().filter_map(effective).collect()
     }
 
     /// A change of `ops` that builds on all that the document holds now.

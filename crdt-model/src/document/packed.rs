@@ -10,7 +10,7 @@ use crate::identity::DocId;
 use crate::schema::{DICTIONARY, Kind};
 
 /// Changes with every change of the packed form; views of another form are made anew from the documents.
-pub const VIEW_FORMAT: u32 = 1;
+pub const VIEW_FORMAT: u32 = 2;
 
 /// A key: most are words of the dictionary.
 #[derive(Serialize, Deserialize)]

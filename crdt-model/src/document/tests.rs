@@ -219,6 +219,40 @@ fn void_changes_do_not_keep_each_other() {
     }
 }
 
+/// What is void hides nothing. Whoever overwrote what it had overwritten, beside it, has the last word; so has who
+/// overwrote it, whatever he took it for.
+#[test]
+fn what_a_void_change_overwrote_shows() {
+    let mut a = person();
+    let first = a.draft(vec![put("name", "张三"), put("phone", "1"), put("note", "旧")]);
+    a.apply(&first, &origin(1, 1, 1)).expect("applies");
+    let beside = a.draft(vec![put("phone", "3")]);
+    let clear = Op { target: Target::Field("note".into()), value: None };
+    let bad = a.draft(vec![put("name", "冒名"), put("phone", "2"), clear.clone()]);
+    a.apply(&bad, &origin(2, 1, 2)).expect("applies");
+    let built = a.draft(vec![put("employer", "某厂")]);
+    a.apply(&built, &origin(1, 2, 3)).expect("applies");
+    a.mark(&origin(2, 1, 2), true);
+    let shown = |document: &Document, field: &str| document.view().texts(field);
+    assert_eq!((shown(&a, "name"), shown(&a, "note")), (vec!["张三".to_owned()], vec!["旧".to_owned()]));
+    assert_eq!(shown(&a, "phone"), ["1"]);
+    a.apply(&beside, &origin(3, 1, 2)).expect("applies");
+    assert_eq!(shown(&a, "phone"), ["3"], "nobody wrote beside it");
+    // What shows can be cleared, though Automerge has it cleared already; what shows nothing cannot.
+    let ops = a.effective(vec![clear.clone(), put("name", "张三")]);
+    assert_eq!(ops.len(), 1);
+    let change = a.draft(ops);
+    a.apply(&change, &origin(1, 3, 4)).expect("applies");
+    assert_eq!(shown(&a, "note"), Vec::<String>::new());
+    assert_eq!(a.effective(vec![clear]), []);
+    let again = Document::decode(a.id(), &a.encode()).expect("decodes");
+    assert_eq!(again.view(), a.view());
+    // It counts after all: then it has overwritten what it saw, and is overwritten where somebody wrote since.
+    a.mark(&origin(2, 1, 2), false);
+    assert_eq!((shown(&a, "name"), shown(&a, "note")), (vec!["冒名".to_owned()], Vec::new()));
+    assert_eq!(shown(&a, "phone"), ["3", "2"], "side by side");
+}
+
 /// A later version's container comes with its extension, which is the same change wherever it is made;
 /// documents that do not need it stay as they are.
 #[test]

@@ -106,7 +106,7 @@ impl DocumentView {
 }
 
 /// The order that holds everywhere. Branches of a forked log share positions: their actors differ.
-pub(super) fn order(origin: &Origin) -> (u64, LogId, u64, [u8; 16]) {
+fn order(origin: &Origin) -> (u64, LogId, u64, [u8; 16]) {
     (origin.lamport, origin.log, origin.seq, origin.actor)
 }
 
@@ -132,16 +132,8 @@ impl Document {
         let keeps = |container: &str| {
             self.spec.container(container).is_some_and(|(_, _, container)| container.shape == Shape::History)
         };
-        for (container, key, visible) in Index::of(&self.applied).current(keeps) {
-            let mut claims: Vec<(&Scalar, &Origin)> = visible
-                .into_iter()
-                .filter_map(|(change, op)| {
-                    let applied = &self.applied[change];
-                    // What is void does not show; the relay puts back what it overwrote.
-                    (!applied.void).then_some(())?;
-                    Some((applied.ops.get(op)?.value.as_ref()?, &applied.origin))
-                })
-                .collect();
+        for (container, key, standing) in Index::of(&self.applied).current(keeps) {
+            let mut claims: Vec<(&Scalar, &Origin)> = self.counting(standing).collect();
             claims.sort_by_key(|(_, origin)| std::cmp::Reverse(order(origin)));
             let Some(container) = container else {
                 fields.extend(register(&claims).map(|register| (key.to_owned(), register)));
@@ -155,6 +147,20 @@ impl Document {
         }
         let histories = events.into_iter().map(|(name, events)| (name, self.history_of(events))).collect();
         DocumentView { id: self.id, kind: self.kind, fields, sets, histories }
+    }
+
+    /// The values of these operations, each a change and a place in it, that count. What is void does not show, nor does
+    /// it hide what it overwrote. An empty text clears a register that Automerge holds for clear already
+    /// ([`Document::effective`]).
+    pub(super) fn counting(
+        &self,
+        places: impl IntoIterator<Item = (usize, usize)>,
+    ) -> impl Iterator<Item = (&Scalar, &Origin)> {
+        let counting = places.into_iter().filter_map(|(change, op)| {
+            let applied = self.applied.get(change).filter(|applied| !applied.void)?;
+            Some((applied.ops.get(op)?.value.as_ref()?, &applied.origin))
+        });
+        counting.filter(|(value, _)| !matches!(value, Scalar::Str(text) if text.is_empty()))
     }
 
     fn history_of(&self, mut events: Vec<(&Scalar, &Origin, String)>) -> Vec<EventView> {

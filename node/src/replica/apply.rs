@@ -217,9 +217,6 @@ impl Replica {
                 StoredDocuments { replica: self, scope, held: &held, voids: &known, bench: &bench };
             self.take_verdicts(&documents, &mut open, &applied, &mut decisions, &verdicts, &mut batch)?;
         }
-        if bench.is_centre {
-            note_entered(scope, &mut open, &mut batch);
-        }
         let mut changed = Vec::new();
         for document in open.drain_changed() {
             self.put_document(scope, &document, &mut batch);
@@ -318,7 +315,7 @@ impl Replica {
         if let Some(natural) = document.kind().spec().and_then(|spec| spec.natural_key)
             && let Some(secret) = self.secret(scope)
         {
-            for number in document.texts(natural) {
+            for number in view.texts(natural) {
                 let key = keys::natural(scope, &secret, document.kind(), &number);
                 // Nearly always there already, and reading costs less than writing.
                 if !matches!(self.store.get(&key), Ok(Some(id)) if id == document.id().0) {
@@ -327,14 +324,6 @@ impl Replica {
             }
         }
         writes
-    }
-}
-
-/// Notes void positions that entered documents because something that counts builds on them: what they
-/// overwrote is due to be put back.
-fn note_entered(scope: &Scope, open: &mut Open, batch: &mut Batch) {
-    for (log, seq) in open.drain_entered() {
-        batch.put(keys::entered(scope, &log, seq), Vec::new());
     }
 }
 

@@ -252,7 +252,7 @@ impl Replica {
             && let Some(natural) = kind.spec().and_then(|spec| spec.natural_key)
             && let Some(secret) = self.secret(scope)
         {
-            for number in open.texts(natural) {
+            for number in open.view().texts(natural) {
                 let place = keys::natural(scope, &secret, *kind, &number);
                 if self.store.get(&place)?.is_some_and(|id| id == document.0) {
                     batch.delete(place);

@@ -126,16 +126,6 @@ pub(crate) fn void(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
     positioned(b'X', scope, log, seq)
 }
 
-/// Void positions that entered documents and whose damage is not mended yet.
-pub(crate) fn all_entered(scope: &Scope) -> Vec<u8> {
-    scoped(b'E', scope)
-}
-
-/// One of them.
-pub(crate) fn entered(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
-    positioned(b'E', scope, log, seq)
-}
-
 /// How far the relay has decided, per log.
 pub(crate) fn decided(scope: &Scope, log: &LogId) -> Vec<u8> {
     logged(b'V', scope, log)

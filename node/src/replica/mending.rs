@@ -641,7 +641,7 @@ impl Replica {
                 self.orders_due.store(true, std::sync::atomic::Ordering::SeqCst);
             }
             // That it is there says all.
-            (Some(b'E' | b'd'), Some(_)) => batch.put(key, Vec::new()),
+            (Some(b'd'), Some(_)) => batch.put(key, Vec::new()),
             (Some(b'b'), Some(_)) => batch.put(key, [1]),
             // A peer delivers it, or nobody.
             (Some(b'l'), Some(_)) => {
@@ -657,8 +657,8 @@ impl Replica {
                 let Some(scoped) = state.scopes.get(&scope) else { return Ok(Outcome::Lost) };
                 return Ok(restore_record(&scope, scoped, key, batch).1);
             }
-            // It is as if it had never been done.
-            (Some(b'c'), _) => batch.delete(key),
+            // It is as if it had never been done; an earlier version noted in `E` what needs no note.
+            (Some(b'c' | b'E'), _) => batch.delete(key),
             _ if [keys::EXAMINED, keys::PAST, keys::MET].contains(&key) => batch.delete(key),
             // Follows from the relay's verdicts in its own log, and from documents.
             (Some(b'O' | b'X' | b'V' | b'N' | b'B'), Some(scope)) => {

@@ -69,7 +69,7 @@ pub use profile::{Profile, STORE_VERSION};
 pub use sealed::{SealedEnd, SealedIntakeError};
 pub use turn::Acting;
 pub use vault::KEY_FILE;
-pub use verdicts::{Damage, LogState, Quarantined};
+pub use verdicts::{LogState, Quarantined};
 
 use scope::{HeldScope, ScopeState};
 use vault::{Access, Vault, VaultError};

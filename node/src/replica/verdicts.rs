@@ -21,8 +21,8 @@ use wangge_store::Batch;
 
 use super::apply::StoredDocuments;
 use super::salvage::began;
-use super::scope::{HeldScope, ScopeState, position};
-use super::{Edit, Replica, ReplicaError, encode, keys, lock};
+use super::scope::{HeldScope, ScopeState};
+use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// Positions that do not count, with the reason.
 pub(super) type Voids = BTreeMap<(LogId, u64), VoidReason>;
@@ -140,19 +140,6 @@ pub struct LogState {
     pub identity: LogIdentity,
     /// Up to where it has taken effect, without what came after its replica was revoked.
     pub counts: u64,
-}
-
-/// A void position that stands in documents because something that counts builds on it.
-#[derive(Clone, Debug)]
-pub struct Damage {
-    /// The scope.
-    pub scope: Scope,
-    /// The log.
-    pub log: LogId,
-    /// The position.
-    pub seq: u64,
-    /// What puts back what it overwrote.
-    pub edits: Vec<Edit>,
 }
 
 impl Replica {
@@ -623,50 +610,6 @@ impl Replica {
     /// Why a position does not count; `None` if it does or is not known here.
     pub fn void_reason(&self, scope: &Scope, log: &LogId, seq: u64) -> Option<VoidReason> {
         lock(&self.state).scopes.get(scope)?.voids.get(&(*log, seq)).copied()
-    }
-
-    /// Void positions whose changes entered documents and are not mended, each with the edits that put
-    /// back what it overwrote.
-    ///
-    /// # Errors
-    /// If a document is damaged.
-    pub fn damage(&self) -> Result<Vec<Damage>, ReplicaError> {
-        let mut found = Vec::new();
-        for scope in self.scopes() {
-            let tips = match lock(&self.state).scopes.get(&scope) {
-                Some(scoped) => scoped.tips.clone(),
-                None => continue,
-            };
-            let held = HeldScope { store: &self.store, scope: &scope, tips: &tips };
-            let prefix = keys::all_entered(&scope);
-            for entry in self.store.scan(&prefix) {
-                let (key, _) = entry?;
-                let Some((log, seq)) = position(&key[prefix.len()..]) else { continue };
-                let mut edits = Vec::new();
-                for change in held.record(&log, seq).into_iter().flat_map(|record| record.transaction.changes)
-                {
-                    let Some(document) = self.load_document(&scope, change.kind, &change.doc)? else {
-                        continue;
-                    };
-                    let ops = document.restoring();
-                    if !ops.is_empty() {
-                        edits.push(Edit { doc: change.doc, kind: change.kind, ops });
-                    }
-                }
-                found.push(Damage { scope: scope.clone(), log, seq, edits });
-            }
-        }
-        Ok(found)
-    }
-
-    /// Notes that the damage of a void position is mended.
-    ///
-    /// # Errors
-    /// If it cannot be stored.
-    pub fn mended(&self, damage: &Damage) -> Result<(), ReplicaError> {
-        let mut batch = Batch::new();
-        batch.delete(keys::entered(&damage.scope, &damage.log, damage.seq));
-        Ok(self.store.commit(batch)?)
     }
 
     /// Says in the relay's own logs of `scope` that a backup holds them up to these positions, and so all

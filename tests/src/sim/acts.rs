@@ -1,9 +1,10 @@
 //! What each action of the alphabet does, through the commands that a worker has.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 use wangge_model::document::Document;
 use wangge_model::identity::{DocId, Epoch, LogId, Role, Scope};
@@ -878,10 +879,19 @@ fn area() -> Scope {
     Scope::Area("330881121".to_owned())
 }
 
+thread_local! {
+    /// Building it takes a tenth of a run.
+    static PARSER: RefCell<clap::Command> = RefCell::new(Typed::command());
+}
+
 /// Does a command as the command line would.
 fn typed_command(typed: Vec<String>) -> impl FnOnce(&std::sync::Arc<Replica>) -> Result<(), String> {
     move |replica| {
-        let typed = Typed::try_parse_from(&typed).map_err(|error| error.to_string())?;
+        let typed = PARSER.with_borrow_mut(|parser| {
+            let matches = parser.try_get_matches_from_mut(&typed)?;
+            Typed::from_arg_matches(&matches)
+        });
+        let typed = typed.map_err(|error: clap::Error| error.to_string())?;
         execute(replica, &typed.command, &Unwatched).map(|_| ()).map_err(|error| error.message)
     }
 }

@@ -50,29 +50,16 @@ impl Town {
 
     fn look_at(&mut self, who: Who, replica: &Replica, place: &Place) {
         let marks = self.counting(replica, place);
-        // Until the centre has put back what a void change overwrote, and of several values ever after, less
-        // shows than people wrote.
-        let all = self.marks(replica, place);
-        let valid: BTreeSet<_> =
-            all.iter().filter(|mark| !self.model.is_void(place, mark)).copied().collect();
-        // What came in pages says which change is void, not why: it is not listed with those that are.
-        let is_open = all.iter().any(|mark| self.model.is_doubtful(place, mark));
-        let with_void = is_open || marks.len() < all.len() || valid.len() < all.len();
         let view = match replica.get(&place.0, place.1, &place.2) {
             Ok(view) => view,
             Err(error) => return self.excuse(who, "look", &error),
         };
         for field in self.model.fields(place) {
-            let mut expected = self.model.values(place, &field, &marks);
+            let expected = self.model.values(place, &field, &marks);
             let shown: Vec<String> = view.as_ref().map(|view| view.texts(&field)).unwrap_or_default();
             let found: BTreeSet<String> = shown.iter().cloned().collect();
-            let for_good = self.model.values(place, &field, &valid);
-            if with_void && (self.settling || found == for_good) {
-                expected = for_good;
-            }
             self.counts.conflicts += found.len().saturating_sub(1) as u64;
-            let less = with_void && found.is_subset(&expected) && (!self.settling || !found.is_empty());
-            if found != expected && !less || found.len() != shown.len() {
+            if found != expected || found.len() != shown.len() {
                 let what = format!(
                     "{}: {} {} shows {shown:?}, people wrote {expected:?}",
                     self.name(who),
@@ -82,13 +69,9 @@ impl Town {
                 self.fail(Wrong::View, what);
             }
         }
-        let mut expected = self.model.events(place, &marks);
+        let expected = self.model.events(place, &marks);
         let shown = view.as_ref().map(events).unwrap_or_default();
         let found: BTreeSet<String> = shown.iter().cloned().collect();
-        let for_good = self.model.events(place, &valid);
-        if with_void && (self.settling || found == for_good) {
-            expected = for_good;
-        }
         if found != expected || found.len() != shown.len() {
             let what =
                 format!("{}: case {} shows {shown:?}, people wrote {expected:?}", self.name(who), place.2);
@@ -289,6 +272,7 @@ impl Town {
             self.look(who);
         }
         self.check_agreement();
+        self.check_voids();
         self.check_nothing_lost();
         self.check_cuts();
         self.check_moves();
@@ -322,6 +306,29 @@ impl Town {
                     self.fail(Wrong::Differ, what);
                 }
             }
+        }
+    }
+
+    /// Everywhere the same changes count.
+    fn check_voids(&mut self) {
+        let Some(relay) = self.devices[0].replica().cloned() else { return };
+        let mut wrong = None;
+        for place in self.model.places().filter(|place| !self.model.erased.contains_key(*place)) {
+            let there = self.counting(&relay, place);
+            for who in 1..self.devices.len() {
+                let Some(replica) = self.devices[who].replica() else { continue };
+                if self.is_revoked(who) || self.is_unknown(who) || !replica.scopes().contains(&place.0) {
+                    continue;
+                }
+                let here = self.counting(replica, place);
+                let apart: Vec<_> = here.symmetric_difference(&there).collect();
+                if !apart.is_empty() {
+                    wrong = Some(format!("{}: {} has changes that count on one side only: {apart:?}", self.name(who), place.2));
+                }
+            }
+        }
+        if let Some(wrong) = wrong {
+            self.fail(Wrong::Differ, wrong);
         }
     }
 

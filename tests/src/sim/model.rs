@@ -143,7 +143,7 @@ impl Model {
         let mut replaced = BTreeSet::new();
         while let Some(id) = open.pop() {
             // What replaced something that does not count replaced what that had replaced, too.
-            if replaced.insert(id) && self.writings[id].void {
+            if replaced.insert(id) {
                 open.extend(&self.writings[id].replaced);
             }
         }
@@ -175,11 +175,6 @@ impl Model {
     /// Whether every disk that had what the change carried is gone, or damaged there.
     pub(super) fn is_lost(&self, place: &Place, mark: &Mark) -> bool {
         self.of(place).any(|(_, writing)| writing.mark == *mark && writing.lost)
-    }
-
-    /// Whether some positions may be void.
-    pub(super) fn has_voids(&self) -> bool {
-        !self.revoked.is_empty() || !self.moved.is_empty()
     }
 
     /// Whether the change that carried this was written by a device that is cut off, and does not count.

@@ -14,7 +14,7 @@ use wangge_store::Disk;
 use super::Wrong;
 use super::action::Who;
 use super::device::Post;
-use super::model::{Mark, Place, Writing};
+use super::model::{Mark, Place, Writing, mark};
 use super::town::Town;
 use crate::street::grid;
 
@@ -298,13 +298,9 @@ impl Town {
     }
 
     /// The changes of a document that count, as far as this replica knows.
-    pub(super) fn counting(&self, replica: &Replica, place: &Place) -> BTreeSet<Mark> {
-        let mut marks = self.marks(replica, place);
-        // A relay that was put back does not know who joined since, and counts nothing of theirs.
-        if self.model.has_voids() || self.relay_restored {
-            marks.retain(|(log, seq, _)| replica.void_reason(&place.0, log, *seq).is_none());
-        }
-        marks
+    pub(super) fn counting(&self, replica: &Replica, (scope, kind, doc): &Place) -> BTreeSet<Mark> {
+        let changes = replica.changes_of(scope, *kind, doc).unwrap_or_default();
+        changes.iter().filter(|change| !change.void).map(|change| mark(&change.origin)).collect()
     }
 
     /// At the centre nothing counts that was written by a device that was cut off, unless it was there before,
