@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, sign_part};
+use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, Decided, sign_part};
 use wangge_model::clock::{Clock, head_tag};
 use wangge_model::document::{Document, FormError, stored_page};
 use wangge_model::identity::{Epoch, LogId, ReplicaId, Scope};
@@ -14,7 +14,8 @@ use wangge_model::log::{LogIdentity, Tip};
 use wangge_model::materialise::{Applied, AppliedLog};
 use wangge_model::planted::{self, Bug};
 use wangge_model::session::Completeness;
-use wangge_model::verdict::{Verdict, Void};
+use wangge_model::tree;
+use wangge_model::verdict::{Verdict, Void, VoidReason};
 use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, PageDocument, decode_page, encode_page};
 use wangge_store::Batch;
 
@@ -148,15 +149,28 @@ impl Replica {
         }
         let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
         let is_backed = state.scopes.get(&Scope::Street).is_some_and(|street| !street.backed.is_empty());
-        let begin = match is_backed {
-            true => beginnings(&held, &scoped.applied, &scoped.backed, &self.profile().replica(), documents),
+        let own = self.profile().replica();
+        let mut begin = match is_backed {
+            true => beginnings(&held, &scoped.applied, &scoped.backed, &own, documents),
             // There is nothing to put back.
             false => BTreeMap::new(),
         };
+        // Pages are without what is void, and what counts may yet come that was built on it.
+        let is_entering = |reason: &VoidReason| self.is_centre() && *reason != VoidReason::Form;
+        for ((log, seq), _) in scoped.voids.iter().filter(|(_, reason)| is_entering(reason)) {
+            let from = begin.entry(*log).or_insert(u64::MAX);
+            *from = (*from).min(seq - 1);
+        }
         let mut logs = Vec::new();
+        let mut decided = Vec::new();
         for (log, tip) in &scoped.tips {
             let Some(applied) = scoped.applied.0.get(log) else { continue };
-            let upto = begin.get(log).copied().unwrap_or(applied.len);
+            let upto = begin.get(log).map_or(applied.len, |from| applied.len.min(*from).max(base_of(tip)));
+            if upto < applied.len && tip.identity.replica != own {
+                let upto = scoped.decided.get(log).copied().unwrap_or(0);
+                let (named, head) = (tree::root(&held, log), held.tag(log, upto));
+                decided.push(Decided { log: *log, named, upto, head });
+            }
             if upto < applied.len && upto == base_of(tip) {
                 // All of it follows.
                 continue;
@@ -175,12 +189,11 @@ impl Replica {
             logs.push(CheckpointLog { log: *log, tip, actor: at.actor });
         }
         let checkpoint = Checkpoint { scope: scope.clone(), logs, documents };
-        let ends = ends_of(&checkpoint);
         let mut voids = scoped.voids.clone();
-        voids.retain(|(log, seq), _| *seq <= ends.len_of(log));
+        voids.retain(|(log, seq), _| *seq <= scoped.applied.len_of(log));
         drop(state);
         let clock = clock_of(&checkpoint);
-        let bytes = checkpoint.to_bytes(&voids);
+        let bytes = checkpoint.to_bytes(&voids, &decided);
         let signature = sign_part(&self.signing_key(), scope, b"start", &bytes);
         let start = CheckpointStart { scope: scope.clone(), bytes, signature: halves(&signature) };
         Ok((start, clock, documents))
@@ -414,8 +427,8 @@ impl Replica {
         Ok((count, Some(Came { clock: clock_of(&checkpoint), held: self.clock(scope) })))
     }
 
-    /// What the centre had decided at a checkpoint about the logs of which transactions are held: its verdicts lie
-    /// below the floor of its own log.
+    /// What the centre had decided at a checkpoint about the logs of which transactions are held or follow: its
+    /// verdicts lie below the floor of its own log.
     fn verdicts_on(
         &self,
         scope: &Scope,
@@ -425,29 +438,26 @@ impl Replica {
         let Some(start) = self.store.get(&keys::kept_start(scope))? else { return Ok(Vec::new()) };
         let Ok(start) = postcard::from_bytes::<CheckpointStart>(&start) else { return Ok(Vec::new()) };
         let centre = self.profile().centre();
-        let voided = Checkpoint::voided(&start.bytes);
+        let (voided, decided) = Checkpoint::decisions(&start.bytes);
         let ours = checkpoint.logs.iter().filter(|entry| {
             entry.tip.identity.replica != centre && entry.tip.len > 0 && is_whole(held, entry)
         });
-        let verdict = |entry: &CheckpointLog| {
+        let verdict = |at: &LogId, log: LogId, upto: u64, head: [u8; 4]| {
             let mut voids = Vec::new();
-            for of_log in voided.iter().filter(|of_log| of_log.log == entry.log) {
-                let seqs = of_log.from..=of_log.upto.min(entry.tip.len);
+            for of_log in voided.iter().filter(|of_log| of_log.log == *at) {
+                let seqs = of_log.from..=of_log.upto.min(upto);
                 voids.extend(seqs.map(|seq| Void { seq, reason: of_log.reason }));
             }
-            let LogIdentity { replica, epoch, .. } = entry.tip.identity;
-            Verdict {
-                log: LogId::derive(scope, &replica, epoch),
-                upto: entry.tip.len,
-                head: head_tag(&entry.tip.head),
-                // Pages say it beside each change.
-                observed_ms: 0,
-                roster: 0,
-                voids,
-                settled: Vec::new(),
-            }
+            // Pages say beside each change when it was observed.
+            Verdict { log, upto, head, observed_ms: 0, roster: 0, voids, settled: Vec::new() }
         };
-        Ok(ours.map(verdict).collect())
+        let held_here = ours.map(|entry| {
+            let LogIdentity { replica, epoch, .. } = entry.tip.identity;
+            let named = LogId::derive(scope, &replica, epoch);
+            verdict(&entry.log, named, entry.tip.len, head_tag(&entry.tip.head))
+        });
+        let following = decided.iter().map(|of_log| verdict(&of_log.log, of_log.named, of_log.upto, of_log.head));
+        Ok(held_here.chain(following).collect())
     }
 
     /// What storing the documents of a page writes. They do not depend on each other, so all cores share
