@@ -45,27 +45,33 @@ pub struct Voided {
     pub reason: VoidReason,
 }
 
-/// How far the centre had decided a log of which transactions follow the pages.
+/// A log of which transactions follow the pages, and what of it the pages stand for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Decided {
+pub struct Following {
     /// The log or branch, by the name that it has at the centre.
     pub log: LogId,
     /// The name that its transactions bear.
     pub named: LogId,
-    /// The last position.
-    pub upto: u64,
-    /// The first bytes of the head there ([`crate::verdict::head_tag`]).
+    /// The last position of which the pages hold the changes.
+    pub len: u64,
+    /// The first bytes of the head there ([`crate::clock::head_tag`]).
     pub head: [u8; 4],
+    /// The Lamport number there.
+    pub lamport: u64,
+    /// Up to where the centre had decided.
+    pub decided: u64,
+    /// The first bytes of the head there.
+    pub decided_head: [u8; 4],
 }
 
 /// Runs of void positions that a checkpoint names at most: 16 bytes each, far below the limit of a frame.
 const VOIDED_MAX: usize = 16_384;
 
 impl Checkpoint {
-    /// What is signed of it. Behind it stand the positions that do not count, and how far the logs were decided of
-    /// which transactions follow: pages are without the former, but whoever holds such transactions hears nowhere else
-    /// what was decided before the checkpoint. Programs that know only the checkpoint do not read so far.
-    pub fn to_bytes(&self, voids: &BTreeMap<(LogId, u64), VoidReason>, decided: &[Decided]) -> Vec<u8> {
+    /// What is signed of it. Behind it stand the positions that do not count, and the logs of which transactions
+    /// follow: pages are without the former, but whoever holds such transactions hears nowhere else what was decided
+    /// before the checkpoint. Programs that know only the checkpoint do not read so far.
+    pub fn to_bytes(&self, voids: &BTreeMap<(LogId, u64), VoidReason>, following: &[Following]) -> Vec<u8> {
         let mut bytes = postcard::to_stdvec(self).unwrap_or_default();
         let mut voided: Vec<Voided> = Vec::new();
         for ((log, seq), reason) in voids {
@@ -78,13 +84,13 @@ impl Checkpoint {
                 _ => voided.push(Voided { log: *log, from: *seq, upto: *seq, reason: *reason }),
             }
         }
-        bytes.extend(postcard::to_stdvec(&(voided, decided)).unwrap_or_default());
+        bytes.extend(postcard::to_stdvec(&(voided, following)).unwrap_or_default());
         bytes
     }
 
-    /// The positions that do not count, and how far logs were decided, as the signed bytes of a checkpoint say; none
-    /// of either if an older program made it.
-    pub fn decisions(bytes: &[u8]) -> (Vec<Voided>, Vec<Decided>) {
+    /// The positions that do not count, and the logs of which transactions follow, as the signed bytes of a checkpoint
+    /// say; none of either if an older program made it.
+    pub fn beside(bytes: &[u8]) -> (Vec<Voided>, Vec<Following>) {
         let Ok((_, rest)) = postcard::take_from_bytes::<Self>(bytes) else { return Default::default() };
         let Ok((voided, rest)) = postcard::take_from_bytes(rest) else { return Default::default() };
         (voided, postcard::from_bytes(rest).unwrap_or_default())

@@ -12,10 +12,11 @@ async fn a_first_sync_that_breaks_off_resumes_where_it_was() {
     let dir = tempfile::tempdir().expect("dir");
     let relay = Relay::start(&dir.path().join("relay")).await;
     let ana = Worker::join(&dir.path().join("ana"), &relay.invite("安娜", Role::GridWorker, &grid(0))).await;
+    let mut persons = Vec::new();
     for order in 0..1_500 {
         // Names that do not compress away, so that pages have some weight.
         let name = format!("{:x}", blake(order));
-        ana.person(&grid(0), &number(order), &[("name", "张三"), ("note", &name)]);
+        persons.push(ana.person(&grid(0), &number(order), &[("name", "张三"), ("note", &name)]));
     }
     ana.sync().await;
     let ben = Worker::join(&dir.path().join("ben"), &relay.invite("本", Role::GridWorker, &grid(0))).await;
@@ -55,6 +56,9 @@ async fn a_first_sync_that_breaks_off_resumes_where_it_was() {
         documents.push(held(&ben));
     }
     assert!(documents.windows(2).all(|pair| pair[0] <= pair[1]), "something was thrown away: {documents:?}");
+    // What is here already can be worked on: he has it before him, and nobody else wrote meanwhile.
+    let seen = *persons.iter().find(|doc| ben.view(&grid(0), **doc).is_some()).expect("some are here");
+    ben.set(&grid(0), seen, &[("note", "已核实")]);
     link.set(LinkConfig::default());
     let held = documents[3];
     assert!(held > 0 && held < 1_500, "the cuts did not fall within the pages: {documents:?}");
@@ -65,6 +69,10 @@ async fn a_first_sync_that_breaks_off_resumes_where_it_was() {
     );
     ana.sync().await;
     assert_equal(&relay, &[&ana, &ben]);
+    for worker in [&ana, &ben] {
+        let view = worker.view(&grid(0), seen).expect("there");
+        assert_eq!((view.texts("note"), view.conflicts().count()), (vec!["已核实".to_owned()], 0));
+    }
 }
 
 fn blake(order: u32) -> u128 {

@@ -1,5 +1,6 @@
 //! Local transactions: what one action of the worker changed, durable before it counts as saved.
 
+use std::collections::BTreeMap;
 use std::sync::MutexGuard;
 
 use wangge_model::clock::{Extent, Extents, head_tag};
@@ -150,12 +151,17 @@ impl Replica {
         self.commit_drafted(&turn, scope, acting, (changes, documents), verdicts, when)
     }
 
-    /// A change that builds on what has taken effect here. A document can hold more: pages may be ahead of the logs.
+    /// A change that builds on what has taken effect here, and on what the pages that are coming stand for. A document
+    /// can hold more: pages may be ahead of the logs.
     fn draft(&self, scope: &Scope, document: &Document, ops: Vec<Op>) -> Change {
         let state = lock(&self.state);
         let Some(scoped) = state.scopes.get(scope) else { return document.draft(ops) };
         let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
-        document.draft_on(ops, |origin| scoped.applied.len_of(&holder(&held, origin)) >= origin.seq)
+        let paged: BTreeMap<LogId, u64> = scoped.paged().map(|(log, paged)| (*log, paged.len)).collect();
+        document.draft_on(ops, |origin| {
+            paged.get(&origin.log).is_some_and(|len| *len >= origin.seq)
+                || scoped.applied.len_of(&holder(&held, origin)) >= origin.seq
+        })
     }
 
     /// A document to be written to; nothing but its genesis if it is not there.
@@ -233,7 +239,11 @@ impl Replica {
             let mut transaction = Transaction {
                 log,
                 seq,
-                lamport: scoped.applied.next_lamport(),
+                lamport: scoped
+                    .paged()
+                    .filter(|(of, _)| **of != log)
+                    .map(|(_, paged)| paged.lamport + 1)
+                    .fold(scoped.applied.next_lamport(), u64::max),
                 wall_ms: match when {
                     When::Now => self.now_ms(),
                     When::At(wall_ms) | When::Saved(wall_ms) => wall_ms,
@@ -359,17 +369,16 @@ fn written_by(held: &HeldScope<'_>, centre: &ReplicaId, seen: &[Seen]) -> u64 {
     written.map(|record| record.transaction.wall_ms).max().unwrap_or(0)
 }
 
-/// What has taken effect here since the last transaction of `own` reported it, and the clock that
+/// What has taken effect here, or came in pages, since the last transaction of `own` reported it, and the clock that
 /// reporting it leads to. `None` if the end of a log where it took effect is not known: what is not reported must
 /// not count for the Lamport number either.
 fn unreported(held: &HeldScope<'_>, scoped: &ScopeState, own: &LogId) -> Option<(Vec<Seen>, Extents)> {
-    let mut clock = scoped.reported.clone();
-    let mut seen = Vec::new();
-    for (log, state) in scoped.applied.0.iter().filter(|(log, _)| *log != own) {
-        if state.len <= scoped.reported.len_of(log) {
+    let mut ends: BTreeMap<LogId, Extent> = BTreeMap::new();
+    for (log, state) in scoped.applied.0.iter() {
+        if log == own || state.len <= scoped.reported.len_of(log) {
             continue;
         }
-        let tag = match held.tips.get(log) {
+        let head = match held.tips.get(log) {
             Some(tip) if tip.len == state.len => head_tag(&tip.head),
             _ => match (held.record(log, state.len), scoped.floors.0.get(log)) {
                 (Some(record), _) => head_tag(&record.head),
@@ -378,8 +387,16 @@ fn unreported(held: &HeldScope<'_>, scoped: &ScopeState, own: &LogId) -> Option<
                 _ => return None,
             },
         };
-        seen.push(Seen { log: tree::root(held, log), len: state.len, head: tag });
-        clock.0.insert(*log, Extent { len: state.len, head: tag });
+        ends.insert(*log, Extent { len: state.len, head });
     }
+    for (log, paged) in scoped.paged().filter(|(log, _)| *log != own) {
+        if paged.len > scoped.reported.len_of(log) {
+            ends.insert(*log, Extent { len: paged.len, head: paged.head });
+        }
+    }
+    let seen = |(log, end): (&LogId, &Extent)| Seen { log: tree::root(held, log), len: end.len, head: end.head };
+    let seen = ends.iter().map(seen).collect();
+    let mut clock = scoped.reported.clone();
+    clock.0.extend(ends);
     Some((seen, clock))
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, Decided, sign_part};
+use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, Following, sign_part};
 use wangge_model::clock::{Clock, head_tag};
 use wangge_model::document::{Document, FormError, stored_page};
 use wangge_model::identity::{Epoch, LogId, ReplicaId, Scope};
@@ -21,7 +21,7 @@ use wangge_store::Batch;
 
 use super::apply::Writes;
 use super::mending::base_of;
-use super::salvage::kept_checkpoint;
+use super::salvage::{kept_checkpoint, paged_by};
 use super::scope::{Arrival, HeldScope, clock_of, ends_of, extent_of};
 use super::vault::Later;
 use super::verdicts::Decisions;
@@ -162,14 +162,26 @@ impl Replica {
             *from = (*from).min(seq - 1);
         }
         let mut logs = Vec::new();
-        let mut decided = Vec::new();
+        let mut following = Vec::new();
         for (log, tip) in &scoped.tips {
             let Some(applied) = scoped.applied.0.get(log) else { continue };
             let upto = begin.get(log).map_or(applied.len, |from| applied.len.min(*from).max(base_of(tip)));
-            if upto < applied.len && tip.identity.replica != own {
-                let upto = scoped.decided.get(log).copied().unwrap_or(0);
-                let (named, head) = (tree::root(&held, log), held.tag(log, upto));
-                decided.push(Decided { log: *log, named, upto, head });
+            if upto < applied.len {
+                let tag = |seq| held.tag(log, seq);
+                // What the centre writes counts.
+                let decided = match tip.identity.replica == own {
+                    true => 0,
+                    false => scoped.decided.get(log).copied().unwrap_or(0),
+                };
+                following.push(Following {
+                    log: *log,
+                    named: tree::root(&held, log),
+                    len: applied.len,
+                    head: tag(applied.len),
+                    lamport: applied.lamport,
+                    decided,
+                    decided_head: tag(decided),
+                });
             }
             if upto < applied.len && upto == base_of(tip) {
                 // All of it follows.
@@ -193,7 +205,7 @@ impl Replica {
         voids.retain(|(log, seq), _| *seq <= scoped.applied.len_of(log));
         drop(state);
         let clock = clock_of(&checkpoint);
-        let bytes = checkpoint.to_bytes(&voids, &decided);
+        let bytes = checkpoint.to_bytes(&voids, &following);
         let signature = sign_part(&self.signing_key(), scope, b"start", &bytes);
         let start = CheckpointStart { scope: scope.clone(), bytes, signature: halves(&signature) };
         Ok((start, clock, documents))
@@ -299,6 +311,7 @@ impl Replica {
         self.await_page(&scope)?;
         self.store.commit(batch)?;
         if let Some(scoped) = lock(&self.state).scopes.get_mut(&scope) {
+            scoped.paged = paged_by(start);
             scoped.arriving = Some(checkpoint);
             scoped.completeness = Completeness::Partial(None);
         }
@@ -438,7 +451,7 @@ impl Replica {
         let Some(start) = self.store.get(&keys::kept_start(scope))? else { return Ok(Vec::new()) };
         let Ok(start) = postcard::from_bytes::<CheckpointStart>(&start) else { return Ok(Vec::new()) };
         let centre = self.profile().centre();
-        let (voided, decided) = Checkpoint::decisions(&start.bytes);
+        let (voided, following) = Checkpoint::beside(&start.bytes);
         let ours = checkpoint.logs.iter().filter(|entry| {
             entry.tip.identity.replica != centre && entry.tip.len > 0 && is_whole(held, entry)
         });
@@ -456,7 +469,9 @@ impl Replica {
             let named = LogId::derive(scope, &replica, epoch);
             verdict(&entry.log, named, entry.tip.len, head_tag(&entry.tip.head))
         });
-        let following = decided.iter().map(|of_log| verdict(&of_log.log, of_log.named, of_log.upto, of_log.head));
+        let following = following.iter().filter(|of_log| of_log.decided > 0);
+        let following =
+            following.map(|Following { log, named, decided, decided_head, .. }| verdict(log, *named, *decided, *decided_head));
         Ok(held_here.chain(following).collect())
     }
 

@@ -1,10 +1,12 @@
 //! Opening a replica some of whose records do not open: what follows from other records is made anew, what
 //! peers have is left out and comes again, and all of it is told.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::de::DeserializeOwned;
 
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog};
-use wangge_model::clock::Extents;
+use wangge_model::clock::{Extents, head_tag};
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::log::{Branch, EMPTY_HEAD, LogIdentity, LogRecord, Tip};
 use wangge_model::materialise::{Applied, AppliedLog};
@@ -14,7 +16,7 @@ use wangge_model::wire::CheckpointStart;
 use wangge_store::{Batch, StoreError};
 
 use super::doctor::{Finding, Outcome, Trouble};
-use super::scope::{Arrival, ScopeState};
+use super::scope::{Arrival, Paged, ScopeState};
 use super::vault::{Vault, decode_record};
 use super::{Replica, ReplicaError, encode, keys, lock};
 
@@ -124,9 +126,29 @@ impl<'a> Reader<'a> {
 
 /// The signed start of the checkpoint that a scope began from.
 pub(super) fn kept_checkpoint(store: &Vault, scope: &Scope) -> Option<Checkpoint> {
-    let start = store.get(&keys::kept_start(scope)).ok()??;
-    let start: CheckpointStart = postcard::from_bytes(&start).ok()?;
-    postcard::from_bytes(&start.bytes).ok()
+    postcard::from_bytes(&kept_start(store, scope)?.bytes).ok()
+}
+
+/// The same as it was signed.
+pub(super) fn kept_start(store: &Vault, scope: &Scope) -> Option<CheckpointStart> {
+    postcard::from_bytes(&store.get(&keys::kept_start(scope)).ok()??).ok()
+}
+
+/// What the documents of a checkpoint stand for. Without logs that forked: a page does not say which branch it means.
+pub(super) fn paged_by(start: &CheckpointStart) -> BTreeMap<LogId, Paged> {
+    let Ok(checkpoint) = postcard::from_bytes::<Checkpoint>(&start.bytes) else { return BTreeMap::new() };
+    let (_, following) = Checkpoint::beside(&start.bytes);
+    let branches = checkpoint.logs.iter().filter_map(|entry| entry.tip.identity.branch.as_ref());
+    let forked: BTreeSet<LogId> = branches.map(|branch| branch.of).collect();
+    let logs = checkpoint.logs.iter().filter(|entry| entry.tip.identity.branch.is_none()).map(|entry| {
+        let Tip { len, head, lamport, .. } = &entry.tip;
+        (entry.log, Paged { len: *len, head: head_tag(head), lamport: *lamport })
+    });
+    let following = following.iter().filter(|of_log| of_log.log == of_log.named);
+    let following = following.map(|of_log| {
+        (of_log.log, Paged { len: of_log.len, head: of_log.head, lamport: of_log.lamport })
+    });
+    logs.chain(following).filter(|(log, _)| !forked.contains(log)).collect()
 }
 
 /// Where a log began that came in pages up to `floor`. It is noted apart from the checkpoint, which is given up with

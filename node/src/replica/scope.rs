@@ -17,7 +17,7 @@ use wangge_model::verdict::VoidReason;
 use wangge_store::{Batch, StoreError};
 
 use super::keys;
-use super::salvage::{Reader, beginning, kept_checkpoint};
+use super::salvage::{Reader, beginning, kept_checkpoint, kept_start, paged_by};
 use super::vault::{Vault, decode_record};
 
 /// How the first pages of a scope are coming along.
@@ -29,6 +29,17 @@ pub(super) enum Arrival {
     Pages(Checkpoint, Option<Cursor>),
     /// Everything.
     Whole,
+}
+
+/// How far documents go that came in pages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paged {
+    /// The last position of the log.
+    pub(super) len: u64,
+    /// The first bytes of the head there.
+    pub(super) head: [u8; 4],
+    /// The Lamport number there.
+    pub(super) lamport: u64,
 }
 
 /// One scope in memory.
@@ -45,6 +56,8 @@ pub(super) struct ScopeState {
     pub(super) floors: Extents,
     pub(super) completeness: Completeness,
     pub(super) arriving: Option<Checkpoint>,
+    /// See [`ScopeState::paged`].
+    pub(super) paged: BTreeMap<LogId, Paged>,
     pub(super) voids: BTreeMap<(LogId, u64), VoidReason>,
     /// How far the relay has decided, and when it observed what it decided last.
     pub(super) decided: BTreeMap<LogId, u64>,
@@ -68,6 +81,16 @@ pub(super) fn ends_of(checkpoint: &Checkpoint) -> Extents {
 }
 
 impl ScopeState {
+    /// What documents that came in pages stand for, where the logs are behind them yet: whoever works meanwhile has it
+    /// before him.
+    pub(super) fn paged(&self) -> impl Iterator<Item = (&LogId, &Paged)> {
+        let any_came = self.completeness != Completeness::Partial(None);
+        let branches = self.tips.values().filter_map(|tip| tip.identity.branch.as_ref());
+        let forked: BTreeSet<LogId> = branches.map(|branch| branch.of).collect();
+        let paged = self.paged.iter().filter(move |_| any_came);
+        paged.filter(move |(log, paged)| paged.len > self.applied.len_of(log) && !forked.contains(log))
+    }
+
     /// Reads what is stored of a scope. What does not open is made of other records or left out, and its key
     /// noted in [`ScopeState::unread`].
     pub(super) fn load(store: &Vault, scope: &Scope, secret: ScopeSecret) -> Result<Self, StoreError> {
@@ -153,6 +176,7 @@ impl ScopeState {
             floors,
             completeness,
             arriving,
+            paged: kept_start(store, scope).map(|start| paged_by(&start)).unwrap_or_default(),
             voids,
             decided,
             backed: backed.unwrap_or_default(),
