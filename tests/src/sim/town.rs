@@ -754,6 +754,10 @@ impl Town {
             NetError::Rules(reason) if !self.model.revoked.is_empty() && reason.contains("revoked") => {
                 self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
             }
+            // A session that was open when the roster changed is had again.
+            NetError::Rules(reason) if reason.contains("connect again") => {
+                self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
+            }
             // Enrolled after the backup that was put back.
             NetError::Rules(reason) if self.relay_restored && reason.contains("does not know") => {
                 self.say(|town| format!("{}: {doing}: {reason}", town.name(who)));
