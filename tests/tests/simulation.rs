@@ -38,6 +38,13 @@ const MENDED: &[(&str, &[u64])] = &[
         &[10_126, 2_085, 1_000_043, 1_224, 5_133, 1_648],
     ),
     ("what was written while pages were ahead of the logs", &[2_000_185, 2_000_208]),
+    (
+        "a value beside another that replaced what a void change had replaced",
+        &[1_002_702, 1_003_183, 1_003_723],
+    ),
+    ("what was built on a void change below a floor", &[1_010_003]),
+    ("sealed reports of a device that a centre which was put back did not know", &[1_002_262]),
+    ("an open session that hears that the roster changed", &[1_002_558]),
     ("a full disk that passed for a damaged one", &[2_000_327]),
     ("a neighbour accused of leaving out what a lost order had erased", &[2_000_294]),
     ("an event that hid another branch's", &[1_303]),

@@ -303,7 +303,8 @@ impl Document {
                 Target::Entry { container, key } => (Some(container.as_str()), key),
                 Target::Event { .. } => return Some(op),
             };
-            let shown: Vec<&Scalar> = self.counting(index.standing(container, key)).map(|(value, _)| value).collect();
+            let shown: Vec<&Scalar> =
+                self.counting(index.standing(container, key)).map(|(value, _)| value).collect();
             let says_nothing_new = match &op.value {
                 None => shown.is_empty(),
                 Some(value) => !shown.is_empty() && shown.iter().all(|found| *found == value),

@@ -837,11 +837,6 @@ impl Exchange {
                 }
                 match self.replica.take_sealed(&run) {
                     Ok(kept) => self.session.handle(Input::SealedTaken(kept))?,
-                    // Whoever carries them goes on doing so: a centre that was put back knows their author again once
-                    // he has come.
-                    Err(error @ SealedIntakeError::Stranger { .. }) => {
-                        tracing::info!(peer = %self.purpose.peer, %error, "they wait where they are");
-                    }
                     Err(SealedIntakeError::Replica(error)) => return Err(error.into()),
                     Err(broken) => return Err(NetError::Rules(broken.to_string())),
                 }

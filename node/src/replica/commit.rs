@@ -394,7 +394,8 @@ fn unreported(held: &HeldScope<'_>, scoped: &ScopeState, own: &LogId) -> Option<
             ends.insert(*log, Extent { len: paged.len, head: paged.head });
         }
     }
-    let seen = |(log, end): (&LogId, &Extent)| Seen { log: tree::root(held, log), len: end.len, head: end.head };
+    let seen =
+        |(log, end): (&LogId, &Extent)| Seen { log: tree::root(held, log), len: end.len, head: end.head };
     let seen = ends.iter().map(seen).collect();
     let mut clock = scoped.reported.clone();
     clock.0.extend(ends);

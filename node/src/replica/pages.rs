@@ -470,8 +470,9 @@ impl Replica {
             verdict(&entry.log, named, entry.tip.len, head_tag(&entry.tip.head))
         });
         let following = following.iter().filter(|of_log| of_log.decided > 0);
-        let following =
-            following.map(|Following { log, named, decided, decided_head, .. }| verdict(log, *named, *decided, *decided_head));
+        let following = following.map(|Following { log, named, decided, decided_head, .. }| {
+            verdict(log, *named, *decided, *decided_head)
+        });
         Ok(held_here.chain(following).collect())
     }
 

@@ -145,9 +145,8 @@ pub(super) fn paged_by(start: &CheckpointStart) -> BTreeMap<LogId, Paged> {
         (entry.log, Paged { len: *len, head: head_tag(head), lamport: *lamport })
     });
     let following = following.iter().filter(|of_log| of_log.log == of_log.named);
-    let following = following.map(|of_log| {
-        (of_log.log, Paged { len: of_log.len, head: of_log.head, lamport: of_log.lamport })
-    });
+    let following = following
+        .map(|of_log| (of_log.log, Paged { len: of_log.len, head: of_log.head, lamport: of_log.lamport }));
     logs.chain(following).filter(|(log, _)| !forked.contains(log)).collect()
 }
 

@@ -62,12 +62,6 @@ pub enum SealedIntakeError {
         /// The limit.
         max: u64,
     },
-    /// Nobody's.
-    #[error("sealed cells of replica {replica}, which the centre does not know")]
-    Stranger {
-        /// Whose.
-        replica: ReplicaId,
-    },
     /// This side cannot.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
@@ -495,14 +489,16 @@ impl Replica {
     ) -> Result<SealedKept, SealedIntakeError> {
         let series = run.series;
         let replica = series.replica;
+        let holds = |len: u64, head: &Hash| SealedKept { series, upto: len, head: head.tag() };
         let roster = self.secret(&Scope::Street).ok_or(ReplicaError::NotHeld { scope: Scope::Street })?;
         let known = roster.natural_id(Kind::REPLICA, &replica.to_string(), 0);
         let known = self.store.get(&keys::document(&Scope::Street, Kind::REPLICA, &known));
         if known.map_err(ReplicaError::from)?.is_none() {
-            return Err(SealedIntakeError::Stranger { replica });
+            // Whoever carries them keeps them: a centre that was put back knows their author again once he has come.
+            tracing::info!(%replica, "sealed cells of a device that the centre does not know wait where they are");
+            return Ok(holds(0, &EMPTY));
         }
         let end = self.sealed_end(&series)?;
-        let holds = |len: u64, head: &Hash| SealedKept { series, upto: len, head: head.tag() };
         let mut end = match end {
             Some(end) => end,
             None => {

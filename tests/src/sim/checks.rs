@@ -323,7 +323,11 @@ impl Town {
                 let here = self.counting(replica, place);
                 let apart: Vec<_> = here.symmetric_difference(&there).collect();
                 if !apart.is_empty() {
-                    wrong = Some(format!("{}: {} has changes that count on one side only: {apart:?}", self.name(who), place.2));
+                    wrong = Some(format!(
+                        "{}: {} has changes that count on one side only: {apart:?}",
+                        self.name(who),
+                        place.2
+                    ));
                 }
             }
         }
