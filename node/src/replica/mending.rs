@@ -18,7 +18,7 @@ use super::apply::put_all;
 use super::doctor::{Checkup, Finding, Outcome, Trouble};
 use super::pages::Page;
 use super::salvage::{began, beginning, restore_record};
-use super::scope::{Arrival, HeldScope, ScopeState, extent_of};
+use super::scope::{Arrival, HeldScope, ScopeState, extent_of, position};
 use super::vault::{Vault, decode_record};
 use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
 
@@ -97,8 +97,17 @@ impl Replica {
                 finding.outcome = self.settle_aside(scope, &log)?;
             }
         }
-        let holds = findings.iter().filter(|finding| finding.what == Trouble::Transaction).count() == 1;
-        for finding in findings.iter_mut().filter(|finding| logs.contains(&finding.what)) {
+        for finding in findings.iter_mut().filter(|finding| finding.what == Trouble::Transaction) {
+            if let Some(log) = finding.log
+                && self.heal(scope, &log)?
+            {
+                finding.outcome = Outcome::Repaired;
+            }
+        }
+        let is_due = |f: &Finding| f.what == Trouble::Transaction && f.outcome != Outcome::Repaired;
+        let holds = findings.iter().filter(|finding| is_due(finding)).count() == 1;
+        let is_open = |f: &Finding| logs.contains(&f.what) && f.outcome != Outcome::Repaired;
+        for finding in findings.iter_mut().filter(|finding| is_open(finding)) {
             let (Some(log), Some(seq)) = (finding.log, finding.seq) else { continue };
             let was_cut = lock(&self.state)
                 .scopes
@@ -355,7 +364,8 @@ impl Replica {
         if damaged.is_empty() {
             return Ok(());
         }
-        let logs_hold = !findings.iter().any(|f| f.what == Trouble::Transaction);
+        let is_whole = |f: &Finding| f.what != Trouble::Transaction || f.outcome == Outcome::Repaired;
+        let logs_hold = findings.iter().all(|f| is_whole(f));
         let outcome = match self.make_anew(scope, &damaged, logs_hold)? {
             // The centre's pages are another beginning.
             Outcome::Lost if !self.is_centre() => self.begin_again(scope)?,
@@ -647,6 +657,10 @@ impl Replica {
             (Some(b'l'), Some(_)) => {
                 batch.delete(key);
                 return Ok(Outcome::Asked);
+            }
+            (Some(b's'), Some(scope)) => {
+                let place = key.get(keys::spares(&scope).len()..).and_then(position);
+                self.copy_again(&scope, place, batch);
             }
             // Asked for only if more is damaged.
             (Some(b'G'), Some(_)) => batch.delete(key),
