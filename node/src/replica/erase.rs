@@ -238,7 +238,9 @@ impl Replica {
         let Some(secret) = self.secret(scope) else { return Ok(()) };
         let mut batch = Batch::new();
         let mut count = 0;
-        for entry in self.store.scan(&keys::all_records(scope)) {
+        // What was put aside and does not open cannot come back from there.
+        let asides = self.store.scan(&keys::all_asides(scope)).filter(Result::is_ok);
+        for entry in self.store.scan(&keys::all_records(scope)).chain(asides) {
             let (key, value) = entry?;
             let record = decode_record(&value);
             let Some(mut record) = record else {

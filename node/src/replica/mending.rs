@@ -184,7 +184,7 @@ impl Replica {
             for seq in end.len + 1..=tip.len {
                 let key = keys::record(scope, log, seq);
                 // The peer may be lost before it delivers: what is whole is kept until it has.
-                if let Ok(Some(record)) = self.store.get(&key) {
+                if let Some(record) = self.either(&key, scope, log, seq) {
                     batch.put(keys::aside(scope, log, seq), record);
                 }
                 batch.delete(key);
@@ -251,39 +251,34 @@ impl Replica {
     ) -> Result<(), ReplicaError> {
         let Some(mut tip) = scoped.tips.get(log).cloned() else { return Ok(()) };
         let (delivered, mut next, mut head) = (tip.len, tip.len + 1, tip.head);
-        let mut waiting: Vec<(Vec<u8>, u64, Vec<u8>)> = Vec::new();
-        let mut left = false;
-        let prefix = keys::asides(scope, log);
-        for key in self.store.scan_keys(&prefix) {
-            let key = key?;
-            let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
-            if seq <= delivered {
-                batch.delete(key);
-                continue;
-            }
-            let bytes = self.store.get(&key).ok().flatten().filter(|_| seq == next);
-            let Some((bytes, record)) = bytes.and_then(|b| decode_record(&b).map(|record| (b, record)))
-            else {
-                left = true;
-                break;
-            };
+        let mut waiting: Vec<(u64, Vec<u8>)> = Vec::new();
+        while let Some(bytes) = self.either(&keys::aside(scope, log, next), scope, log, next)
+            && let Some(record) = decode_record(&bytes)
+        {
             let follows = next_head(&head, &record.transaction.hash(&scoped.secret));
             if follows != record.head {
                 // Another branch.
-                left = true;
                 break;
             }
-            (head, next) = (follows, seq + 1);
-            waiting.push((key, seq, bytes));
+            waiting.push((next, bytes));
             if record.signature.is_some() {
-                tip = Tip { len: seq, head, lamport: record.transaction.lamport, ..tip };
-                for (key, seq, bytes) in waiting.drain(..) {
-                    batch.delete(key);
+                tip = Tip { len: next, head: follows, lamport: record.transaction.lamport, ..tip };
+                for (seq, bytes) in waiting.drain(..) {
                     batch.put(keys::record(scope, log, seq), bytes);
                 }
             }
+            (head, next) = (follows, next + 1);
         }
-        if !left && waiting.is_empty() {
+        let prefix = keys::asides(scope, log);
+        let mut left = false;
+        for key in self.store.scan_keys(&prefix) {
+            let key = key?;
+            match key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes) <= tip.len {
+                true => batch.delete(key),
+                false => left = true,
+            }
+        }
+        if !left {
             scoped.aside.remove(log);
         }
         if tip.len > delivered {

@@ -746,7 +746,7 @@ impl Replica {
         for (scope, clock) in clocks {
             if is_relay {
                 self.note_rollback(scope, clock, &mut batch)?;
-                self.drop_spares(scope, clock, &mut batch)?;
+                self.keep_spares(scope, clock, &mut batch)?;
             }
             let key = keys::remembered(peer, scope);
             let value = encode(clock);

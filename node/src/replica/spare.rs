@@ -29,6 +29,12 @@ impl Replica {
         batch.put(keys::record(scope, log, seq), record);
     }
 
+    /// The transaction that lies under `key`, or its second copy if that does not open.
+    pub(super) fn either(&self, key: &[u8], scope: &Scope, log: &LogId, seq: u64) -> Option<Vec<u8>> {
+        let read = |key: &[u8]| self.store.get(key).ok().flatten();
+        read(key).or_else(|| read(&keys::spare(scope, log, seq)))
+    }
+
     /// What the centre was last heard to have of a scope.
     pub(super) fn at_centre(&self, scope: &Scope) -> Result<Clock, ReplicaError> {
         let centre = self.profile().centre();
@@ -38,13 +44,15 @@ impl Replica {
         }
     }
 
-    /// Lets second copies go of what the centre has by now.
-    pub(super) fn drop_spares(
+    /// Lets second copies go of what the centre has by now, which holds `at_centre`, and makes them of what it had and was
+    /// put back to before.
+    pub(super) fn keep_spares(
         &self,
         scope: &Scope,
         at_centre: &Clock,
         batch: &mut Batch,
     ) -> Result<(), ReplicaError> {
+        let before = self.remembered_scope(&self.profile().centre(), scope)?;
         let state = lock(&self.state);
         let Some(scoped) = state.scopes.get(scope) else { return Ok(()) };
         let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
@@ -53,6 +61,12 @@ impl Replica {
             let (log, seq) = place?;
             if seq <= *arrived.entry(log).or_insert_with(|| reached(&held, at_centre, &log)) {
                 batch.delete(keys::spare(scope, &log, seq));
+            }
+        }
+        if !at_centre.covers(&before) {
+            for (log, extent) in &scoped.durable.0 {
+                let lacks = reached(&held, at_centre, log) + 1..=reached(&held, &before, log).min(extent.len);
+                self.copy_again(scope, lacks.map(|seq| (*log, seq)), batch);
             }
         }
         Ok(())
@@ -71,7 +85,7 @@ impl Replica {
         })
     }
 
-    /// Writes second copies anew from the first, where one is held.
+    /// Writes second copies anew from the first, where one is held, be it put aside.
     pub(super) fn copy_again(
         &self,
         scope: &Scope,
@@ -79,10 +93,11 @@ impl Replica {
         batch: &mut Batch,
     ) {
         for (log, seq) in places {
+            let first = [keys::record(scope, &log, seq), keys::aside(scope, &log, seq)];
             let place = keys::spare(scope, &log, seq);
-            match self.store.get(&keys::record(scope, &log, seq)) {
-                Ok(Some(record)) => batch.put(place, record),
-                _ => batch.delete(place),
+            match first.iter().find_map(|key| self.store.get(key).ok().flatten()) {
+                Some(record) => batch.put(place, record),
+                None => batch.delete(place),
             }
         }
     }
