@@ -236,8 +236,54 @@ async fn a_flipped_bit_in_any_record_of_the_relay_is_healed_or_named() {
     assert!(named.iter().all(|tag| "URZzo".contains(*tag)), "{named:?}");
 }
 
-/// Work that nobody else has, its transaction damaged: the chain cannot go on, but the documents know what was
-/// written, and it goes to the centre after all.
+/// Damages a transaction, and its second copy.
+fn damage_both(dir: &Path, ends: &[u8]) {
+    for tag in *b"Ls" {
+        let key =
+            keys(dir).into_iter().find(|key| key[0] == tag && key.ends_with(ends)).expect("stored twice");
+        damage(dir, &key, 77);
+    }
+}
+
+/// A transaction that only this phone has is damaged, or the key of the resident it is about: its second copy takes its
+/// place, and all that was written on top of it stays as it is. Once the centre has it there is no second copy.
+#[tokio::test(flavor = "multi_thread")]
+async fn unsent_work_is_healed_from_its_second_copy() {
+    let dir = tempfile::tempdir().expect("dir");
+    let street = street(dir.path()).await;
+    for (at, order) in [(&street.ana, 300), (&street.cat, 310)] {
+        let ana = Worker::open(at);
+        let doc = ana.person(&grid(0), &number(order), &[("name", "李四"), ("phone", "13800000007")]);
+        let damaged = ana.replica.clocks()[&grid(0)].0.len_of(&ana.log(&grid(0)));
+        ana.set(&grid(0), doc, &[("note", "后来写的")]);
+        let log = ana.log(&grid(0));
+        let stored = tags(at, ana);
+        assert_eq!(stored[&b's'].len(), 2, "what is not at the centre is there twice");
+        let ends = [&log.0[..], &damaged.to_be_bytes()].concat();
+        let record = stored[&b'L'].iter().find(|key| key.ends_with(&ends)).expect("stored").clone();
+        for key in [record, stored[&b's'][0].clone(), [b"k".as_slice(), &doc.0].concat()] {
+            damage(at, &key, 77);
+            let ana = Worker::open(at);
+            let found: Checkup = ana.replica.mend().expect("mends");
+            assert!(!found.is_healthy());
+            let healed = |outcome| matches!(outcome, Outcome::Repaired);
+            assert!(found.findings.iter().all(|found| healed(found.outcome)), "{:?}", found.findings);
+            let checkup = ana.replica.examine().expect("examines");
+            assert!(checkup.is_healthy(), "{:?}", checkup.findings);
+            assert_eq!(ana.log(&grid(0)), log, "no new epoch begins");
+            assert_eq!(ana.view(&grid(0), doc).expect("still shown").text("note"), "后来写的");
+            drop(ana);
+            drop(Worker::open(at));
+        }
+        let ana = Worker::open(at);
+        until_equal(&street.relay, &[&ana]).await;
+        assert_eq!(ana.replica.unsent().expect("counts"), 0);
+        assert!(!tags(at, ana).contains_key(&b's'), "the centre has it");
+    }
+}
+
+/// Work that nobody else has, both copies of its transaction damaged: the chain cannot go on, but the documents know
+/// what was written, and it goes to the centre after all.
 #[tokio::test(flavor = "multi_thread")]
 async fn unsent_work_whose_transaction_is_damaged_is_written_once_more() {
     let dir = tempfile::tempdir().expect("dir");
@@ -252,8 +298,7 @@ async fn unsent_work_whose_transaction_is_damaged_is_written_once_more() {
         drop(ana);
         drop(Worker::open(at));
         let ends = [&log.0[..], &damaged.to_be_bytes()].concat();
-        let key = keys(at).into_iter().find(|key| key[0] == b'L' && key.ends_with(&ends)).expect("stored");
-        damage(at, &key, 77);
+        damage_both(at, &ends);
         let ana = Worker::open(at);
         let found: Checkup = ana.replica.mend().expect("mends");
         let named = found.findings.iter().find(|f| f.what == Trouble::Transaction).expect("named");
@@ -298,9 +343,7 @@ async fn a_conflict_stays_one_when_a_side_of_it_is_written_once_more() {
     drop(ana);
     drop(Worker::open(&street.ana));
     let ends = [&log.0[..], &damaged.to_be_bytes()].concat();
-    let key =
-        keys(&street.ana).into_iter().find(|key| key[0] == b'L' && key.ends_with(&ends)).expect("stored");
-    damage(&street.ana, &key, 77);
+    damage_both(&street.ana, &ends);
     let ana = Worker::open(&street.ana);
     // It gives nothing from the damage on, and hears what Ben wrote.
     let options = SyncOptions { timeout: Some(std::time::Duration::from_secs(3)), ..SyncOptions::default() };

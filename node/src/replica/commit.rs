@@ -317,7 +317,7 @@ impl Replica {
             stored.extend(writes.first().cloned());
             put_all(writes, &mut batch);
         }
-        batch.put(keys::record(scope, &log, seq), record);
+        self.put_record(scope, (&log, seq), record, false, &mut batch);
         batch.put(keys::tip(scope, &log), encode(&tip));
         if !transaction.seen.is_empty() {
             batch.put(keys::reported(scope), encode(&reported));

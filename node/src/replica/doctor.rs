@@ -143,9 +143,9 @@ impl Checkup {
 type Expected = BTreeMap<(Kind, DocId), Vec<(LogId, u64)>>;
 
 /// A log as far as its chain holds.
-struct Walked {
+pub(super) struct Walked {
     /// The first position that does not hold.
-    broken: Option<(u64, &'static str)>,
+    pub(super) broken: Option<(u64, &'static str)>,
     expected: Vec<(Kind, DocId, u64)>,
 }
 
@@ -262,7 +262,7 @@ impl Replica {
 
     /// Follows a log's chain up to a position.
     #[allow(clippy::too_many_arguments, reason = "one log, with all that its chain is checked against")]
-    fn walk(
+    pub(super) fn walk(
         &self,
         scope: &Scope,
         secret: &ScopeSecret,

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use serde::{Deserialize, Serialize};
 
 use wangge_model::document::{DocumentView, Op, Scalar, Target};
-use wangge_model::identity::{DocId, ReplicaId, Scope};
+use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::schema::Kind;
 use wangge_store::Batch;
 
@@ -196,6 +196,7 @@ impl Replica {
         let all: BTreeSet<DocId> = orders.iter().map(|order| order.document).collect();
         let mut names: Vec<DocId> = self.remove_photos_about(&all)?;
         let scopes: BTreeSet<&Scope> = orders.iter().map(|order| &order.scope).collect();
+        let mut spared: Vec<(&Scope, Vec<(LogId, u64)>)> = Vec::new();
         for scope in scopes.into_iter().filter(|scope| held.contains(scope)) {
             let gone: BTreeSet<DocId> =
                 orders.iter().filter(|order| order.scope == *scope).map(|order| order.document).collect();
@@ -205,6 +206,11 @@ impl Replica {
                 self.remove_document(order, &mut batch)?;
             }
             self.drop_kept_pages(scope, &mut batch)?;
+            let spares = self.spares(scope).collect::<Result<Vec<_>, _>>()?;
+            for (log, seq) in &spares {
+                batch.delete(keys::spare(scope, log, *seq));
+            }
+            spared.push((scope, spares));
             self.store.commit(batch)?;
             names.extend(gone);
             names.push(pages_name(&keys::kept_pages(scope)));
@@ -212,6 +218,14 @@ impl Replica {
         if !names.is_empty() {
             self.store.destroy_keys(&names)?;
         }
+        // They went with the key of what is kept of a scope as a whole.
+        let mut batch = Batch::new();
+        for (scope, spares) in spared {
+            // And with those what came meanwhile.
+            let late = self.spares(scope).collect::<Result<Vec<_>, _>>()?;
+            self.copy_again(scope, spares.into_iter().chain(late), &mut batch);
+        }
+        self.store.commit(batch)?;
         self.note_stage(orders, Stage::Gone)?;
         for order in orders {
             tracing::info!(scope = %order.scope, document = %order.document, "erased");
@@ -224,7 +238,9 @@ impl Replica {
         let Some(secret) = self.secret(scope) else { return Ok(()) };
         let mut batch = Batch::new();
         let mut count = 0;
-        for entry in self.store.scan(&keys::all_records(scope)) {
+        // What was put aside and does not open cannot come back from there.
+        let asides = self.store.scan(&keys::all_asides(scope)).filter(Result::is_ok);
+        for entry in self.store.scan(&keys::all_records(scope)).chain(asides) {
             let (key, value) = entry?;
             let record = decode_record(&value);
             let Some(mut record) = record else {

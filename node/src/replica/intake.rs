@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wangge_model::audit::{Entry, What};
-use wangge_model::clock::{Clock, Extent};
+use wangge_model::clock::{Clock, Extent, head_tag};
 use wangge_model::identity::{DocId, LogId, ReplicaId, Scope};
 use wangge_model::ingest::{Outcome, ingest};
 use wangge_model::log::{Checked, LogError, Run};
@@ -166,6 +166,7 @@ impl Replica {
     ) -> Result<Vec<Run>, IntakeError> {
         let mut batch = Batch::new();
         let mut news = Vec::new();
+        let at_centre = self.at_centre(scope)?;
         let mut took_back = 0;
         let mut own_fork = false;
         let me = self.profile().replica();
@@ -226,7 +227,7 @@ impl Replica {
                             forked.push(piece);
                         }
                         intake.came.push((log, piece, extent_of(&checked.tip)));
-                        append(scope, scoped, checked, erased, &mut batch, &mut news);
+                        self.append(scope, scoped, checked, (erased, &at_centre), &mut batch, &mut news);
                         if scoped.aside.contains(&piece) {
                             self.take_from_aside(scope, scoped, &piece, &mut batch, &mut news)?;
                         }
@@ -315,6 +316,31 @@ impl Replica {
         Ok(())
     }
 
+    fn append(
+        &self,
+        scope: &Scope,
+        scoped: &mut ScopeState,
+        checked: Checked,
+        (erased, at_centre): (&BTreeSet<DocId>, &Clock),
+        batch: &mut Batch,
+        news: &mut Vec<(LogId, Extent)>,
+    ) {
+        let Checked { log, mut records, tip, .. } = checked;
+        let is_of_centre = tip.identity.replica == self.profile().centre();
+        for record in &mut records {
+            let (named, seq) = (record.transaction.log, record.transaction.seq);
+            if !erased.is_empty() && record.transaction.erase(&scoped.secret, |doc| erased.contains(doc)) {
+                tracing::info!(%scope, %log, seq, "a change to an erased document is left out");
+            }
+            let end = Extent { len: seq, head: head_tag(&record.head) };
+            let is_at_centre = is_of_centre || at_centre.may_hold(&named, &end);
+            self.put_record(scope, (&log, seq), encode_record(record), is_at_centre, batch);
+        }
+        batch.put(keys::tip(scope, &log), encode(&tip));
+        news.push((log, extent_of(&tip)));
+        scoped.tips.insert(log, tip);
+    }
+
     /// The log that this replica writes in a scope now.
     pub(super) fn own_log(&self, scope: &Scope) -> LogId {
         let profile = self.profile();
@@ -327,27 +353,6 @@ impl Replica {
         let mut epochs = profile.earlier.iter().copied().chain([profile.epoch()]);
         epochs.any(|epoch| LogId::derive(scope, &profile.replica(), epoch) == *log)
     }
-}
-
-fn append(
-    scope: &Scope,
-    scoped: &mut ScopeState,
-    checked: Checked,
-    erased: &BTreeSet<DocId>,
-    batch: &mut Batch,
-    news: &mut Vec<(LogId, Extent)>,
-) {
-    let Checked { log, mut records, tip, .. } = checked;
-    for record in &mut records {
-        if !erased.is_empty() && record.transaction.erase(&scoped.secret, |doc| erased.contains(doc)) {
-            let seq = record.transaction.seq;
-            tracing::info!(%scope, %log, seq, "a change to an erased document is left out");
-        }
-        batch.put(keys::record(scope, &log, record.transaction.seq), encode_record(record));
-    }
-    batch.put(keys::tip(scope, &log), encode(&tip));
-    news.push((log, extent_of(&tip)));
-    scoped.tips.insert(log, tip);
 }
 
 /// Whether the run speaks of positions of its log that are still on their way to the disk.

@@ -82,6 +82,17 @@ pub(crate) fn all_records(scope: &Scope) -> Vec<u8> {
     scoped(b'L', scope)
 }
 
+/// Transactions of a scope that the centre was not heard to have, once more: whole under one key of the scope, not each
+/// part under its document's, so that no single damage takes both.
+pub(crate) fn spares(scope: &Scope) -> Vec<u8> {
+    scoped(b's', scope)
+}
+
+/// One of them.
+pub(crate) fn spare(scope: &Scope, log: &LogId, seq: u64) -> Vec<u8> {
+    positioned(b's', scope, log, seq)
+}
+
 /// That a document was erased.
 pub(crate) fn erased(doc: &DocId) -> Vec<u8> {
     [ERASED, &doc.0].concat()
@@ -291,7 +302,7 @@ pub(crate) fn reissued(scope: &Scope) -> Vec<u8> {
 
 /// All records of a scope, by their beginnings.
 pub(crate) fn all_of(scope: &Scope) -> Vec<Vec<u8>> {
-    b"TLlASKXEVOBbDdWYyNJFGfhj".iter().map(|tag| scoped(*tag, scope)).collect()
+    b"TLlsASKXEVOBbDdWYyNJFGfhj".iter().map(|tag| scoped(*tag, scope)).collect()
 }
 
 /// Documents that were taken away because they did not open, until what made them is back.
@@ -411,9 +422,10 @@ pub fn relay_only(name: &str) -> Vec<u8> {
 }
 
 /// Where the records lie that an edit of one document writes: for measurements.
-pub fn written(scope: &Scope, log: &LogId, seq: u64, kind: Kind, doc: &DocId) -> [Vec<u8>; 5] {
+pub fn written(scope: &Scope, log: &LogId, seq: u64, kind: Kind, doc: &DocId) -> [Vec<u8>; 6] {
     [
         record(scope, log, seq),
+        spare(scope, log, seq),
         tip(scope, log),
         applied(scope),
         document(scope, kind, doc),

@@ -16,6 +16,7 @@ use wangge_store::{Batch, StoreError};
 
 use super::salvage::Reader;
 use super::scope::{HeldScope, ScopeState, extent_of};
+use super::vault::pages_name;
 use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
 
 /// Records that are deleted in one batch.
@@ -133,6 +134,8 @@ impl Replica {
         if *scope == Scope::Street {
             self.rosters.forget();
         }
+        // Kept pages and second copies hold many residents' data.
+        documents.insert(pages_name(&keys::kept_pages(scope)));
         let documents: Vec<DocId> = documents.into_iter().collect();
         Ok(self.store.destroy_keys(&documents)?)
     }

@@ -76,7 +76,7 @@ impl Receipts {
 }
 
 /// Up to where a peer with `clock` has what is held here as `log`.
-fn reached(held: &HeldScope<'_>, clock: &Clock, log: &LogId) -> u64 {
+pub(super) fn reached(held: &HeldScope<'_>, clock: &Clock, log: &LogId) -> u64 {
     tree::reach(held, clock.ends_of(&tree::root(held, log)), log)
 }
 
@@ -288,7 +288,7 @@ impl Replica {
         Ok(Some(Receipts { tips: scoped.tips.clone(), at_centre, decided, backed }))
     }
 
-    fn remembered_scope(&self, peer: &ReplicaId, scope: &Scope) -> Result<Clock, ReplicaError> {
+    pub(super) fn remembered_scope(&self, peer: &ReplicaId, scope: &Scope) -> Result<Clock, ReplicaError> {
         let bytes = match self.store.get(&keys::remembered(peer, scope)) {
             // As if it had not been heard.
             Err(StoreError::Damaged { .. }) => None,

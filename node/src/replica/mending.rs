@@ -18,7 +18,7 @@ use super::apply::put_all;
 use super::doctor::{Checkup, Finding, Outcome, Trouble};
 use super::pages::Page;
 use super::salvage::{began, beginning, restore_record};
-use super::scope::{Arrival, HeldScope, ScopeState, extent_of};
+use super::scope::{Arrival, HeldScope, ScopeState, extent_of, position};
 use super::vault::{Vault, decode_record};
 use super::{Replica, ReplicaError, encode, keys, lock, put_profile};
 
@@ -97,8 +97,17 @@ impl Replica {
                 finding.outcome = self.settle_aside(scope, &log)?;
             }
         }
-        let holds = findings.iter().filter(|finding| finding.what == Trouble::Transaction).count() == 1;
-        for finding in findings.iter_mut().filter(|finding| logs.contains(&finding.what)) {
+        for finding in findings.iter_mut().filter(|finding| finding.what == Trouble::Transaction) {
+            if let Some(log) = finding.log
+                && self.heal(scope, &log)?
+            {
+                finding.outcome = Outcome::Repaired;
+            }
+        }
+        let is_due = |f: &Finding| f.what == Trouble::Transaction && f.outcome != Outcome::Repaired;
+        let holds = findings.iter().filter(|finding| is_due(finding)).count() == 1;
+        let is_open = |f: &Finding| logs.contains(&f.what) && f.outcome != Outcome::Repaired;
+        for finding in findings.iter_mut().filter(|finding| is_open(finding)) {
             let (Some(log), Some(seq)) = (finding.log, finding.seq) else { continue };
             let was_cut = lock(&self.state)
                 .scopes
@@ -175,7 +184,7 @@ impl Replica {
             for seq in end.len + 1..=tip.len {
                 let key = keys::record(scope, log, seq);
                 // The peer may be lost before it delivers: what is whole is kept until it has.
-                if let Ok(Some(record)) = self.store.get(&key) {
+                if let Some(record) = self.either(&key, scope, log, seq) {
                     batch.put(keys::aside(scope, log, seq), record);
                 }
                 batch.delete(key);
@@ -242,39 +251,34 @@ impl Replica {
     ) -> Result<(), ReplicaError> {
         let Some(mut tip) = scoped.tips.get(log).cloned() else { return Ok(()) };
         let (delivered, mut next, mut head) = (tip.len, tip.len + 1, tip.head);
-        let mut waiting: Vec<(Vec<u8>, u64, Vec<u8>)> = Vec::new();
-        let mut left = false;
-        let prefix = keys::asides(scope, log);
-        for key in self.store.scan_keys(&prefix) {
-            let key = key?;
-            let seq = key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes);
-            if seq <= delivered {
-                batch.delete(key);
-                continue;
-            }
-            let bytes = self.store.get(&key).ok().flatten().filter(|_| seq == next);
-            let Some((bytes, record)) = bytes.and_then(|b| decode_record(&b).map(|record| (b, record)))
-            else {
-                left = true;
-                break;
-            };
+        let mut waiting: Vec<(u64, Vec<u8>)> = Vec::new();
+        while let Some(bytes) = self.either(&keys::aside(scope, log, next), scope, log, next)
+            && let Some(record) = decode_record(&bytes)
+        {
             let follows = next_head(&head, &record.transaction.hash(&scoped.secret));
             if follows != record.head {
                 // Another branch.
-                left = true;
                 break;
             }
-            (head, next) = (follows, seq + 1);
-            waiting.push((key, seq, bytes));
+            waiting.push((next, bytes));
             if record.signature.is_some() {
-                tip = Tip { len: seq, head, lamport: record.transaction.lamport, ..tip };
-                for (key, seq, bytes) in waiting.drain(..) {
-                    batch.delete(key);
+                tip = Tip { len: next, head: follows, lamport: record.transaction.lamport, ..tip };
+                for (seq, bytes) in waiting.drain(..) {
                     batch.put(keys::record(scope, log, seq), bytes);
                 }
             }
+            (head, next) = (follows, next + 1);
         }
-        if !left && waiting.is_empty() {
+        let prefix = keys::asides(scope, log);
+        let mut left = false;
+        for key in self.store.scan_keys(&prefix) {
+            let key = key?;
+            match key[prefix.len()..].try_into().map_or(0, u64::from_be_bytes) <= tip.len {
+                true => batch.delete(key),
+                false => left = true,
+            }
+        }
+        if !left {
             scoped.aside.remove(log);
         }
         if tip.len > delivered {
@@ -355,7 +359,8 @@ impl Replica {
         if damaged.is_empty() {
             return Ok(());
         }
-        let logs_hold = !findings.iter().any(|f| f.what == Trouble::Transaction);
+        let is_whole = |f: &Finding| f.what != Trouble::Transaction || f.outcome == Outcome::Repaired;
+        let logs_hold = findings.iter().all(|f| is_whole(f));
         let outcome = match self.make_anew(scope, &damaged, logs_hold)? {
             // The centre's pages are another beginning.
             Outcome::Lost if !self.is_centre() => self.begin_again(scope)?,
@@ -647,6 +652,10 @@ impl Replica {
             (Some(b'l'), Some(_)) => {
                 batch.delete(key);
                 return Ok(Outcome::Asked);
+            }
+            (Some(b's'), Some(scope)) => {
+                let place = key.get(keys::spares(&scope).len()..).and_then(position);
+                self.copy_again(&scope, place, batch);
             }
             // Asked for only if more is damaged.
             (Some(b'G'), Some(_)) => batch.delete(key),

@@ -30,6 +30,7 @@ mod salvage;
 mod scope;
 mod sealed;
 mod search;
+mod spare;
 mod turn;
 pub mod vault;
 mod verdicts;
@@ -745,6 +746,7 @@ impl Replica {
         for (scope, clock) in clocks {
             if is_relay {
                 self.note_rollback(scope, clock, &mut batch)?;
+                self.keep_spares(scope, clock, &mut batch)?;
             }
             let key = keys::remembered(peer, scope);
             let value = encode(clock);

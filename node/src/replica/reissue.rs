@@ -136,6 +136,7 @@ impl Replica {
             });
             for seq in end.len + 1..=last {
                 batch.delete(keys::record(scope, &log, seq));
+                batch.delete(keys::spare(scope, &log, seq));
                 // What was put aside follows on nothing any more.
                 batch.delete(keys::aside(scope, &log, seq));
             }

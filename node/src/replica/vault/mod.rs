@@ -88,8 +88,9 @@ fn under(key: &[u8]) -> Under {
             let doc = key.len().checked_sub(16).and_then(|at| DocId::from_slice(&key[at..]));
             doc.map_or(Under::General, Under::Own)
         }
-        // Pages hold many residents' data under the centre's signature: they go as a whole.
-        Some(b'y') => Under::Own(pages_name(key)),
+        // Pages hold many residents' data under the centre's signature: they go as a whole. Second copies of
+        // transactions must open where a document's key does not.
+        Some(b'y' | b's') => Under::Own(pages_name(key)),
         // Its key seals the photo's file as well.
         Some(b'h') => Under::Own(photo_name(key)),
         Some(b'L' | b'l') => Under::Record,
@@ -97,7 +98,7 @@ fn under(key: &[u8]) -> Under {
     }
 }
 
-/// The name under which the key of a scope's kept pages is kept: like a document's.
+/// The name under which the key of a scope's kept pages and second copies is kept: like a document's.
 pub(super) fn pages_name(key: &[u8]) -> DocId {
     let scope = key.get(1..).and_then(|rest| rest.split(|byte| *byte == 0).next()).unwrap_or_default();
     let hash = blake3::Hasher::new_derive_key("wangge 2026 key of kept pages").update(scope).finalize();
@@ -290,7 +291,12 @@ impl Vault {
                 let value = match under(&key) {
                     Under::General => ring.general.seal(nonces.next(), &key, &value),
                     Under::Own(doc) => {
-                        let own = self.sealing_key(ring, &doc, &mut sealed, &mut fresh, &mut nonces)?;
+                        let own = self.sealing_key(ring, &doc, &mut sealed, &mut fresh, &mut nonces);
+                        if key.first() == Some(&b's') && matches!(own, Err(StoreError::Damaged { .. })) {
+                            // Rather without its second copy than not at all.
+                            continue;
+                        }
+                        let own = own?;
                         own.seal(nonces.next(), &key, &value)
                     }
                     Under::Record => {
