@@ -35,8 +35,11 @@ impl Replica {
         read(key).or_else(|| read(&keys::spare(scope, log, seq)))
     }
 
-    /// What the centre was last heard to have of a scope.
+    /// What the centre was last heard to have of a scope; nothing at the centre itself.
     pub(super) fn at_centre(&self, scope: &Scope) -> Result<Clock, ReplicaError> {
+        if self.is_centre() {
+            return Ok(Clock::default());
+        }
         let centre = self.profile().centre();
         match lock(&self.heard).get(&(centre, scope.clone())) {
             Some(clock) => Ok(clock.clone()),
@@ -44,8 +47,8 @@ impl Replica {
         }
     }
 
-    /// Lets second copies go of what the centre has by now, which holds `at_centre`, and makes them of what it had and was
-    /// put back to before.
+    /// Lets second copies go of what the centre, which holds `at_centre`, has by now. Of what it had and lacks since it was
+    /// put back it makes them.
     pub(super) fn keep_spares(
         &self,
         scope: &Scope,
