@@ -42,7 +42,10 @@ const MENDED: &[(&str, &[u64])] = &[
         "a value beside another that replaced what a void change had replaced",
         &[1_002_702, 1_003_183, 1_003_723],
     ),
-    ("what was built on a void change below a floor", &[1_010_003]),
+    (
+        "what was built on a void change below a floor, or was void in a log that followed",
+        &[1_010_003, 2_012_130],
+    ),
     ("sealed reports of a device that a centre which was put back did not know", &[1_002_262]),
     ("an open session that hears that the roster changed", &[1_002_558]),
     ("a full disk that passed for a damaged one", &[2_000_327]),

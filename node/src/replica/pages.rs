@@ -296,12 +296,13 @@ impl Replica {
         Err(damaged())
     }
 
-    /// Notes that pages of a checkpoint are coming.
+    /// Notes that pages of a checkpoint are coming, and what the centre had decided there.
     ///
     /// # Errors
     /// If it cannot be stored.
     pub fn start_pages(&self, checkpoint: Checkpoint, start: &CheckpointStart) -> Result<(), ReplicaError> {
         let scope = checkpoint.scope.clone();
+        let _turn = lock(&self.documents);
         let mut batch = Batch::new();
         for key in self.store.scan_keys(&keys::kept_pages(&scope)) {
             batch.delete(key?);
@@ -309,8 +310,17 @@ impl Replica {
         batch.put(keys::kept_start(&scope), encode(start));
         batch.put(keys::completeness(&scope), encode(&Arrival::Pages(checkpoint.clone(), None)));
         self.await_page(&scope)?;
+        let found = lock(&self.state).scopes.get(&scope).map(|s| (s.applied.clone(), s.tips.clone()));
+        let (applied, held) = found.ok_or_else(|| ReplicaError::NotHeld { scope: scope.clone() })?;
+        let verdicts = self.verdicts_on(&checkpoint, &start.bytes, &held);
+        let decisions = self.own_verdicts(&scope, &applied, &verdicts, &mut batch)?;
         self.store.commit(batch)?;
         if let Some(scoped) = lock(&self.state).scopes.get_mut(&scope) {
+            if let Some(Decisions { decided, voids, backed }) = decisions {
+                scoped.decided = decided;
+                scoped.voids = voids;
+                scoped.backed = backed;
+            }
             scoped.paged = paged_by(start);
             scoped.arriving = Some(checkpoint);
             scoped.completeness = Completeness::Partial(None);
@@ -384,11 +394,6 @@ impl Replica {
             Some(scoped) => (scoped.applied.clone(), scoped.tips.clone()),
             None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
         };
-        let verdicts = self.verdicts_on(scope, &checkpoint, &held)?;
-        if !verdicts.is_empty() {
-            // They may take something out of the documents of this page.
-            self.store.commit(std::mem::take(&mut batch))?;
-        }
         let mut ends = Vec::new();
         for entry in &checkpoint.logs {
             let own = held.get(&entry.log);
@@ -414,7 +419,6 @@ impl Replica {
             batch.put(keys::began(scope, &entry.log), encode(entry));
             ends.push((entry.log, entry.tip.clone()));
         }
-        let decisions = self.own_verdicts(scope, &applied, &verdicts, &mut batch)?;
         let floors = ends_of(&checkpoint);
         batch.put(keys::floors(scope), encode(&floors));
         batch.put(keys::applied(scope), encode(&applied));
@@ -429,11 +433,6 @@ impl Replica {
             scoped.applied = applied;
             scoped.completeness = Completeness::Whole;
             scoped.arriving = None;
-            if let Some(Decisions { decided, voids, backed }) = decisions {
-                scoped.decided = decided;
-                scoped.voids = voids;
-                scoped.backed = backed;
-            }
         }
         // Photos that were taken away came named all the same.
         self.orders_due.store(true, Ordering::Release);
@@ -444,14 +443,13 @@ impl Replica {
     /// verdicts lie below the floor of its own log.
     fn verdicts_on(
         &self,
-        scope: &Scope,
         checkpoint: &Checkpoint,
+        bytes: &[u8],
         held: &BTreeMap<LogId, Tip>,
-    ) -> Result<Vec<Verdict>, ReplicaError> {
-        let Some(start) = self.store.get(&keys::kept_start(scope))? else { return Ok(Vec::new()) };
-        let Ok(start) = postcard::from_bytes::<CheckpointStart>(&start) else { return Ok(Vec::new()) };
+    ) -> Vec<Verdict> {
+        let scope = &checkpoint.scope;
         let centre = self.profile().centre();
-        let (voided, following) = Checkpoint::beside(&start.bytes);
+        let (voided, following) = Checkpoint::beside(bytes);
         let ours = checkpoint.logs.iter().filter(|entry| {
             entry.tip.identity.replica != centre && entry.tip.len > 0 && is_whole(held, entry)
         });
@@ -473,7 +471,7 @@ impl Replica {
         let following = following.map(|Following { log, named, decided, decided_head, .. }| {
             verdict(log, *named, *decided, *decided_head)
         });
-        Ok(held_here.chain(following).collect())
+        held_here.chain(following).collect()
     }
 
     /// What storing the documents of a page writes. They do not depend on each other, so all cores share
