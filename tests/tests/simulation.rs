@@ -70,7 +70,7 @@ const MENDED: &[(&str, &[u64])] = &[
     ("a damaged document of a damaged transaction that was not named as lost", &[2_003_166]),
     (
         "work that waited at the centre for ever for what a flipped bit had taken",
-        &[2_000_033, 2_001_278, 2_003_327, 2_003_342, 2_005_156, 2_005_290],
+        &[2_000_033, 2_001_278, 2_003_327, 2_003_342, 2_005_156, 2_005_290, 2_011_216],
     ),
     ("the simulator forgot what a failed fsync had left on the disk", &[1_337, 3_239, 6_111, 2_001_460]),
     ("a peer that was refused before it heard that the centre was put back", &[2_003_023]),
