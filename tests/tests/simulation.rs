@@ -48,6 +48,10 @@ const MENDED: &[(&str, &[u64])] = &[
     ),
     ("sealed reports of a device that a centre which was put back did not know", &[1_002_262]),
     ("an open session that hears that the roster changed", &[1_002_558]),
+    (
+        "a damaged record of where a log ends, found while the program runs, taken for the transaction there",
+        &[2_013_077],
+    ),
     ("a full disk that passed for a damaged one", &[2_000_327]),
     ("a neighbour accused of leaving out what a lost order had erased", &[2_000_294]),
     ("an event that hid another branch's", &[1_303]),

@@ -222,7 +222,8 @@ impl Replica {
                     Err(error) => error.to_string(),
                     Ok(_) => "it is missing or unreadable".to_owned(),
                 };
-                checkup.note(Finding::new(Trouble::LogEnd, reason).within(scope).at(*log, upto));
+                // Behind the last transaction: of those, the walk tells.
+                checkup.note(Finding::new(Trouble::LogEnd, reason).within(scope).at(*log, upto + 1));
             }
             let walked = self.walk(scope, &secret, &tips, log, tip, upto, checkup);
             if let Some((seq, reason)) = walked.broken {
