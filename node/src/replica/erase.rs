@@ -317,6 +317,12 @@ impl Replica {
                 tracing::warn!(scope = %order.scope, %error, "an erasure cannot be reported");
                 return Ok(());
             }
+            // What its own log builds on is on its way back, and nothing must keep a session from bringing it.
+            Err(error @ ReplicaError::Damaged { .. }) => {
+                tracing::warn!(scope = %order.scope, %error, "an erasure is reported later");
+                self.orders_due.store(true, Ordering::Release);
+                return Ok(());
+            }
             Err(error) => return Err(error),
         }
         self.note_stage(std::slice::from_ref(order), Stage::Reported)

@@ -109,8 +109,9 @@ impl Town {
     }
 
     /// Whether a device cannot know that the relay was put back: it has not heard of it since.
-    pub(super) fn trusts_lost_centre(&self, replica: &Replica, place: &Place) -> bool {
-        self.relay_restored && !self.settling && !replica.is_centre_put_back(&place.0).unwrap_or(false)
+    pub(super) fn trusts_lost_centre(&self, who: Who, replica: &Replica, place: &Place) -> bool {
+        let may_hear = self.settling && !self.is_unknown(who);
+        self.relay_restored && !may_hear && !replica.is_centre_put_back(&place.0).unwrap_or(false)
     }
 
     /// Whether the relay holds a writing in its logs, where it may not let it take effect yet.

@@ -78,7 +78,7 @@ impl Town {
             self.fail(Wrong::View, what);
         }
         match replica.delivery(&place.0, place.1, &place.2) {
-            Ok(_) if who != 0 && self.trusts_lost_centre(replica, place) => {}
+            Ok(_) if who != 0 && self.trusts_lost_centre(who, replica, place) => {}
             Ok(told @ (Delivery::Centre | Delivery::BackedUp)) if who != 0 => {
                 for id in self
                     .model
