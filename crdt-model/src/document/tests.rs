@@ -348,13 +348,21 @@ fn in_automerge(document: &Document, obj: &ObjId, key: &str) -> Vec<(Scalar, u64
                         && (applied.start_op..applied.start_op + u64::from(applied.op_count))
                             .contains(&counter)
                 })?;
-                Some((Scalar::from_automerge(&scalar)?, by.origin.lamport))
+                Some((scalar_of(&scalar)?, by.origin.lamport))
             }
             _ => None,
         })
         .collect();
     claims.sort_by_key(|(_, lamport)| std::cmp::Reverse(*lamport));
     claims
+}
+
+fn scalar_of(value: &automerge::ScalarValue) -> Option<Scalar> {
+    match value {
+        automerge::ScalarValue::Str(text) => Some(Scalar::Str(text.to_string())),
+        automerge::ScalarValue::Int(value) => Some(Scalar::Int(*value)),
+        _ => None,
+    }
 }
 
 /// Six replicas write to one case at random and hear of each other now and then. A document made of a page

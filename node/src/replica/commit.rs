@@ -374,7 +374,7 @@ fn written_by(held: &HeldScope<'_>, centre: &ReplicaId, seen: &[Seen]) -> u64 {
 /// not count for the Lamport number either.
 fn unreported(held: &HeldScope<'_>, scoped: &ScopeState, own: &LogId) -> Option<(Vec<Seen>, Extents)> {
     let mut ends: BTreeMap<LogId, Extent> = BTreeMap::new();
-    for (log, state) in scoped.applied.0.iter() {
+    for (log, state) in &scoped.applied.0 {
         if log == own || state.len <= scoped.reported.len_of(log) {
             continue;
         }
