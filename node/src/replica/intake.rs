@@ -164,7 +164,6 @@ impl Replica {
         mut settled: bool,
         intake: &mut Intake,
     ) -> Result<Vec<Run>, IntakeError> {
-        let mut batch = Batch::new();
         let mut news = Vec::new();
         let at_centre = self.at_centre(scope)?;
         let mut took_back = 0;
@@ -178,7 +177,9 @@ impl Replica {
             if let Some(reason) = &state.failed {
                 return Err(ReplicaError::Failed { reason: reason.clone() }.into());
             }
-            let State { scopes, erased, .. } = &mut *state;
+            let State { scopes, erased, chain, .. } = &mut *state;
+            // What is queued here builds on what was queued before it.
+            let mut batch = Batch::of(chain);
             let roster = scopes.get(&Scope::Street).map(|street| street.secret.clone());
             let Some(scoped) = scopes.get_mut(scope) else {
                 return Err(ReplicaError::NotHeld { scope: scope.clone() }.into());

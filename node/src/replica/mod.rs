@@ -54,7 +54,7 @@ use wangge_model::log::SigningKey;
 use wangge_model::right::Refusal;
 use wangge_model::session::Completeness;
 use wangge_model::tree;
-use wangge_store::{Batch, Store, StoreError};
+use wangge_store::{Batch, Chain, Store, StoreError};
 
 pub use audit::{AuditBreak, AuditReport};
 pub use commit::{Committed, Edit};
@@ -95,6 +95,8 @@ struct State {
     scopes: BTreeMap<Scope, ScopeState>,
     /// Set when a write of foreign transactions failed: what is in memory is ahead of the disk.
     failed: Option<String>,
+    /// Of foreign transactions that are on their way to the disk.
+    chain: Chain,
     /// Why the centre ordered that all be destroyed here: nothing is written any more.
     revoked: Option<String>,
     /// Documents that were erased: nothing of them is taken in any more.
@@ -451,6 +453,7 @@ impl Replica {
             state: Mutex::new(State {
                 scopes: BTreeMap::new(),
                 failed: None,
+                chain: Chain::default(),
                 revoked: None,
                 erased: BTreeSet::new(),
             }),
@@ -585,6 +588,7 @@ impl Replica {
         }
         state.scopes = mended;
         state.failed = None;
+        state.chain = Chain::default();
         tracing::warn!("the store takes writes again");
         Ok(())
     }

@@ -2,6 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::{Arc, OnceLock};
+
+use crate::StoreError;
+
+/// Batches of which each makes sense only behind those before it: once one of them could not be stored, none is that
+/// comes behind it.
+#[derive(Debug, Clone, Default)]
+pub struct Chain(Arc<OnceLock<StoreError>>);
+
+impl Chain {
+    /// No batch of it is stored any more.
+    pub fn break_off(&self, cause: &StoreError) {
+        // The first cause is the one that counts.
+        let _is_first = self.0.set(cause.clone());
+    }
+}
+
+impl PartialEq for Chain {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Chain {}
 
 /// Puts and deletes that a [`Store`](crate::Store) applies all or not at all.
 ///
@@ -10,6 +34,7 @@ use std::ops::Bound;
 pub struct Batch {
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     len_bytes: u64,
+    chain: Option<Chain>,
 }
 
 impl Batch {
@@ -17,6 +42,28 @@ impl Batch {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty batch of a chain.
+    #[must_use]
+    pub fn of(chain: &Chain) -> Self {
+        Self { chain: Some(chain.clone()), ..Self::default() }
+    }
+
+    /// The chain that it is of.
+    #[must_use]
+    pub fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
+    }
+
+    /// What `admit` says of this batch, unless its chain is broken; it is if that is no.
+    pub(crate) fn admitted(
+        &self,
+        admit: impl FnOnce(&Self) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Some(chain) = &self.chain else { return admit(self) };
+        let admitted = chain.0.get().cloned().map_or_else(|| admit(self), Err);
+        admitted.inspect_err(|cause| chain.break_off(cause))
     }
 
     /// Sets `key` to `value`.

@@ -230,7 +230,7 @@ impl Committer {
         let mut results: Vec<_> = batches
             .into_iter()
             .map(|batch| {
-                self.admit(&batch, &mut free)?;
+                batch.admitted(|batch| self.admit(batch, &mut free))?;
                 merged.absorb(batch);
                 Ok(())
             })

@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub use batch::Batch;
+pub use batch::{Batch, Chain};
 pub use error::StoreError;
 pub use fault::Fault;
 pub use simulated::{Disk, Image};

@@ -216,7 +216,7 @@ impl Disk {
 impl Platter {
     fn write(&mut self) {
         while let Some((batch, done)) = self.queued.pop_front() {
-            let admitted = self.admit(&batch);
+            let admitted = batch.admitted(|batch| self.admit(batch));
             if admitted.is_ok() {
                 apply(&mut self.written, &batch);
                 self.unsynced.push(batch);

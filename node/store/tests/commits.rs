@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use common::{entries, store};
-use wangge_store::{Batch, Fault, Options, Store, StoreError};
+use wangge_store::{Batch, Chain, Disk, Fault, Options, Store, StoreError};
 
 fn batch(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Batch {
     let mut batch = Batch::default();
@@ -162,6 +162,37 @@ fn a_full_disk_keeps_what_was_committed_and_recovers() {
     assert_eq!(again.get(b"kept/1").unwrap().unwrap(), b"overwritten");
     assert_eq!(again.get(b"kept/2").unwrap().unwrap(), vec![2; 900]);
     assert_eq!(again.get(b"lost").unwrap().unwrap(), vec![3; 100]);
+}
+
+/// What was queued behind a batch that found the disk full is not stored without it, though it is short enough.
+#[test]
+fn nothing_of_a_chain_is_stored_behind_what_did_not_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let fault = Fault::new();
+    let files =
+        Store::open(dir.path(), Options { fault: Some(fault.clone()), ..Options::default() }).unwrap();
+    let disk = Disk::new();
+    let options = Options { disk: Some(disk.clone()), ..Options::default() };
+    let simulated = Store::open("simulated".as_ref(), options).unwrap();
+    fault.fail_after_bytes(100);
+    disk.set_room(Some(100));
+    for store in [files, simulated] {
+        let chain = Chain::default();
+        let (done, results) = mpsc::channel();
+        for (key, len) in [("1", 10), ("2", 500), ("3", 10)] {
+            let mut batch = Batch::of(&chain);
+            batch.put(key, vec![0; len]);
+            let done = done.clone();
+            store.commit_then(batch, move |result| done.send(result.is_ok()).unwrap());
+        }
+        store.commit(batch("4", "of no chain")).unwrap();
+        assert_eq!(results.iter().take(3).collect::<Vec<_>>(), [true, false, false]);
+        let held = ["1", "2", "3", "4"].map(|key| store.get(key.as_bytes()).unwrap().is_some());
+        assert_eq!(held, [true, false, false, true]);
+        let mut anew = Batch::of(&Chain::default());
+        anew.put("3", "x");
+        store.commit(anew).unwrap();
+    }
 }
 
 /// Refused commits in the middle of a round leave their neighbours alone.

@@ -280,7 +280,8 @@ impl Vault {
     fn seal(&self, ring: &Ring, batch: Batch) -> Result<(Batch, Vec<DocId>), StoreError> {
         let chance = |error: super::ReplicaError| self.damaged(&error.to_string());
         let mut nonces = Nonces::draw(&*self.world).map_err(chance)?;
-        let mut sealed = Batch::new();
+        let chain = batch.chain().cloned();
+        let mut sealed = chain.as_ref().map_or_else(Batch::new, Batch::of);
         let mut fresh: Vec<DocId> = Vec::new();
         let outcome = (|| {
             for (key, value) in batch.into_writes() {
@@ -318,6 +319,9 @@ impl Vault {
             Ok(()) => Ok((sealed, fresh)),
             Err(error) => {
                 self.keys.settle(&fresh, false);
+                if let Some(chain) = chain {
+                    chain.break_off(&error);
+                }
                 Err(error)
             }
         }
