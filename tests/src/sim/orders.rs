@@ -115,8 +115,9 @@ impl Town {
         };
         let assigned = execute(&relay, &RosterCommand::Assign(assign));
         if let Err(error) = assigned {
-            // Where the disk failed meanwhile he has the second post or not.
-            if !self.devices[0].disk.is_alive() || self.devices[0].disk.is_poisoned() {
+            // Where the disk failed or was full meanwhile he has the second post or not.
+            let disk = &self.devices[0].disk;
+            if !disk.is_alive() || disk.is_poisoned() || error.message.contains("disk is full") {
                 self.model.moved.insert(key);
                 self.devices[who].granted.insert(unit);
             }

@@ -295,8 +295,8 @@ impl Town {
             return;
         }
         if let Err(error) = device.start() {
-            if device.is_damaged() && error.to_string().contains("the disk is full") {
-                // What is damaged is written anew at the start, for which there is no room yet.
+            if error.to_string().contains("the disk is full") {
+                // What is damaged, or was put back, is written anew at the start, for which there is no room yet.
                 self.at(60_000, Event::Start(who));
                 return;
             }
