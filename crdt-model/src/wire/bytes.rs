@@ -261,8 +261,7 @@ pub(crate) fn pack(block: &[u8], quality: u32) -> Vec<u8> {
     if block.len() >= COMPRESS_MIN_BYTES {
         let params = brotli::enc::BrotliEncoderParams {
             quality: quality as i32,
-            // The encoder clears as much as its window spans before it begins.
-            lgwin: (block.len() + 16).next_power_of_two().ilog2().clamp(10, 20) as i32,
+            lgwin: 20,
             size_hint: block.len(),
             ..Default::default()
         };
