@@ -131,8 +131,9 @@ impl Town {
             self.say(|_| format!("nobody leaves: {}", error.message.lines().last().unwrap_or_default()));
         }
         self.disturb(0);
-        // Where the disk failed meanwhile he has left or not: either way the centre decides.
-        let unsure = !self.devices[0].disk.is_alive() || self.devices[0].disk.is_poisoned();
+        // Where the disk failed or was full meanwhile he has left or not: either way the centre decides.
+        let is_full = left.as_ref().is_err_and(|error| error.message.contains("disk is full"));
+        let unsure = is_full || !self.devices[0].disk.is_alive() || self.devices[0].disk.is_poisoned();
         if left.is_ok() || unsure {
             let there: BTreeMap<Place, BTreeSet<Mark>> =
                 self.model.places().map(|place| (place.clone(), self.marks(&relay, place))).collect();
