@@ -17,7 +17,7 @@ pub(super) struct RelayBackup {
     made_ms: u64,
     /// How many devices were cut off then.
     revoked: usize,
-    /// And how many workers were moved.
+    /// And how often workers had been moved.
     moved: usize,
 }
 
@@ -30,7 +30,7 @@ impl Town {
         let number = self.relay_backup.as_ref().map_or(1, |backup| backup.number + 1);
         let ends = backup::ends(&relay);
         let image = self.devices[0].disk.durable_image();
-        let (revoked, moved) = (self.model.revoked.len(), self.model.moved.len());
+        let (revoked, moved) = (self.model.revoked.len(), self.model.moves);
         self.relay_backup = Some(RelayBackup { image, number, made_ms: relay.now_ms(), revoked, moved });
         let noted = backup::note(&relay, &ends);
         self.disturb(0);
@@ -48,7 +48,7 @@ impl Town {
                 && !self.is_revoked(who)
         });
         let backup = self.relay_backup.as_ref()?;
-        let is_known = backup.revoked == self.model.revoked.len() && backup.moved == self.model.moved.len();
+        let is_known = backup.revoked == self.model.revoked.len() && backup.moved == self.model.moves;
         if !clerk || !is_known {
             return None;
         }

@@ -71,6 +71,8 @@ pub(super) struct Model {
     pub left: BTreeSet<(ReplicaId, Scope)>,
     /// Devices whose workers were moved at all.
     pub moved: BTreeSet<ReplicaId>,
+    /// How often anybody was moved.
+    pub moves: usize,
     /// Documents that the centre ordered to be erased, and whether the order is known to stand.
     pub erased: BTreeMap<Place, bool>,
     next_text: u64,
@@ -156,6 +158,12 @@ impl Model {
         for writing in self.writings.iter_mut().filter(|writing| writing.by == Some(device)) {
             writing.void |= !there(writing);
         }
+    }
+
+    /// The centre moves the worker of a device, perhaps not for the first time.
+    pub(super) fn note_move(&mut self, device: ReplicaId) {
+        self.moved.insert(device);
+        self.moves += 1;
     }
 
     /// The centre moves a worker away from a unit: of what he wrote there it decides, as it comes, what counts.

@@ -118,14 +118,14 @@ impl Town {
             // Where the disk failed or was full meanwhile he has the second post or not.
             let disk = &self.devices[0].disk;
             if !disk.is_alive() || disk.is_poisoned() || error.message.contains("disk is full") {
-                self.model.moved.insert(key);
+                self.model.note_move(key);
                 self.devices[who].granted.insert(unit);
             }
             self.disturb(0);
             self.say(|_| format!("nobody is moved: {}", error.message.lines().last().unwrap_or_default()));
             return None;
         }
-        self.model.moved.insert(key);
+        self.model.note_move(key);
         let left = execute(&relay, &RosterCommand::Leave(leave));
         if let Err(error) = &left {
             self.say(|_| format!("nobody leaves: {}", error.message.lines().last().unwrap_or_default()));
@@ -290,6 +290,11 @@ impl Town {
                 if !replica.is_erased(&place.2) || !matches!(shown, Ok(None)) {
                     let what = format!("{} still has {}", self.name(who), place.2);
                     self.fail(Wrong::Erased, what);
+                }
+                // Whose worker has left the unit writes nothing there until he is back.
+                let has_left = |key| self.model.left.contains(&(key, place.0.clone()));
+                if self.devices[who].key.is_some_and(has_left) {
+                    continue;
                 }
                 if !told.iter().any(|(key, _)| self.devices[who].key == Some(*key)) {
                     let what = format!("{} has erased {} and nobody knows", self.name(who), place.2);
