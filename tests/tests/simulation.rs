@@ -48,7 +48,10 @@ const MENDED: &[(&str, &[u64])] = &[
     ),
     ("sealed reports of a device that a centre which was put back did not know", &[1_002_262]),
     ("an open session that hears that the roster changed", &[1_002_558]),
-    ("workers moved on a full disk, twice, or with an erasure to report", &[2_101_562, 2_120_419, 2_120_545, 2_120_905]),
+    (
+        "workers moved on a full disk, twice, or with an erasure to report",
+        &[2_101_562, 2_120_419, 2_120_545, 2_120_905],
+    ),
     ("transactions stored behind others for which the disk had no room", &[101_009]),
     ("an erasure that could not be reported and kept the session away that would have helped", &[2_010_110]),
     ("a device that a centre which was put back does not know, and its receipts", &[2_013_146]),
