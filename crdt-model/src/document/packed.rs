@@ -9,7 +9,7 @@ use super::{Claim, DocumentError, DocumentView, EventView, Register, Scalar};
 use crate::identity::DocId;
 use crate::schema::{DICTIONARY, Kind};
 
-/// Changes with every change of the packed form; views of another form are made anew from the documents.
+/// Changes with the packed form and with what a view shows; views of another number are made anew from the documents.
 pub const VIEW_FORMAT: u32 = 2;
 
 /// A key: most are words of the dictionary.
