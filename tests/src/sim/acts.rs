@@ -607,10 +607,16 @@ impl Town {
         }
         let Some(replica) = self.devices[who].replica().cloned() else { return };
         if let Err(error) = replica.apply() {
-            return self.excuse(who, "apply", &error);
+            // Damage elsewhere keeps from applying what others wrote: what was to be saved may be there all the same.
+            self.excuse(who, "apply", &error);
         }
         let mut saved: Vec<(Draft, Mark)> = Vec::new();
         for draft in drafts {
+            let (scope, kind, doc) = &draft.place;
+            if replica.origins(scope, *kind, doc).is_err() {
+                self.devices[who].unsure.push(draft);
+                continue;
+            }
             let known: BTreeSet<Mark> =
                 self.model.of(&draft.place).map(|(_, writing)| writing.mark).collect();
             let marks = self.marks(&replica, &draft.place);
@@ -681,15 +687,17 @@ impl Town {
                 _ => "phone",
             }
         );
+        // Somebody whom nobody could let in, and his device, may be known to the roster all the same.
+        let number = (at + self.unjoined) as u64;
         let invite = Invite {
-            worker: format!("人员{at}"),
+            worker: format!("人员{number}"),
             role,
             unit: unit.clone(),
             address: Some("127.0.0.1:1".to_owned()),
             term_s: None,
         };
         let disk = Disk::new();
-        let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100 + at as u64));
+        let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100 + number));
         // Who joins later has the newer program.
         let is_founder = self.is_founding;
         world.install(self.program(self.plan.is_older && is_founder));
@@ -722,6 +730,7 @@ impl Town {
                 Some(())
             }
             Err(error) => {
+                self.unjoined += 1;
                 self.say(|_| format!("nobody joined: {}", error.lines().last().unwrap_or_default()));
                 None
             }
@@ -782,7 +791,8 @@ impl Town {
         }
         let at = self.devices.len();
         let disk = Disk::of(&self.devices[who].disk.image());
-        let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100 + at as u64));
+        let number = (at + self.unjoined) as u64;
+        let world = SimulatedWorld::new(&self.time, Dice::new(self.plan.seed, 100 + number));
         let name = format!("{}-copy{at}", self.devices[who].name);
         self.devices.push(Device::new(name, self.devices[who].post, disk, world));
         self.install(at, Some(who));

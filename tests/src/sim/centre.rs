@@ -53,13 +53,11 @@ impl Town {
             return None;
         }
         let (disk, number, made_ms) = (Disk::of(&backup.image), backup.number, backup.made_ms);
-        let lost_before: Vec<bool> = self.model.writings.iter().map(|writing| writing.lost).collect();
         self.count_losses(0, Some(&disk));
-        for (writing, before) in self.model.writings.iter_mut().zip(lost_before) {
+        let (there, _) = self.held_by(&disk);
+        for (id, writing) in self.model.writings.iter_mut().enumerate() {
             // "At the centre" was true, and the centre is gone. "Backed up" is for this.
-            if writing.lost && !before {
-                writing.promised = writing.backed;
-            }
+            writing.promised &= writing.backed || there.contains(&id);
         }
         self.replace_disk(0, disk);
         let device = &self.devices[0];

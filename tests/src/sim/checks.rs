@@ -232,11 +232,12 @@ impl Town {
         }
     }
 
-    /// What is undecided, and which clocks differ from the relay's.
+    /// What is undecided, which clocks differ from the relay's, and who holds what is not due to him.
     fn unrest(&self) -> Vec<String> {
         let Some(relay) = self.devices[0].replica() else { return vec!["the relay is not there".to_owned()] };
         let clocks = relay.clocks();
-        let mut unrest = Vec::new();
+        // Time goes on: a post can end between two rounds.
+        let mut unrest = self.misheld();
         for (scope, verdicts) in relay.undecided() {
             let logs = verdicts.iter().map(|verdict| format!("{:?} up to {}", verdict.log, verdict.upto));
             unrest.push(format!("{scope} is undecided: {}", logs.collect::<Vec<_>>().join(", ")));

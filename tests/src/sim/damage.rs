@@ -88,7 +88,7 @@ impl Town {
     /// Work that nobody else had and whose transaction was damaged is written once more, transaction by transaction:
     /// from now on other changes carry it.
     fn follow_reissued(&mut self, who: Who, replica: &Replica, before: &BTreeMap<Place, BTreeSet<Mark>>) {
-        let key = self.devices[who].key;
+        let (key, relay) = (self.devices[who].key, self.devices[0].replica().cloned());
         let his: BTreeSet<LogId> = self
             .model
             .writings
@@ -117,8 +117,11 @@ impl Town {
             let gone = earlier.union(held).filter(|mark| !now.contains(*mark) && his.contains(&mark.0));
             let gone: BTreeSet<Mark> = gone.copied().collect();
             if gone.len() == new.len() {
-                let gone = in_order(gone).into_iter();
-                moved.extend(gone.zip(new).map(|(mark, again)| ((place.clone(), mark), again)));
+                let pairs = in_order(gone).into_iter().zip(new);
+                // A device that was cut off hears no more what the centre has: there it stands under its first mark.
+                let there = relay.as_ref().map(|relay| self.marks(relay, place)).unwrap_or_default();
+                let pairs = pairs.filter(|(mark, _)| !self.is_revoked(who) || !there.contains(mark));
+                moved.extend(pairs.map(|(mark, again)| ((place.clone(), mark), again)));
             } else if !gone.is_empty() {
                 // What waits for a peer is gone for now, and nothing says it once more yet.
                 waiting.insert(place.clone(), held.clone());

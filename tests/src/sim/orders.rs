@@ -179,24 +179,28 @@ impl Town {
 
     /// Whoever was moved holds what his new post gives him, and nothing else.
     pub(super) fn check_moves(&mut self) {
-        let Some(roster) = self.devices[0].process.as_ref().and_then(|process| process.roster.clone()) else {
-            return;
-        };
+        for what in self.misheld() {
+            self.fail(Wrong::Leak, what);
+        }
+    }
+
+    /// Whose workers were moved and hold something else than they are due by now.
+    pub(super) fn misheld(&self) -> Vec<String> {
+        let process = self.devices[0].process.as_ref();
+        let Some(roster) = process.and_then(|process| process.roster.as_ref()) else { return Vec::new() };
+        let mut misheld = Vec::new();
         for who in 1..self.devices.len() {
-            let Some(replica) = self.devices[who].replica().cloned() else { continue };
-            let key = replica.profile().replica();
+            let Some(replica) = self.devices[who].replica() else { continue };
             if !self.is_moved(who) || self.is_revoked(who) || self.is_unknown(who) {
                 continue;
             }
             let held: BTreeSet<Scope> = replica.scopes().into_iter().collect();
-            match roster.due(&key) {
+            match roster.due(&replica.profile().replica()) {
                 Ok(Due::Scopes(due)) if due == held => {}
-                due => {
-                    let what = format!("{} holds {held:?}; it is due {due:?}", self.name(who));
-                    self.fail(Wrong::Leak, what);
-                }
+                due => misheld.push(format!("{} holds {held:?}; it is due {due:?}", self.name(who))),
             }
         }
+        misheld
     }
 
     /// What was ordered when the relay lost its power or its disk refused holds, or it does not: the roster says.

@@ -90,6 +90,8 @@ pub struct Town {
     pub(super) is_plan_over: bool,
     /// Devices that may have been cut off: the relay's disk failed meanwhile.
     pub(super) unsure_cuts: Vec<wangge_model::identity::ReplicaId>,
+    /// How many invitations came to nothing.
+    pub(super) unjoined: usize,
     /// The last backup of the relay.
     pub(super) relay_backup: Option<super::centre::RelayBackup>,
     /// The relay was put back to a backup.
@@ -130,6 +132,7 @@ impl Town {
             is_founding: false,
             is_plan_over: false,
             unsure_cuts: Vec::new(),
+            unjoined: 0,
             relay_backup: None,
             relay_restored: false,
             failure: None,
