@@ -20,7 +20,7 @@ impl Session {
     pub(super) fn handle_batch(&mut self, batch: &[u8]) -> Result<(), SessionError> {
         let (scope, runs) = decode_batch(batch)?;
         let Some(session) = self.scopes.get_mut(&scope) else {
-            return Err(SessionError::NotShared { scope });
+            return Err(self.not_shared(scope));
         };
         let mut documents = BTreeSet::new();
         for run in &runs {
@@ -89,7 +89,7 @@ impl Session {
     pub(super) fn handle_acknowledged(&mut self, acks: Acknowledged) -> Result<(), SessionError> {
         let scope = acks.scope;
         let Some(session) = self.scopes.get_mut(&scope) else {
-            return Err(SessionError::NotShared { scope });
+            return Err(self.not_shared(scope));
         };
         for (log, ends) in acks.logs {
             // The latest word counts, and what it names was sent for the last time.

@@ -327,6 +327,16 @@ pub enum SessionError {
         /// The scope.
         scope: Scope,
     },
+    /// Data of a scope that this side does not hold, which the peer may not have heard: nobody's fault.
+    #[error(
+        "nothing of {scope} can be taken here now: the centre was put back and does not know it yet, or the unit \
+         was taken away; what you have is kept, sync again later / 这里暂时不能接收 {scope}:中心刚从备份恢复,或该单位已收回;\
+         你的数据保留在本机,请稍后再同步"
+    )]
+    NotHere {
+        /// The scope.
+        scope: Scope,
+    },
     /// More logs than a scope has.
     #[error("the peer claims {found} logs of {scope}; at most {max} are allowed")]
     Logs {
@@ -620,6 +630,14 @@ impl Session {
     /// Tells the centre that the changed enrolment is kept.
     pub fn grant_kept(&mut self) {
         self.send_quietly(&Frame::GrantKept);
+    }
+
+    /// The peer sent something of a scope that is not shared.
+    fn not_shared(&self, scope: Scope) -> SessionError {
+        match self.config.scopes.contains_key(&scope) {
+            true => SessionError::NotShared { scope },
+            false => SessionError::NotHere { scope },
+        }
     }
 
     // ---- inputs

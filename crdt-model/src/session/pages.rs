@@ -86,7 +86,7 @@ impl Session {
     pub(super) fn handle_checkpoint(&mut self, start: &CheckpointStart) -> Result<(), SessionError> {
         let scope = start.scope.clone();
         let Some(session) = self.scopes.get_mut(&scope) else {
-            return Err(SessionError::NotShared { scope });
+            return Err(self.not_shared(scope));
         };
         if !verify_part(&self.config.centre, &scope, b"start", &start.bytes, &start.signature()) {
             return Err(SessionError::Unsigned { scope });
@@ -112,7 +112,7 @@ impl Session {
         signature: &[u8; 64],
     ) -> Result<(), SessionError> {
         let Some(session) = self.scopes.get_mut(&scope) else {
-            return Err(SessionError::NotShared { scope });
+            return Err(self.not_shared(scope));
         };
         if session.completeness == Completeness::Whole {
             return Ok(());

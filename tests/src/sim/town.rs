@@ -747,7 +747,8 @@ impl Town {
     /// How a session ended. All here are honest, so nobody may be accused of breaking a rule.
     fn end_of(&mut self, who: Who, doing: &str, error: &NetError) {
         match error {
-            NetError::Broken { .. } | NetError::Session(SessionError::Refused { .. }) => {
+            NetError::Broken { .. }
+            | NetError::Session(SessionError::Refused { .. } | SessionError::NotHere { .. }) => {
                 self.say(|town| format!("{}: {doing}: {}", town.name(who), error.in_english()));
             }
             // Clocks that are wrong make neighbours refuse; the centre never does.
