@@ -297,6 +297,26 @@ fn extensions_come_when_a_change_needs_them_and_merge() {
     assert_eq!(again.heads(), before);
 }
 
+/// What of a page lies beyond the checkpoint is left out; the rest makes the document as it was.
+#[test]
+fn a_page_is_cut_back_to_an_earlier_state() {
+    let mut document = person();
+    let (one, other) = (document.draft(vec![put("name", "甲")]), document.draft(vec![put("phone", "1")]));
+    document.apply(&one, &origin(1, 1, 1)).expect("applies");
+    // The later one does not come last in the list.
+    document.apply(&other, &origin(2, 7, 1)).expect("applies");
+    let mut built_on_one = Document::new(document.id(), document.kind()).expect("known");
+    built_on_one.apply(&one, &origin(1, 1, 1)).expect("applies");
+    let next = built_on_one.draft(vec![put("name", "乙")]);
+    built_on_one.apply(&next, &origin(1, 2, 2)).expect("applies");
+    document.apply(&next, &origin(1, 2, 2)).expect("applies");
+    let mut page = stored_page(document.id(), &document.encode()).expect("reads");
+    page.retain(|origin| origin.seq < 7);
+    assert_eq!(Document::of_page(&page).expect("applies").heads(), built_on_one.heads());
+    page.retain(|_| false);
+    assert!(page.changes.is_empty());
+}
+
 /// Two workers write to a history while apart: each event says which earlier ones its author had not seen.
 #[test]
 fn an_event_knows_what_its_author_had_not_seen() {

@@ -33,6 +33,22 @@ pub struct PageDocument {
     pub changes: Vec<PageChange>,
 }
 
+impl PageDocument {
+    /// Leaves out changes. What is left must not build on them.
+    pub fn retain(&mut self, mut keeps: impl FnMut(&Origin) -> bool) {
+        let mut at: Vec<Option<u32>> = Vec::with_capacity(self.changes.len());
+        let mut kept = 0;
+        self.changes.retain_mut(|change| {
+            let stays = keeps(&change.origin);
+            at.push(stays.then_some(kept));
+            kept += u32::from(stays);
+            let now = |dep: &u32| at.get(usize::try_from(*dep).ok()?).copied().flatten();
+            change.deps = change.deps.iter().filter_map(now).collect();
+            stays
+        });
+    }
+}
+
 /// One change of a document in a page.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PageChange {

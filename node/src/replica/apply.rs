@@ -14,7 +14,7 @@ use wangge_model::schema::Kind;
 use wangge_model::verdict::{Verdict, Void, VoidReason};
 use wangge_store::Batch;
 
-use super::scope::HeldScope;
+use super::scope::{HeldScope, ScopeState};
 use super::verdicts::{Bench, Decisions, Voids};
 use super::{Replica, ReplicaError, encode, keys, lock};
 
@@ -114,10 +114,22 @@ impl Replica {
 
     pub(super) fn apply_all(&self, _turn: &MutexGuard<'_, ()>) -> Result<bool, ReplicaError> {
         let awaits = self.awaits_street();
+        let is_served = |(scope, _): &(&Scope, &ScopeState)| !awaits || **scope == Scope::Street;
+        let is_open =
+            |(_, state): &(&Scope, &ScopeState)| !state.cut.0.is_empty() || !state.foretold.is_empty();
+        let open: Vec<Scope> = {
+            let state = lock(&self.state);
+            state.scopes.iter().filter(is_served).filter(is_open).map(|(scope, _)| scope.clone()).collect()
+        };
+        for scope in open {
+            if let Err(error) = self.settle_branches(&scope) {
+                tracing::warn!(%scope, %error, "what came back of a log cannot be taken up yet");
+            }
+        }
         let behind: Vec<Scope> = lock(&self.state)
             .scopes
             .iter()
-            .filter(|(scope, _)| !awaits || **scope == Scope::Street)
+            .filter(is_served)
             .filter(|(_, state)| state.durable.0.iter().any(|(log, e)| state.applied.len_of(log) < e.len))
             .map(|(scope, _)| scope.clone())
             .collect();
@@ -231,9 +243,7 @@ impl Replica {
         self.tell_photos();
         if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
             scoped.applied = applied;
-            scoped.voids = decisions.voids;
-            scoped.decided = decisions.decided;
-            scoped.backed = decisions.backed;
+            scoped.decide(Some(decisions));
         }
         if *scope == Scope::Street {
             self.orders_due.store(true, Ordering::Release);

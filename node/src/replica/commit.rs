@@ -23,7 +23,6 @@ use super::lookup::holder;
 use super::scope::{HeldScope, ScopeState, extent_of};
 use super::turn::Author;
 use super::vault::encode_record;
-use super::verdicts::Decisions;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// What to write to one document.
@@ -343,11 +342,7 @@ impl Replica {
             scoped.tips.insert(log, tip);
             scoped.applied = applied;
             scoped.reported = reported;
-            if let Some(Decisions { decided, voids, backed }) = decisions {
-                scoped.decided = decided;
-                scoped.voids = voids;
-                scoped.backed = backed;
-            }
+            scoped.decide(decisions);
         }
         if *scope == Scope::Street {
             self.refresh_roster()?;

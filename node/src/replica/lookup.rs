@@ -1,19 +1,20 @@
 //! Finding and reading documents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use wangge_model::clock::Clock;
 use wangge_model::document::{DocumentView, Origin, stored_heads, stored_origins};
 use wangge_model::identity::{DocId, Hash, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
 use wangge_model::log::Tip;
-use wangge_model::materialise::Applied;
 use wangge_model::planted::{self, Bug};
 use wangge_model::schema::Kind;
-use wangge_model::transaction::ScopeSecret;
+use wangge_model::transaction::{ScopeSecret, actor};
 use wangge_model::tree;
 use wangge_store::StoreError;
 
+use super::mending::base_of;
+use super::salvage::began;
 use super::scope::HeldScope;
 use super::{Replica, ReplicaError, keys, lock};
 
@@ -82,24 +83,39 @@ pub(super) fn reached(held: &HeldScope<'_>, clock: &Clock, log: &LogId) -> u64 {
 
 /// The log, or branch of it, that holds the change of an origin.
 pub(super) fn holder(held: &HeldScope<'_>, origin: &Origin) -> LogId {
-    let (mut open, mut found) = (vec![origin.log], origin.log);
-    let mut known = BTreeSet::new();
-    while let Some(log) = open.pop() {
-        if !known.insert(log) {
+    let pieces = tree::pieces(held, &origin.log);
+    if pieces.len() == 1 {
+        return origin.log;
+    }
+    let mut unknown = Vec::new();
+    for piece in pieces {
+        let Some(tip) = held.tips.get(&piece) else { continue };
+        let base = tip.identity.branch.as_ref().map_or(0, |branch| branch.base);
+        if origin.seq <= base || origin.seq > tip.len {
             continue;
         }
-        let branches = held.branches(&log);
-        if known.len() == 1 && branches.is_empty() {
-            return log;
-        }
-        open.extend(branches);
-        let Some(tip) = held.tips.get(&log).filter(|tip| tip.len >= origin.seq) else { continue };
-        let base = tip.identity.branch.as_ref().map_or(0, |branch| branch.base);
-        if origin.seq > base && Applied::at(held, &log, origin.seq).actor == origin.actor {
-            found = log;
+        match actor_at(held, &piece, origin.seq, tip) {
+            Some(actor) if actor == origin.actor => return piece,
+            Some(_) => {}
+            None => unknown.push((origin.seq > tip.floor, piece)),
         }
     }
-    found
+    // Below the floors, where who wrote is not known, one is as good as another: all of it came from the centre.
+    unknown.into_iter().min().map_or(origin.log, |(_, piece)| piece)
+}
+
+/// Under which actor a position of a log or branch was written; `None` if that is said below its floor.
+fn actor_at(held: &HeldScope<'_>, log: &LogId, seq: u64, tip: &Tip) -> Option<[u8; 16]> {
+    let base = base_of(tip);
+    let nonce = |seq| held.record(log, seq).and_then(|record| record.transaction.actor_nonce);
+    let nonce = (base + 1..=seq).rev().find_map(nonce);
+    let at_floor = || began(held.store, held.scope, log, tip.floor).filter(|_| seq > tip.floor);
+    let at_base = || tip.identity.branch.as_ref().filter(|branch| branch.base == base);
+    nonce
+        .map(|nonce| actor(&tree::root(held, log), nonce))
+        .or_else(|| at_base().map(|branch| branch.actor))
+        .or_else(|| at_floor().map(|began| began.actor))
+        .filter(|actor| *actor != [0; 16])
 }
 
 impl Replica {

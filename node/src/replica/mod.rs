@@ -10,6 +10,7 @@ mod audit;
 mod commit;
 mod compare;
 mod crossing;
+mod cutting;
 mod doctor;
 mod erase;
 mod intake;

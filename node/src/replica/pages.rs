@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use serde::{Deserialize, Serialize};
 
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog, Cursor, Following, sign_part};
-use wangge_model::clock::{Clock, head_tag};
+use wangge_model::clock::{Clock, Extent, head_tag};
 use wangge_model::document::{Document, FormError, stored_page};
 use wangge_model::identity::{Epoch, LogId, ReplicaId, Scope};
 use wangge_model::ingest::Held;
@@ -16,15 +16,14 @@ use wangge_model::planted::{self, Bug};
 use wangge_model::session::Completeness;
 use wangge_model::tree;
 use wangge_model::verdict::{Verdict, Void, VoidReason};
-use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, PageDocument, decode_page, encode_page};
+use wangge_model::wire::{CheckpointStart, PAGE_DOCUMENTS_MAX, PageDocument, encode_page};
 use wangge_store::Batch;
 
 use super::apply::Writes;
 use super::mending::base_of;
-use super::salvage::{kept_checkpoint, paged_by};
+use super::salvage::{foretold_by, kept_checkpoint, kept_start, page_documents, page_ends, paged_by};
 use super::scope::{Arrival, HeldScope, clock_of, ends_of, extent_of};
 use super::vault::Later;
-use super::verdicts::Decisions;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// A page ready to be sent.
@@ -316,14 +315,48 @@ impl Replica {
         let decisions = self.own_verdicts(&scope, &applied, &verdicts, &mut batch)?;
         self.store.commit(batch)?;
         if let Some(scoped) = lock(&self.state).scopes.get_mut(&scope) {
-            if let Some(Decisions { decided, voids, backed }) = decisions {
-                scoped.decided = decided;
-                scoped.voids = voids;
-                scoped.backed = backed;
-            }
+            scoped.decide(decisions);
             scoped.paged = paged_by(start);
+            scoped.foretold = foretold_by(&scope, start);
+            scoped.page_ends = Some(page_ends(&scope, start));
             scoped.arriving = Some(checkpoint);
             scoped.completeness = Completeness::Partial(None);
+        }
+        Ok(())
+    }
+
+    /// Takes what the checkpoint says was decided of logs that this replica writes, once their transactions are here:
+    /// until then they could have been another branch than what is here of them. Likewise of the logs `anew`, about
+    /// which all that was decided is to be taken once more.
+    pub(super) fn take_foretold(&self, scope: &Scope, anew: &BTreeSet<LogId>) -> Result<(), ReplicaError> {
+        let me = self.profile().replica();
+        let (applied, tips, late) = {
+            let state = lock(&self.state);
+            let Some(scoped) = state.scopes.get(scope) else { return Ok(()) };
+            let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
+            let is_late = |(log, decided): &&(LogId, Extent)| {
+                let decided_of = |log| scoped.decided.get(&log).copied().unwrap_or(0);
+                let is_own = |tip: &Tip| tip.identity.replica == me && tip.floor == 0;
+                (anew.contains(log) || scoped.tips.get(log).is_some_and(is_own))
+                    && tree::find(&held, log, decided).is_some_and(|piece| decided_of(piece) < decided.len)
+            };
+            let late: Vec<(LogId, Extent)> = scoped.foretold.iter().filter(is_late).copied().collect();
+            if late.is_empty() {
+                return Ok(());
+            }
+            (scoped.applied.clone(), scoped.tips.clone(), late)
+        };
+        let Some(start) = kept_start(&self.store, scope) else { return Ok(()) };
+        let Ok(checkpoint) = postcard::from_bytes::<Checkpoint>(&start.bytes) else { return Ok(()) };
+        let mut verdicts = self.verdicts_on(&checkpoint, &start.bytes, &tips);
+        verdicts.retain(|Verdict { log, upto, head, .. }| {
+            late.contains(&(*log, Extent { len: *upto, head: *head }))
+        });
+        let mut batch = Batch::new();
+        let decisions = self.own_verdicts(scope, &applied, &verdicts, &mut batch)?;
+        self.store.commit(batch)?;
+        if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
+            scoped.decide(decisions);
         }
         Ok(())
     }
@@ -352,8 +385,8 @@ impl Replica {
         signature: &[u8; 64],
     ) -> Result<(u64, Option<Came>), ReplicaError> {
         let _turn = lock(&self.documents);
-        let (secret, arriving) = match lock(&self.state).scopes.get(scope) {
-            Some(scoped) => (scoped.secret.clone(), scoped.arriving.clone()),
+        let (secret, arriving, ends) = match lock(&self.state).scopes.get(scope) {
+            Some(scoped) => (scoped.secret.clone(), scoped.arriving.clone(), scoped.page_ends.clone()),
             None => return Err(ReplicaError::NotHeld { scope: scope.clone() }),
         };
         let mut batch = Batch::new();
@@ -367,7 +400,8 @@ impl Replica {
             }
             return Ok((0, None));
         };
-        let mut pages = decode_page(packed, &secret).map_err(|e| ReplicaError::Form(e.to_string()))?;
+        let mut pages = page_documents(packed, &secret, ends.as_ref())
+            .map_err(|error| ReplicaError::Form(error.to_string()))?;
         let count = pages.len() as u64;
         pages.retain(|page| !self.is_erased(&page.id));
         if pages.len() as u64 == count {

@@ -6,17 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 
 use wangge_model::checkpoint::{Checkpoint, CheckpointLog};
-use wangge_model::clock::{Extents, head_tag};
+use wangge_model::clock::{Extent, Extents, head_tag};
 use wangge_model::identity::{LogId, Scope};
 use wangge_model::log::{Branch, EMPTY_HEAD, LogIdentity, LogRecord, Tip};
 use wangge_model::materialise::{Applied, AppliedLog};
 use wangge_model::session::Completeness;
-use wangge_model::transaction::actor;
-use wangge_model::wire::CheckpointStart;
+use wangge_model::transaction::{ScopeSecret, actor};
+use wangge_model::wire::{CheckpointStart, PageDocument, WireError, decode_page};
 use wangge_store::{Batch, StoreError};
 
 use super::doctor::{Finding, Outcome, Trouble};
-use super::scope::{Arrival, Paged, ScopeState};
+use super::scope::{Arrival, Paged, ScopeState, extent_of};
 use super::vault::{Vault, decode_record};
 use super::{Replica, ReplicaError, encode, keys, lock};
 
@@ -148,6 +148,55 @@ pub(super) fn paged_by(start: &CheckpointStart) -> BTreeMap<LogId, Paged> {
     let following = following
         .map(|of_log| (of_log.log, Paged { len: of_log.len, head: of_log.head, lamport: of_log.lamport }));
     logs.chain(following).filter(|(log, _)| !forked.contains(log)).collect()
+}
+
+/// Up to where a checkpoint says that logs were decided, by the names that their transactions bear.
+pub(super) fn foretold_by(scope: &Scope, start: &CheckpointStart) -> Vec<(LogId, Extent)> {
+    let Ok(checkpoint) = postcard::from_bytes::<Checkpoint>(&start.bytes) else { return Vec::new() };
+    let (_, following) = Checkpoint::beside(&start.bytes);
+    let logs = checkpoint.logs.iter().map(|entry| {
+        let LogIdentity { replica, epoch, .. } = &entry.tip.identity;
+        (LogId::derive(scope, replica, *epoch), extent_of(&entry.tip))
+    });
+    let following = following
+        .iter()
+        .map(|of_log| (of_log.named, Extent { len: of_log.decided, head: of_log.decided_head }));
+    logs.chain(following).filter(|(_, decided)| decided.len > 0).collect()
+}
+
+/// Up to where the documents of a checkpoint go, by the names that the logs' transactions bear: of a log that forked, up
+/// to where the longest branch does.
+pub(super) fn page_ends(scope: &Scope, start: &CheckpointStart) -> BTreeMap<LogId, u64> {
+    let mut ends: BTreeMap<LogId, u64> = BTreeMap::new();
+    let Ok(checkpoint) = postcard::from_bytes::<Checkpoint>(&start.bytes) else { return ends };
+    let (_, following) = Checkpoint::beside(&start.bytes);
+    let logs = checkpoint.logs.iter().map(|entry| {
+        let LogIdentity { replica, epoch, .. } = &entry.tip.identity;
+        (LogId::derive(scope, replica, *epoch), entry.tip.len)
+    });
+    for (log, len) in logs.chain(following.iter().map(|of_log| (of_log.named, of_log.len))) {
+        let end = ends.entry(log).or_default();
+        *end = len.max(*end);
+    }
+    ends
+}
+
+/// The documents of a page as they were when its checkpoint began, which goes up to `ends`: pages are made one after the
+/// other, and what others wrote meanwhile follows with their transactions. Before those nobody could say that he had
+/// seen it. All that the page holds if `ends` is not known any more.
+pub(super) fn page_documents(
+    packed: &[u8],
+    secret: &ScopeSecret,
+    ends: Option<&BTreeMap<LogId, u64>>,
+) -> Result<Vec<PageDocument>, WireError> {
+    let mut pages = decode_page(packed, secret)?;
+    if let Some(ends) = ends {
+        for page in &mut pages {
+            page.retain(|origin| ends.get(&origin.log).is_some_and(|len| origin.seq <= *len));
+        }
+        pages.retain(|page| !page.changes.is_empty());
+    }
+    Ok(pages)
 }
 
 /// Where a log began that came in pages up to `floor`. It is noted apart from the checkpoint, which is given up with

@@ -17,8 +17,9 @@ use wangge_model::verdict::VoidReason;
 use wangge_store::{Batch, StoreError};
 
 use super::keys;
-use super::salvage::{Reader, beginning, kept_checkpoint, kept_start, paged_by};
+use super::salvage::{Reader, beginning, foretold_by, kept_checkpoint, kept_start, page_ends, paged_by};
 use super::vault::{Vault, decode_record};
+use super::verdicts::Decisions;
 
 /// How the first pages of a scope are coming along.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,6 +59,12 @@ pub(super) struct ScopeState {
     pub(super) arriving: Option<Checkpoint>,
     /// See [`ScopeState::paged`].
     pub(super) paged: BTreeMap<LogId, Paged>,
+    /// Up to where the documents of the checkpoint go that it begins from, if that is known.
+    pub(super) page_ends: Option<BTreeMap<LogId, u64>>,
+    /// What the checkpoint says was decided of logs, by the names that their transactions bear.
+    pub(super) foretold: Vec<(LogId, Extent)>,
+    /// How far logs had taken effect that were cut back since, until they have come back.
+    pub(super) cut: Extents,
     pub(super) voids: BTreeMap<(LogId, u64), VoidReason>,
     /// How far the relay has decided, and when it observed what it decided last.
     pub(super) decided: BTreeMap<LogId, u64>,
@@ -81,6 +88,14 @@ pub(super) fn ends_of(checkpoint: &Checkpoint) -> Extents {
 }
 
 impl ScopeState {
+    /// Takes up what was decided, if anything was.
+    pub(super) fn decide(&mut self, decisions: Option<Decisions>) {
+        let Some(Decisions { decided, voids, backed }) = decisions else { return };
+        self.decided = decided;
+        self.voids = voids;
+        self.backed = backed;
+    }
+
     /// What documents that came in pages stand for, where the logs are behind them yet: whoever works meanwhile has it
     /// before him.
     pub(super) fn paged(&self) -> impl Iterator<Item = (&LogId, &Paged)> {
@@ -158,6 +173,8 @@ impl ScopeState {
             lacking.extend(DocId::from_slice(&key?[prefix.len()..]));
         }
         let backed = reader.read(&keys::backed(scope))?;
+        let cut = reader.read(&keys::cut(scope))?;
+        let start = kept_start(store, scope);
         let mut decided = BTreeMap::new();
         let prefix = keys::decisions(scope);
         for key in store.scan_keys(&prefix) {
@@ -176,7 +193,10 @@ impl ScopeState {
             floors,
             completeness,
             arriving,
-            paged: kept_start(store, scope).map(|start| paged_by(&start)).unwrap_or_default(),
+            paged: start.as_ref().map(paged_by).unwrap_or_default(),
+            page_ends: start.as_ref().map(|start| page_ends(scope, start)),
+            foretold: start.as_ref().map(|start| foretold_by(scope, start)).unwrap_or_default(),
+            cut: cut.unwrap_or_default(),
             voids,
             decided,
             backed: backed.unwrap_or_default(),

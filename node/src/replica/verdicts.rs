@@ -40,6 +40,7 @@ pub(super) struct Decisions {
 /// What one round judges by.
 pub(super) struct Bench {
     centre: ReplicaId,
+    own: ReplicaId,
     secret: Option<ScopeSecret>,
     /// Its word is the verdict.
     pub(super) is_centre: bool,
@@ -157,6 +158,7 @@ impl Replica {
         let is_centre = profile.replica() == centre;
         let mut bench = Bench {
             centre,
+            own: profile.replica(),
             secret: self.secret(scope),
             is_centre,
             roster: self.judging_roster()?,
@@ -175,7 +177,9 @@ impl Replica {
         for (log, tip) in held.tips.iter().filter(|(_, tip)| tip.identity.replica == centre) {
             for seq in applied.len_of(log).max(tip.floor) + 1..=tip.len {
                 let Some(record) = held.record(log, seq) else { break };
-                for verdict in record.transaction.verdicts.iter().flat_map(|verdict| meant(held, verdict)) {
+                for verdict in
+                    record.transaction.verdicts.iter().flat_map(|verdict| meant(held, &bench.own, verdict))
+                {
                     let upto = bench.decided.entry(verdict.log).or_default();
                     *upto = (*upto).max(verdict.upto);
                     for void in &verdict.voids {
@@ -211,16 +215,16 @@ impl Replica {
         verdicts: &[Verdict],
         batch: &mut Batch,
     ) -> Result<(), ReplicaError> {
-        let scope = documents.scope;
+        let (scope, me) = (documents.scope, &documents.bench.own);
         let Decisions { decided, voids, backed } = decisions;
         let (mut entering, mut withdrawn) = (Vec::new(), false);
         let verdicts: Vec<Verdict> =
-            verdicts.iter().flat_map(|verdict| meant(documents.held, verdict)).collect();
+            verdicts.iter().flat_map(|verdict| meant(documents.held, me, verdict)).collect();
         for verdict in &verdicts {
             let log = verdict.log;
             if documents.is_of_centre(&log) {
                 // About its own log the relay says up to where a backup holds it.
-                note_backup(documents.held, &log, verdict.upto, backed);
+                note_backup(documents.held, me, (&log, verdict.upto), backed);
                 batch.put(keys::backed(scope), encode(backed));
                 continue;
             }
@@ -708,8 +712,8 @@ impl Replica {
 }
 
 /// The verdict as several, one for each log and branch on the way to what it decides, under the names that they have
-/// here. None if it is about a branch that is not here.
-fn meant(held: &HeldScope<'_>, verdict: &Verdict) -> Vec<Verdict> {
+/// here. None if it is about a branch that is not here. `me` is this replica.
+fn meant(held: &HeldScope<'_>, me: &ReplicaId, verdict: &Verdict) -> Vec<Verdict> {
     let Verdict { log, upto, head, .. } = *verdict;
     if head == [0; 4] {
         // The name alone says it.
@@ -717,8 +721,10 @@ fn meant(held: &HeldScope<'_>, verdict: &Verdict) -> Vec<Verdict> {
     }
     let piece = tree::named(held, &log, &Extent { len: upto, head });
     let log = tree::root(held, &log);
-    // Before any of the log's branches has come so far, there is but one that it can be about.
-    let is_ahead = || held.branches(&log).is_empty() && held.tips.get(&log).is_none_or(|tip| tip.len < upto);
+    // Before any of the log's branches has come so far, there is but one that it can be about: unless this replica
+    // writes the log, was put back to an earlier state, and has written something else since.
+    let may_come = |tip: &Tip| tip.len < upto && tip.identity.replica != *me;
+    let is_ahead = || held.branches(&log).is_empty() && held.tips.get(&log).is_none_or(may_come);
     let Some(piece) = piece.or_else(|| is_ahead().then_some(log)) else { return Vec::new() };
     let of_piece = |(log, last): (LogId, u64)| {
         let base = held.leaves(&log).map_or(0, |(_, base)| base);
@@ -731,7 +737,12 @@ fn meant(held: &HeldScope<'_>, verdict: &Verdict) -> Vec<Verdict> {
 }
 
 /// Notes what the relay's log `own` had decided up to a position: a backup holds that.
-fn note_backup(held: &HeldScope<'_>, own: &LogId, upto: u64, backed: &mut BTreeMap<LogId, u64>) {
+fn note_backup(
+    held: &HeldScope<'_>,
+    me: &ReplicaId,
+    (own, upto): (&LogId, u64),
+    backed: &mut BTreeMap<LogId, u64>,
+) {
     let mut note = |log: LogId, len: u64| {
         let known = backed.entry(log).or_default();
         *known = (*known).max(len);
@@ -745,7 +756,7 @@ fn note_backup(held: &HeldScope<'_>, own: &LogId, upto: u64, backed: &mut BTreeM
         }
     }
     for record in (floor + 1..=upto).map_while(|seq| held.record(own, seq)) {
-        for verdict in record.transaction.verdicts.iter().flat_map(|verdict| meant(held, verdict)) {
+        for verdict in record.transaction.verdicts.iter().flat_map(|verdict| meant(held, me, verdict)) {
             note(verdict.log, verdict.upto);
         }
     }
