@@ -88,7 +88,6 @@ const MENDED: &[(&str, &[u64])] = &[
         "what the centre decided of an earlier life of this device, taken for what it wrote since",
         &[2_122_303],
     ),
-    ("a damaged log that came back as the branch of a clone", &[2_100_815]),
     ("the simulator lost what was being saved when the power failed on a damaged disk", &[2_122_690]),
     ("the simulator held a receipt against a relay that had been put back since", &[1_121_934]),
     ("the simulator did not see that a post ended after the last session", &[2_121_923]),

@@ -297,7 +297,7 @@ fn extensions_come_when_a_change_needs_them_and_merge() {
     assert_eq!(again.heads(), before);
 }
 
-/// What of a page lies beyond the checkpoint is left out; the rest makes the document as it was.
+/// What of a page lies beyond the checkpoint is left out, with what builds on it; the rest makes the document as it was.
 #[test]
 fn a_page_is_cut_back_to_an_earlier_state() {
     let mut document = person();
@@ -310,6 +310,8 @@ fn a_page_is_cut_back_to_an_earlier_state() {
     let next = built_on_one.draft(vec![put("name", "乙")]);
     built_on_one.apply(&next, &origin(1, 2, 2)).expect("applies");
     document.apply(&next, &origin(1, 2, 2)).expect("applies");
+    let built_on_all = document.draft(vec![put("note", "丙")]);
+    document.apply(&built_on_all, &origin(3, 1, 3)).expect("applies");
     let mut page = stored_page(document.id(), &document.encode()).expect("reads");
     page.retain(|origin| origin.seq < 7);
     assert_eq!(Document::of_page(&page).expect("applies").heads(), built_on_one.heads());

@@ -34,16 +34,17 @@ pub struct PageDocument {
 }
 
 impl PageDocument {
-    /// Leaves out changes. What is left must not build on them.
+    /// Leaves out changes, and those that build on them.
     pub fn retain(&mut self, mut keeps: impl FnMut(&Origin) -> bool) {
         let mut at: Vec<Option<u32>> = Vec::with_capacity(self.changes.len());
         let mut kept = 0;
         self.changes.retain_mut(|change| {
-            let stays = keeps(&change.origin);
+            let now = |dep: &u32| at.get(usize::try_from(*dep).ok()?).copied().flatten();
+            let deps: Option<Vec<u32>> = change.deps.iter().map(now).collect();
+            let stays = deps.is_some() && keeps(&change.origin);
+            change.deps = deps.unwrap_or_default();
             at.push(stays.then_some(kept));
             kept += u32::from(stays);
-            let now = |dep: &u32| at.get(usize::try_from(*dep).ok()?).copied().flatten();
-            change.deps = change.deps.iter().filter_map(now).collect();
             stays
         });
     }

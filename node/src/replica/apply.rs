@@ -115,15 +115,15 @@ impl Replica {
     pub(super) fn apply_all(&self, _turn: &MutexGuard<'_, ()>) -> Result<bool, ReplicaError> {
         let awaits = self.awaits_street();
         let is_served = |(scope, _): &(&Scope, &ScopeState)| !awaits || **scope == Scope::Street;
-        let is_open =
-            |(_, state): &(&Scope, &ScopeState)| !state.cut.0.is_empty() || !state.foretold.is_empty();
-        let open: Vec<Scope> = {
+        let foretold: Vec<Scope> = {
             let state = lock(&self.state);
-            state.scopes.iter().filter(is_served).filter(is_open).map(|(scope, _)| scope.clone()).collect()
+            let foretold =
+                state.scopes.iter().filter(is_served).filter(|(_, scoped)| !scoped.foretold.is_empty());
+            foretold.map(|(scope, _)| scope.clone()).collect()
         };
-        for scope in open {
-            if let Err(error) = self.settle_branches(&scope) {
-                tracing::warn!(%scope, %error, "what came back of a log cannot be taken up yet");
+        for scope in foretold {
+            if let Err(error) = self.take_foretold(&scope) {
+                tracing::warn!(%scope, %error, "what was decided of a log that came back cannot be taken yet");
             }
         }
         let behind: Vec<Scope> = lock(&self.state)

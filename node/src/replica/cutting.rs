@@ -1,6 +1,6 @@
 //! Cutting damaged logs back to where they are whole, and continuing them with what comes back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use wangge_model::clock::{Clock, Extent, Extents, head_tag};
 use wangge_model::identity::{Hash, LogId, Scope};
@@ -11,10 +11,9 @@ use wangge_store::Batch;
 
 use super::doctor::{Outcome, Trouble};
 use super::mending::base_of;
-use super::salvage::{began, beginning};
+use super::salvage::began;
 use super::scope::{HeldScope, ScopeState, extent_of};
 use super::vault::{Vault, decode_record};
-use super::verdicts::Decisions;
 use super::{Replica, ReplicaError, encode, keys, lock};
 
 /// The head of a log at a position that is still held.
@@ -107,12 +106,9 @@ impl Replica {
                 // How far it had taken effect is still to be named by whoever writes on.
                 let at = held_head(&self.store, scope, log, reached.len, &tip);
                 if let Some(head) = at {
-                    let reached = Extent { len: reached.len, head: head_tag(&head) };
-                    let (mut floors, mut cut) = (scoped.floors.clone(), scoped.cut.clone());
-                    floors.0.insert(*log, reached);
-                    cut.0.insert(*log, reached);
+                    let mut floors = scoped.floors.clone();
+                    floors.0.insert(*log, Extent { len: reached.len, head: head_tag(&head) });
                     batch.put(keys::floors(scope), encode(&floors));
-                    batch.put(keys::cut(scope), encode(&cut));
                 }
             }
             if *log == self.own_log(scope) {
@@ -253,93 +249,5 @@ impl Replica {
             }
         }
         Ok(clocks)
-    }
-
-    /// Looks after logs that came back: those that were cut, and those of this replica of which the checkpoint says
-    /// what was decided.
-    pub(super) fn settle_branches(&self, scope: &Scope) -> Result<(), ReplicaError> {
-        let anew = self.follow_other_branches(scope)?;
-        self.take_foretold(scope, &anew)
-    }
-
-    /// Lets logs that were cut take effect anew where they came back as another branch than the one that had taken
-    /// effect: a copy of this disk has written, too, and a peer gave its transactions first. What documents hold already
-    /// stays as it is. All that was noted under the log's name is forgotten, and what the centre wrote takes effect
-    /// anew, too: it says again what was decided. A log that has not come back so far waits. Returns the names of
-    /// those that take effect anew.
-    fn follow_other_branches(&self, scope: &Scope) -> Result<BTreeSet<LogId>, ReplicaError> {
-        let centre = self.profile().centre();
-        let state = lock(&self.state);
-        let Some(scoped) = state.scopes.get(scope).filter(|scoped| !scoped.cut.0.is_empty()) else {
-            return Ok(BTreeSet::new());
-        };
-        let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
-        let (mut back, mut others) = (Vec::new(), Vec::new());
-        for (log, reached) in &scoped.cut.0 {
-            let Some(tip) = scoped.tips.get(log) else { continue };
-            let is_same =
-                tree::at(&held, log, reached.len).map(|point| head_tag(&point.head) == reached.head);
-            let is_elsewhere = || tree::find(&held, &tree::root(&held, log), reached).is_some();
-            if is_same == Some(true) {
-                back.push(*log);
-            } else if is_same == Some(false) || is_elsewhere() {
-                back.push(*log);
-                others.push((*log, tip.clone()));
-            }
-        }
-        let anew: BTreeSet<LogId> = others.iter().map(|(log, _)| tree::root(&held, log)).collect();
-        let mut cut = scoped.cut.clone();
-        let (mut applied, mut reported, mut floors) =
-            (scoped.applied.clone(), scoped.reported.clone(), scoped.floors.clone());
-        let (mut decided, mut voids, mut backed) =
-            (scoped.decided.clone(), scoped.voids.clone(), scoped.backed.clone());
-        let logs = scoped.tips.iter().filter(|(log, tip)| {
-            tip.identity.replica == centre || others.iter().any(|(other, _)| other == *log)
-        });
-        let logs: Vec<(LogId, Tip)> = logs.map(|(log, tip)| (*log, tip.clone())).collect();
-        drop(state);
-        if back.is_empty() {
-            return Ok(anew);
-        }
-        let mut batch = Batch::new();
-        cut.0.retain(|log, _| !back.contains(log));
-        batch.put(keys::cut(scope), encode(&cut));
-        if !others.is_empty() {
-            let Some(begun) = beginning(&self.store, scope, logs.iter().map(|(log, tip)| (log, tip))) else {
-                // How it began is damaged as well: pages say it again.
-                return Ok(BTreeSet::new());
-            };
-            applied.0.retain(|log, _| logs.iter().all(|(anew, _)| anew != log));
-            applied.0.extend(begun.0);
-            batch.put(keys::applied(scope), encode(&applied));
-        }
-        for (log, tip) in &others {
-            tracing::warn!(%scope, %log, "it came back as another branch and takes effect anew");
-            let base = base_of(tip);
-            reported.0.remove(log);
-            floors.0.remove(log);
-            let began = began(&self.store, scope, log, tip.floor).filter(|_| tip.floor > 0);
-            floors.0.extend(began.map(|began| (*log, extent_of(&began.tip))));
-            for seq in voids.range((*log, base + 1)..=(*log, u64::MAX)).map(|((_, seq), _)| *seq) {
-                batch.delete(keys::void(scope, log, seq));
-            }
-            voids.retain(|(of, seq), _| of != log || *seq <= base);
-            for upto in [decided.get_mut(log), backed.get_mut(log)].into_iter().flatten() {
-                *upto = base.min(*upto);
-            }
-            batch.put(keys::decided(scope, log), encode(&decided.get(log).copied().unwrap_or(0)));
-        }
-        if !others.is_empty() {
-            batch.put(keys::reported(scope), encode(&reported));
-            batch.put(keys::floors(scope), encode(&floors));
-            batch.put(keys::backed(scope), encode(&backed));
-        }
-        self.store.commit(batch)?;
-        if let Some(scoped) = lock(&self.state).scopes.get_mut(scope) {
-            scoped.decide(Some(Decisions { decided, voids, backed }));
-            (scoped.applied, scoped.reported) = (applied, reported);
-            (scoped.floors, scoped.cut) = (floors, cut);
-        }
-        Ok(anew)
     }
 }

@@ -112,11 +112,6 @@ pub(crate) fn floors(scope: &Scope) -> Vec<u8> {
     scoped(b'F', scope)
 }
 
-/// How far logs had taken effect that were cut back since.
-pub(crate) fn cut(scope: &Scope) -> Vec<u8> {
-    scoped(b'C', scope)
-}
-
 /// Where a log began that came in pages.
 pub(crate) fn began(scope: &Scope, log: &LogId) -> Vec<u8> {
     logged(b'G', scope, log)
@@ -307,7 +302,7 @@ pub(crate) fn reissued(scope: &Scope) -> Vec<u8> {
 
 /// All records of a scope, by their beginnings.
 pub(crate) fn all_of(scope: &Scope) -> Vec<Vec<u8>> {
-    b"TLlsASKXEVOBbDdWYyNJFCGfhj".iter().map(|tag| scoped(*tag, scope)).collect()
+    b"TLlsASKXEVOBbDdWYyNJFGfhj".iter().map(|tag| scoped(*tag, scope)).collect()
 }
 
 /// Documents that were taken away because they did not open, until what made them is back.

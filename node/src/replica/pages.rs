@@ -326,21 +326,31 @@ impl Replica {
     }
 
     /// Takes what the checkpoint says was decided of logs that this replica writes, once their transactions are here:
-    /// until then they could have been another branch than what is here of them. Likewise of the logs `anew`, about
-    /// which all that was decided is to be taken once more.
-    pub(super) fn take_foretold(&self, scope: &Scope, anew: &BTreeSet<LogId>) -> Result<(), ReplicaError> {
+    /// until then they could have been another branch than what is here of them. What others write was decided before
+    /// anything of it came.
+    pub(super) fn take_foretold(&self, scope: &Scope) -> Result<(), ReplicaError> {
         let me = self.profile().replica();
         let (applied, tips, late) = {
-            let state = lock(&self.state);
-            let Some(scoped) = state.scopes.get(scope) else { return Ok(()) };
+            let mut state = lock(&self.state);
+            let Some(scoped) = state.scopes.get_mut(scope) else { return Ok(()) };
+            let mut foretold = std::mem::take(&mut scoped.foretold);
             let held = HeldScope { store: &self.store, scope, tips: &scoped.tips };
-            let is_late = |(log, decided): &&(LogId, Extent)| {
-                let decided_of = |log| scoped.decided.get(&log).copied().unwrap_or(0);
-                let is_own = |tip: &Tip| tip.identity.replica == me && tip.floor == 0;
-                (anew.contains(log) || scoped.tips.get(log).is_some_and(is_own))
-                    && tree::find(&held, log, decided).is_some_and(|piece| decided_of(piece) < decided.len)
+            let found = |(log, decided): &(LogId, Extent)| tree::find(&held, log, decided);
+            let is_decided = |(_, decided): &(LogId, Extent), piece: LogId| {
+                scoped.decided.get(&piece).is_some_and(|upto| *upto >= decided.len)
             };
-            let late: Vec<(LogId, Extent)> = scoped.foretold.iter().filter(is_late).copied().collect();
+            foretold.retain(|entry| match scoped.tips.get(&entry.0) {
+                Some(tip) => {
+                    tip.identity.replica == me
+                        && entry.1.len > tip.floor
+                        && found(entry).is_none_or(|piece| !is_decided(entry, piece))
+                }
+                None => true,
+            });
+            let is_late =
+                |entry: &&(LogId, Extent)| scoped.tips.contains_key(&entry.0) && found(entry).is_some();
+            let late: Vec<(LogId, Extent)> = foretold.iter().filter(is_late).copied().collect();
+            scoped.foretold = foretold;
             if late.is_empty() {
                 return Ok(());
             }

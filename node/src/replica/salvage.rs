@@ -183,7 +183,8 @@ pub(super) fn page_ends(scope: &Scope, start: &CheckpointStart) -> BTreeMap<LogI
 
 /// The documents of a page as they were when its checkpoint began, which goes up to `ends`: pages are made one after the
 /// other, and what others wrote meanwhile follows with their transactions. Before those nobody could say that he had
-/// seen it. All that the page holds if `ends` is not known any more.
+/// seen it. A log that the checkpoint does not name stays: it can be one that is damaged at the centre. All that the page
+/// holds if `ends` is not known any more.
 pub(super) fn page_documents(
     packed: &[u8],
     secret: &ScopeSecret,
@@ -192,7 +193,7 @@ pub(super) fn page_documents(
     let mut pages = decode_page(packed, secret)?;
     if let Some(ends) = ends {
         for page in &mut pages {
-            page.retain(|origin| ends.get(&origin.log).is_some_and(|len| origin.seq <= *len));
+            page.retain(|origin| ends.get(&origin.log).is_none_or(|len| origin.seq <= *len));
         }
         pages.retain(|page| !page.changes.is_empty());
     }

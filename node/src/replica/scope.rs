@@ -61,10 +61,9 @@ pub(super) struct ScopeState {
     pub(super) paged: BTreeMap<LogId, Paged>,
     /// Up to where the documents of the checkpoint go that it begins from, if that is known.
     pub(super) page_ends: Option<BTreeMap<LogId, u64>>,
-    /// What the checkpoint says was decided of logs, by the names that their transactions bear.
+    /// What the checkpoint says was decided of logs, by the names that their transactions bear, as far as it may still
+    /// have to be taken: see [`super::Replica::take_foretold`].
     pub(super) foretold: Vec<(LogId, Extent)>,
-    /// How far logs had taken effect that were cut back since, until they have come back.
-    pub(super) cut: Extents,
     pub(super) voids: BTreeMap<(LogId, u64), VoidReason>,
     /// How far the relay has decided, and when it observed what it decided last.
     pub(super) decided: BTreeMap<LogId, u64>,
@@ -173,7 +172,6 @@ impl ScopeState {
             lacking.extend(DocId::from_slice(&key?[prefix.len()..]));
         }
         let backed = reader.read(&keys::backed(scope))?;
-        let cut = reader.read(&keys::cut(scope))?;
         let start = kept_start(store, scope);
         let mut decided = BTreeMap::new();
         let prefix = keys::decisions(scope);
@@ -196,7 +194,6 @@ impl ScopeState {
             paged: start.as_ref().map(paged_by).unwrap_or_default(),
             page_ends: start.as_ref().map(|start| page_ends(scope, start)),
             foretold: start.as_ref().map(|start| foretold_by(scope, start)).unwrap_or_default(),
-            cut: cut.unwrap_or_default(),
             voids,
             decided,
             backed: backed.unwrap_or_default(),
